@@ -1,0 +1,46 @@
+# Two commands are enough: `make run` and `make test`. Both set up what they need in .venv.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+export HOST PORT
+
+.PHONY: run test lint format bench lock clean
+
+run: .venv/run.stamp
+	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
+	@exec $(BIN)/gunicorn wsgi:app
+
+test: .venv/test.stamp
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/test.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/run.stamp
+	$(BIN)/python bench/run.py $(ARGS)
+
+# The versions that CI uses; run it to take newer ones.
+lock: .venv/test.stamp
+	$(BIN)/pip install -q --upgrade --upgrade-strategy eager -e '.[test]'
+	$(BIN)/pip freeze --exclude-editable --exclude scimsvc > requirements.lock
+
+.venv/run.stamp: setup.cfg requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("scimsvc needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e .
+	@touch $@
+
+.venv/test.stamp: .venv/run.stamp
+	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

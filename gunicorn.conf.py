@@ -1,0 +1,42 @@
+"""gunicorn's settings, from scimsvc's own (see config.yaml, section `server`); gunicorn reads this file by itself."""
+
+import os
+import shutil
+import tempfile
+from multiprocessing import cpu_count
+
+from scimsvc.settings import load as _load
+
+_settings = _load()
+_sqlite = _settings.database.url.startswith("sqlite")
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+# SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
+workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
+threads = _settings.server.threads or (4 if _sqlite else 8)
+graceful_timeout = _settings.server.graceful_timeout
+timeout = 60
+keepalive = 75
+max_requests_jitter = 0
+# The client controls these: a request line holds a filter, a header holds a token.
+limit_request_line = 8190
+limit_request_fields = 64
+accesslog = None
+control_socket_disable = True
+
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
+_own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def child_exit(server, worker):
+    """A worker that has gone no longer counts in gauges."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """The metrics of this run end with it."""
+    shutil.rmtree(_own_directory, ignore_errors=True)

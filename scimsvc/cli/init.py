@@ -1,0 +1,37 @@
+"""`scimsvc init`: from nothing to a server that Entra can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from scimsvc.cli.common import database, settings
+from scimsvc.cli.tenant import check_profile
+from scimsvc.store import tenants
+from scimsvc.store.migrations import migrate
+
+DEFAULT_TENANT = "default"
+DEFAULT_PROFILE = "entra"
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the server will be reached.")
+def init(url: str) -> None:
+    """Migrate the database; where it has no tenant yet, make `default` and print its Tenant URL and Secret Token once."""
+    configured = settings()
+    parts = urlsplit(configured.database.url)
+    if parts.scheme == "sqlite":
+        Path(unquote(parts.path[1:])).parent.mkdir(parents=True, exist_ok=True)
+    check_profile(DEFAULT_PROFILE)
+    with database(migrated=False) as found:
+        migrate(found)
+        if tenants.tenants(found):
+            return
+        tenant = tenants.create_tenant(found, DEFAULT_TENANT, DEFAULT_PROFILE)
+        secret = tenants.create_token(found, tenant, "made by scimsvc init", None)
+    base = configured.scim.public_url.rstrip("/") or url.rstrip("/")
+    click.echo(f"Tenant URL:   {base}{configured.scim.base_path}/")
+    click.echo(f"Secret Token: {secret}")
+    click.echo("The token is shown this once. Make another with: scimsvc token create --tenant default")

@@ -1,0 +1,54 @@
+"""`scimsvc tenant`: the customers whose directories are provisioned."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from scimsvc.cli.common import database, settings
+from scimsvc.mapping import ProfileError, load_profiles
+from scimsvc.store import tenants
+from scimsvc.store.tenants import NameTaken
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@click.group()
+def tenant() -> None:
+    """Tenants: each has its own accounts, tokens and mapping profile."""
+
+
+@tenant.command()
+@click.argument("name")
+@click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
+def create(name: str, profile: str) -> None:
+    """Make a tenant NAME that follows a mapping profile."""
+    check_profile(profile)
+    if not _NAME.fullmatch(name):
+        raise click.ClickException("a tenant's name is 1 to 63 letters, digits, dots, dashes and underscores")
+    with database() as found:
+        try:
+            tenants.create_tenant(found, name, profile)
+        except NameTaken as error:
+            raise click.ClickException(f"there is a tenant {name!r} already") from error
+    click.echo(f"created tenant {name} with profile {profile}; next: scimsvc token create --tenant {name}")
+
+
+@tenant.command("list")
+def list_() -> None:
+    """All tenants, one a line: name and profile."""
+    with database() as found:
+        for record in tenants.tenants(found):
+            click.echo(f"{record.name}\t{record.profile}")
+
+
+def check_profile(name: str) -> None:
+    """Raise click.ClickException where the mappings folder has no such profile or one that is wrong."""
+    directory = settings().mappings.directory
+    try:
+        profiles = load_profiles(directory)
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from error
+    if name not in profiles:
+        raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {', '.join(sorted(profiles))}")

@@ -1,0 +1,58 @@
+"""`scimsvc token`: the secret tokens with which Entra authenticates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from scimsvc.cli.common import database, tenant_named
+from scimsvc.store import tenants
+from scimsvc.store.tenants import TokenRecord
+
+_TENANT = click.option("--tenant", "tenant_name", required=True, help="The tenant's name.")
+
+
+@click.group()
+def token() -> None:
+    """Secret tokens: a tenant may have several, so that one can be replaced without a gap."""
+
+
+@token.command()
+@_TENANT
+@click.option("--description", default="", help="What it is for, for the list.")
+@click.option("--expires-in", "days", type=click.IntRange(1, 36500), help="Days until it expires; without, it never does.")
+def create(tenant_name: str, description: str, days: int | None) -> None:
+    """Make a token and print it, alone. It can't be shown again."""
+    expires = datetime.now(UTC) + timedelta(days=days) if days else None
+    with database() as found:
+        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires))
+
+
+@token.command("list")
+@_TENANT
+def list_(tenant_name: str) -> None:
+    """All tokens of a tenant, one a line: number, state, created, last used, expires, description."""
+    with database() as found:
+        for record in tenants.tokens(found, tenant_named(found, tenant_name)):
+            times = (record.created, record.last_used, record.expires)
+            click.echo(
+                "\t".join([str(record.id), _state(record), *(f"{time}Z" if time else "-" for time in times), record.description])
+            )
+
+
+@token.command()
+@_TENANT
+@click.argument("number", type=int)
+def revoke(tenant_name: str, number: int) -> None:
+    """End a token at once, by its NUMBER in the list."""
+    with database() as found:
+        if not tenants.revoke_token(found, tenant_named(found, tenant_name), number):
+            raise click.ClickException(f"tenant {tenant_name!r} has no live token {number}")
+    click.echo(f"revoked token {number}")
+
+
+def _state(record: TokenRecord) -> str:
+    if record.revoked:
+        return "revoked"
+    return "live" if record.live else "expired"

@@ -1,0 +1,17 @@
+"""Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML."""
+
+from scimsvc.mapping.findings import Finding, ProfileError
+from scimsvc.mapping.loader import load_profile, load_profiles, parse_profile
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, Target
+
+__all__ = [
+    "AttributeMapping",
+    "Finding",
+    "ObjectMapping",
+    "Profile",
+    "ProfileError",
+    "Target",
+    "load_profile",
+    "load_profiles",
+    "parse_profile",
+]

@@ -1,0 +1,54 @@
+"""From the text of an expression to its tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from scimsvc.mapping.expression.tree import ExpressionError
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<text>"(?:[^"\\]|\\.)*")
+    | (?P<attribute>\[[^\[\]]*\])
+    | (?P<number>-?\d+|&[Hh][0-9A-Fa-f]+)
+    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<operator><>|<=|>=|[=<>])
+    | (?P<mark>[(),])
+    | (?P<end>$)
+    )""",
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the text as it stands there; marks and operators are kinds of their own. `column` counts from 1."""
+
+    kind: str
+    text: str
+    column: int
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens, the last of kind "end". Raises ExpressionError at the first character that starts none."""
+    found = []
+    position = 0
+    while True:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            start = position + len(text[position:]) - len(text[position:].lstrip())
+            raise ExpressionError(_complaint(text[start]), start + 1)
+        kind = match.lastgroup or ""
+        piece = match[kind]
+        found.append(Token(piece if kind in ("mark", "operator") else kind, piece, match.start(kind) + 1))
+        if kind == "end":
+            return found
+        position = match.end()
+
+
+def _complaint(character: str) -> str:
+    return {
+        '"': "the text that starts here has no closing quotation mark",
+        "[": "the attribute that starts here has no closing bracket",
+    }.get(character, f"unexpected character {character!r}")

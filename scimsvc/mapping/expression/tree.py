@@ -1,0 +1,84 @@
+"""The syntax tree of expressions (Entra's "Reference for writing expressions for attribute mappings").
+
+Columns, counted from 1, say where a node stands in the text; two trees are equal whatever their columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+class ExpressionError(ValueError):
+    """An expression is wrong; `column` is where, counted from 1."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Call:
+    """`Name(argument, …)`."""
+
+    name: str
+    arguments: tuple[Node, ...]
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class SourceAttribute:
+    """`[name]`."""
+
+    name: str
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Text:
+    """`"text"`, without quotation marks and escapes."""
+
+    value: str
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Number:
+    """`-10` or `&HF`, as it was written."""
+
+    spelling: str
+    column: int = field(default=0, compare=False)
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return int(self.spelling[2:], 16) if self.spelling[:1] == "&" else int(self.spelling)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A bare word such as `vbTextCompare`."""
+
+    name: str
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`left = right`, and with `<>`, `>`, `>=`, `<`, `<=`."""
+
+    operator: str
+    left: Node
+    right: Node
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """An argument left out: nothing between two commas. Not the same as `""`."""
+
+    column: int = field(default=0, compare=False)
+
+
+Node: TypeAlias = Call | SourceAttribute | Text | Number | Word | Comparison | Omitted

@@ -1,0 +1,30 @@
+"""What is wrong with a profile, where, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem: line and column count from 1; `text` is the line as it stands in the file."""
+
+    path: Path
+    line: int
+    column: int
+    message: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}:{self.column}: {self.message}"
+        return f"{place}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else place
+
+
+class ProfileError(Exception):
+    """Profiles that can't be used; `findings` are all their problems."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = sorted(findings, key=lambda finding: (str(finding.path), finding.line, finding.column))
+        super().__init__("\n".join(map(str, self.findings)))

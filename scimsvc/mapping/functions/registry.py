@@ -1,0 +1,30 @@
+"""The functions by name; names are case-sensitive, as Entra's are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scimsvc.mapping.functions.model import Function
+
+
+class FunctionClash(ValueError):
+    """Two functions have one name."""
+
+
+class Registry:
+    """A set of functions. Raises FunctionClash where two of them have one name."""
+
+    def __init__(self, functions: Iterable[Function]) -> None:
+        self._by_name: dict[str, Function] = {}
+        for function in functions:
+            if function.name in self._by_name:
+                raise FunctionClash(f"there are two functions with the name {function.name}")
+            self._by_name[function.name] = function
+
+    def get(self, name: str) -> Function | None:
+        """The function of that name."""
+        return self._by_name.get(name)
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._by_name)

@@ -1,0 +1,205 @@
+"""From YAML files to profiles, with every problem of every file named at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from scimsvc.mapping.custom import TYPES, CustomAttribute, extend, split_name
+from scimsvc.mapping.expression import ExpressionError, compile_expression
+from scimsvc.mapping.findings import Finding, ProfileError
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.protocol.errors import ScimError
+from scimsvc.protocol.filter import Path, parse_path
+from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import resolve
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_ATTRIBUTE_NAME = re.compile(r"(?:urn:[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
+_ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
+_ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
+
+
+def load_profiles(directory: FilePath) -> Mapping[str, Profile]:
+    """Every profile in a folder's `*.yaml`, by name. Raises ProfileError with the findings of all files."""
+    if not directory.is_dir():
+        raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
+    profiles: dict[str, tuple[Profile, FilePath]] = {}
+    findings: list[Finding] = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            profile = load_profile(path)
+        except ProfileError as error:
+            findings += error.findings
+            continue
+        if profile.name in profiles:
+            other = profiles[profile.name][1]
+            findings.append(Finding(path, 1, 1, f"the profile {profile.name!r} is in {other} already"))
+        profiles[profile.name] = profile, path
+    if findings:
+        raise ProfileError(findings)
+    return {name: profile for name, (profile, _) in profiles.items()}
+
+
+def load_profile(path: FilePath) -> Profile:
+    """The profile in a file. Raises ProfileError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProfileError([Finding(path, 1, 1, f"can't be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
+    return parse_profile(text, path)
+
+
+def parse_profile(text: str, path: FilePath) -> Profile:
+    """The profile in a text; `path` is only shown. Raises ProfileError with all findings."""
+    source = Source(path, text)
+    root = source.root()
+    entries = source.mapping(root, "a profile", ("profile", "title", "users", "groups"))
+    name = source.text_of(entries.get("profile"), "profile")
+    if root is not None and not isinstance(root, yaml.ScalarNode):
+        for key in ("profile", "users", "groups"):
+            if key not in entries:
+                source.complain(root, f"the key {key!r} is missing")
+    if name is not None and not _NAME.fullmatch(name):
+        source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
+    title = source.text_of(entries.get("title"), "title") or name or ""
+    users = _table(source, entries.get("users"), USER_TYPE)
+    groups = _table(source, entries.get("groups"), GROUP_TYPE)
+    if source.findings:
+        raise ProfileError(source.findings)
+    return Profile(name or "", title, users, groups)
+
+
+def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ObjectMapping:
+    entries = source.mapping(node, f"the {resource_type.name} table", ("mappings", "attributes"))
+    custom = [
+        one for entry in source.sequence(entries.get("attributes"), "attributes") for one in _custom(source, entry, resource_type)
+    ]
+    extended = extend(resource_type, custom)
+    rows: list[AttributeMapping] = []
+    seen: dict[str, str] = {}
+    precedences: dict[int, str] = {}
+    for entry in source.sequence(entries.get("mappings"), "mappings"):
+        row = _row(source, entry, extended)
+        if row is None:
+            continue
+        rows.append(row)
+        if seen.setdefault(row.target_text.lower(), row.target_text) is not row.target_text:
+            source.complain(entry, f"two mappings for {row.target_text}")
+        if row.matching is not None and precedences.setdefault(row.matching, row.target_text) is not row.target_text:
+            source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
+    if node is not None and not precedences:
+        source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
+    return ObjectMapping(extended, tuple(rows))
+
+
+def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> AttributeMapping | None:
+    entries = source.mapping(node, "a mapping", _ROW_KEYS)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    kinds = [key for key in ("source", "constant", "expression") if key in entries]
+    if len(kinds) > 1:
+        source.complain(
+            entries[kinds[1]], f"a mapping has one of source, constant and expression; here are {' and '.join(kinds)}"
+        )
+    target_text = source.text_of(entries.get("target"), "target")
+    if target_text is None:
+        if "target" not in entries:
+            source.complain(node, "the key 'target' is missing")
+        return None
+    target = _target(source, entries["target"], target_text, resource_type)
+    matching = source.typed(entries.get("matching"), int, "matching")
+    if matching is not None and matching < 1:
+        source.complain(entries["matching"], "a matching precedence counts from 1")
+    unique = bool(source.typed(entries.get("unique"), bool, "unique"))
+    apply = source.text_of(entries.get("apply"), "apply") or "always"
+    if apply not in ("always", "create"):
+        source.complain(entries["apply"], "apply must be always or create")
+    expression = _expression(source, entries.get("expression"))
+    if target is None:
+        return None
+    if (matching is not None or unique) and not _can_be_unique(target):
+        source.complain(entries["target"], f"{target_text} can't be matched by or unique: it has no single value to look for")
+    return AttributeMapping(
+        target=target,
+        target_text=target_text,
+        source=source.text_of(entries.get("source"), "source"),
+        constant=source.text_of(entries.get("constant"), "constant"),
+        expression=expression,
+        matching=matching,
+        unique=unique,
+        default=source.text_of(entries.get("default"), "default"),
+        apply="create" if apply == "create" else "always",
+    )
+
+
+def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceType) -> Path | None:
+    try:
+        found = parse_path(text, resource_type)
+    except ScimError as error:
+        known = [sub.name for sub in resource_type.root.sub_attributes]
+        hint = "" if resolve(resource_type, text.split(".")[0].split("[")[0]) else did_you_mean(text, known)
+        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}{hint}")
+        return None
+    if found.target.leaf.mutability == "readOnly":
+        source.complain(node, f"{text} is read-only; the service provider sets it")
+    return found
+
+
+def _expression(source: Source, node: yaml.Node | None) -> Any:
+    text = source.text_of(node, "expression")
+    if node is None or text is None:
+        return None
+    try:
+        return compile_expression(text)
+    except ExpressionError as error:
+        # In a quoted or block scalar the text starts later than the node, and lines may be folded.
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.start_mark.line == node.end_mark.line
+        source.complain(
+            node, error.message if plain else f"{error.message} (column {error.column} of it)", error.column - 1 if plain else 0
+        )
+        return None
+
+
+def _can_be_unique(target: Path) -> bool:
+    leaf = target.target.value().leaf
+    indexed = leaf.type not in ("complex", "boolean") and leaf.returned != "never"
+    return indexed and target.attribute.steps[0].name != "members"
+
+
+def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> list[CustomAttribute]:
+    entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
+    name = source.text_of(entries.get("name"), "name")
+    if name is None:
+        if isinstance(node, yaml.MappingNode) and "name" not in entries:
+            source.complain(node, "the key 'name' is missing")
+        return []
+    if not _ATTRIBUTE_NAME.fullmatch(name):
+        source.complain(entries["name"], "a custom attribute's name is letters and digits, or urn:…:User:name")
+        return []
+    if resolve(resource_type, name):
+        source.complain(entries["name"], f"{resource_type.name} has an attribute {name} already")
+        return []
+    kind = source.text_of(entries.get("type"), "type") or "String"
+    if kind not in TYPES:
+        source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
+        return []
+    urn, short = split_name(name)
+    attribute = Attribute(
+        short,
+        TYPES[kind],
+        source.text_of(entries.get("description"), "description") or "A custom attribute.",
+        multi_valued=bool(source.typed(entries.get("multiValued"), bool, "multiValued")),
+        required=bool(source.typed(entries.get("required"), bool, "required")),
+        case_exact=bool(source.typed(entries.get("exactCase"), bool, "exactCase")) or TYPES[kind] in ("reference", "binary"),
+        reference_types=("external",) if kind == "Reference" else (),
+    )
+    return [CustomAttribute(urn, attribute)]

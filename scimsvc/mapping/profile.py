@@ -1,0 +1,89 @@
+"""The mapping profile: Entra's attribute-mapping tables for users and groups, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from scimsvc.mapping.expression import Expression
+from scimsvc.protocol.filter import Filter, Path
+from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import AttributePath
+
+Apply = Literal["always", "create"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Values of `path`; with a filter only those in the elements that fulfil it, as in `emails[type eq "work"].value`."""
+
+    path: AttributePath
+    value_filter: Filter | None = None
+
+
+@dataclass(frozen=True)
+class AttributeMapping:
+    """One row of a table. At most one of `source`, `constant` and `expression` is set; without any its type is none."""
+
+    target: Path
+    target_text: str
+    source: str | None = None
+    constant: str | None = None
+    expression: Expression | None = None
+    matching: int | None = None
+    unique: bool = False
+    default: str | None = None
+    apply: Apply = "always"
+
+
+@dataclass(frozen=True)
+class ObjectMapping:
+    """The table of one kind of object, for the resource type as the profile extends it."""
+
+    resource_type: ResourceType
+    mappings: tuple[AttributeMapping, ...]
+
+    def matching(self) -> list[AttributeMapping]:
+        """The rows that Entra matches by, first precedence first."""
+        return sorted((row for row in self.mappings if row.matching is not None), key=lambda row: row.matching or 0)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A mapping profile, checked."""
+
+    name: str
+    title: str
+    users: ObjectMapping
+    groups: ObjectMapping
+
+    def resource_types(self) -> tuple[ResourceType, ResourceType]:
+        """User and Group with the profile's custom attributes."""
+        return self.users.resource_type, self.groups.resource_type
+
+    @cached_property
+    def _unique(self) -> dict[str, list[Target]]:
+        return {table.resource_type.name: list(_unique_targets(table)) for table in (self.users, self.groups)}
+
+    def unique_paths(self, resource_type: ResourceType) -> list[Target]:
+        """The attributes whose values are unique among a tenant's resources of the type.
+
+        They are the schema's own (uniqueness server or global), the matching attributes, and rows marked unique.
+        """
+        return self._unique[resource_type.name]
+
+
+def _unique_targets(table: ObjectMapping) -> Iterator[Target]:
+    named: dict[str, Any] = {}
+    for steps in table.resource_type.root.leaves():
+        path = AttributePath(steps[1:])
+        if path.leaf.uniqueness != "none" and path.leaf.mutability != "readOnly":
+            named[path.name] = None
+            yield Target(path)
+    for row in table.mappings:
+        target = Target(row.target.target.value(), row.target.value_filter)
+        if (row.matching is not None or row.unique) and target.path.name not in named:
+            named[target.path.name] = None
+            yield target

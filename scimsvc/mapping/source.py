@@ -1,0 +1,113 @@
+"""YAML with places: a profile's text as nodes that know their line and column."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scimsvc.mapping.findings import Finding
+
+MAX_BYTES = 1024 * 1024
+
+
+@dataclass
+class Source:
+    """One file's text, and the findings in it so far."""
+
+    path: Path
+    text: str
+    findings: list[Finding] = field(default_factory=list)
+
+    def complain(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
+        """Note a finding at a node, `offset` characters into it; without a node, at the file's beginning."""
+        mark = node.start_mark if node else None
+        line, column = (mark.line + 1, mark.column + 1 + offset) if mark else (1, 1)
+        self._note(line, column, message)
+
+    def root(self) -> yaml.Node | None:
+        """The document's node; None, with a finding, where the text is no YAML that a profile can be."""
+        if len(self.text.encode("utf-8", "replace")) > MAX_BYTES:
+            self._note(1, 1, f"a profile may have {MAX_BYTES} bytes")
+            return None
+        try:
+            # An alias makes a small text a huge document, and nothing in a profile needs one.
+            for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
+                if isinstance(event, yaml.AliasEvent):
+                    mark = event.start_mark
+                    self._note(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, "a profile can't have aliases")
+                    return None
+            found = yaml.compose(self.text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            self._note(line, column, f"not YAML: {error.problem or error.context}")
+            return None
+        except (yaml.YAMLError, RecursionError) as error:
+            self._note(1, 1, f"not YAML: {str(error).splitlines()[0] if str(error) else 'nested too deep'}")
+            return None
+        if found is None:
+            self._note(1, 1, "the file is empty")
+        return found
+
+    def mapping(self, node: yaml.Node | None, what: str, known: Iterable[str]) -> dict[str, yaml.Node]:
+        """The entries of a mapping by key; complains of another kind of node, of doubled and of unknown keys."""
+        if node is None:
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            self.complain(node, f"{what} must be a mapping")
+            return {}
+        names = list(known)
+        entries: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in entries:
+                self.complain(key, f"{name} stands here twice")
+            elif name not in names:
+                self.complain(key, f"unknown key {name!r} in {what}{did_you_mean(name, names)}; known are {', '.join(names)}")
+            else:
+                entries[name] = value
+        return entries
+
+    def sequence(self, node: yaml.Node | None, what: str) -> Iterator[yaml.Node]:
+        """The elements of a sequence; none, with a finding, where it is something else."""
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+            return
+        if not isinstance(node, yaml.SequenceNode):
+            self.complain(node, f"{what} must be a list")
+            return
+        yield from node.value
+
+    def text_of(self, node: yaml.Node | None, what: str) -> str | None:
+        """The text of a scalar, as it is written; None where it is missing or, with a finding, no scalar."""
+        if node is None:
+            return None
+        if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
+            self.complain(node, f"{what} must be a text")
+            return None
+        return str(node.value)
+
+    def typed(self, node: yaml.Node | None, kind: type[Any], what: str) -> Any:
+        """The value of a scalar of a kind, int or bool; None where it is missing or, with a finding, another."""
+        if node is None:
+            return None
+        value = yaml.safe_load(str(node.value)) if isinstance(node, yaml.ScalarNode) and node.style is None else None
+        if type(value) is not kind:
+            self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
+            return None
+        return value
+
+    def _note(self, line: int, column: int, message: str) -> None:
+        lines = self.text.splitlines()
+        self.findings.append(Finding(self.path, line, column, message, lines[line - 1] if line <= len(lines) else ""))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` where a known name is close, else nothing."""
+    spellings = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), spellings, 1)
+    return f", did you mean {spellings[close[0]]!r}?" if close else ""

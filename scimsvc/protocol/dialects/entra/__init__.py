@@ -1,0 +1,56 @@
+"""The dialect of the Microsoft Entra provisioning connector, with and without the flag `aadOptscim062020`.
+
+All its rules at a glance; each is one function that says which documented request it is for. Documents are
+named by their file in MicrosoftDocs/entra-docs, docs/identity/app-provisioning: "tutorial" is
+use-scim-to-provision-users-and-groups.md, "compliance list" is
+application-provisioning-config-problem-scim-compatibility.md, "customize" is customize-application-attributes.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from scimsvc.protocol.dialects.entra import filters, operations, resources, values
+from scimsvc.protocol.dialects.entra.target import flag_inside_target
+from scimsvc.protocol.dialects.request import Request
+from scimsvc.protocol.patch import Policy
+from scimsvc.schema.model import ResourceType
+
+__all__ = ["FILTER_RULES", "OPERATION_RULES", "RESOURCE_RULES", "TERM_RULES", "VALUE_RULES", "flag_inside_target", "standardise"]
+
+TERM_RULES = filters.TERM_RULES
+FILTER_RULES = filters.FILTER_RULES
+VALUE_RULES = values.RULES
+OPERATION_RULES = operations.RULES
+RESOURCE_RULES = resources.RULES
+
+POLICY = Policy(create_missing_elements=True, drop_hollow_elements=True)
+"""Tutorial, "Update User [Multi-valued properties]": the path `emails[type eq "work"].value` is sent for a user
+whether or not the user has such an address, with Add and with Replace, and taken back with Remove."""
+
+
+def standardise(request: Request) -> Request:
+    """The request as RFC 7644 has it. Bodies and parameters that aren't of the expected shape pass as they are."""
+    if any("[" in request.parameters.get(name, "") for name in filters.ATTRIBUTE_PARAMETERS):
+        request = replace(request, parameters=filters.brackets_in_attributes(request.parameters))
+    if "filter" in request.parameters:
+        text = filters.standard_filter(request.resource_type, request.parameters["filter"])
+        request = replace(request, parameters={**request.parameters, "filter": text})
+    if isinstance(request.body, dict):
+        if request.method == "PATCH":
+            return replace(request, body=_patch(request.resource_type, request.body), policy=POLICY)
+        body = reduce(lambda document, rule: rule(request.resource_type, document), RESOURCE_RULES, request.body)
+        return replace(request, body=values.standard_value(request.resource_type.root, body))
+    return request
+
+
+def _patch(resource_type: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
+    name = next((name for name in body if name.lower() == "operations"), "")
+    if not isinstance(body.get(name), list):
+        return body
+    found = body[name]
+    for rule in OPERATION_RULES:
+        found = [new for one in found for new in (rule(resource_type, one) if isinstance(one, dict) else [one])]
+    return {**body, name: found}

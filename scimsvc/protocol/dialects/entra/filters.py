@@ -1,0 +1,122 @@
+"""Entra's filters, in queries and in the brackets of PATCH paths."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+from scimsvc.protocol.dialects.entra.names import standard_name
+from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import resolve
+
+_PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
+_CONNECTIVES = frozenset({"and", "or", "not"})
+
+
+ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
+
+
+def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
+    """`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json."""
+    return {
+        name: re.sub(r"\[[^\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS else value for name, value in parameters.items()
+    }
+
+
+def unquoted_string(attribute: Attribute, value: str) -> str:
+    """`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples."""
+    if attribute.type in ("string", "reference", "dateTime") and not value.startswith('"') and value != "null":
+        return json.dumps(value)
+    return value
+
+
+def quoted_boolean(attribute: Attribute, value: str) -> str:
+    """`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app"."""
+    if attribute.type == "boolean" and value.strip('"').lower() in ("true", "false"):
+        return value.strip('"').lower()
+    return value
+
+
+TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean)
+"""Each takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
+
+
+def standard_terms(resource_type: ResourceType, text: str) -> str:
+    """Names and values of every comparison by the rules for names and by TERM_RULES."""
+    found = tokens(text)
+    pieces = [token.text for token in found]
+    scope = ""
+    for position, token in enumerate(found):
+        if token.kind == "]":
+            scope = ""
+        if not _names_an_attribute(found, position):
+            continue
+        name = scope + token.text if scope else standard_name(resource_type, token.text)
+        pieces[position] = token.text if scope else name
+        following = found[position + 1]
+        if following.kind == "[":
+            scope = f"{name}."
+        elif following.kind == "word" and found[position + 2].kind in ("word", "string"):
+            path = resolve(resource_type, name)
+            if path:
+                value = pieces[position + 2]
+                pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
+    return _spaced(found, pieces)
+
+
+def sub_attribute_after_value_filter(resource_type: ResourceType, text: str) -> str:
+    """`emails[type eq "work"].value eq "x"` means `emails[type eq "work" and value eq "x"]`.
+
+    Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute.
+    """
+    found = tokens(text)
+    pieces = [token.text for token in found]
+    opening = 0
+    for position, token in enumerate(found):
+        if token.kind == "[":
+            opening = position
+        if token.kind == "]" and found[position + 1].text.startswith(".") and found[position + 2].kind == "word":
+            last = position + 2 if found[position + 2].text.lower() == "pr" else position + 3
+            term = " ".join([pieces[position + 1][1:], *pieces[position + 2 : last + 1]])
+            pieces[opening] = "[("
+            pieces[position : last + 1] = [f") and {term}]"] + [""] * (last - position)
+    return _spaced(found, pieces)
+
+
+FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (sub_attribute_after_value_filter, standard_terms)
+
+
+def standard_filter(resource_type: ResourceType, text: str) -> str:
+    """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        path = resolve(resource_type, plain["name"])
+        if path and path.leaf.type == "string":
+            return text
+    try:
+        return reduce(lambda changed, rule: rule(resource_type, changed), FILTER_RULES, text)
+    except (FilterSyntaxError, IndexError):
+        return text
+
+
+def _names_an_attribute(found: list[Token], position: int) -> bool:
+    if found[position].kind != "word" or found[position].text.startswith("."):
+        return False
+    if position == 0:
+        return True
+    before = found[position - 1]
+    connective = before.kind == "word" and before.text.lower() in _CONNECTIVES
+    return (connective or before.kind in ("(", "[")) and found[position].text.lower() != "not"
+
+
+def _spaced(found: list[Token], pieces: list[str]) -> str:
+    """The pieces joined with a space wherever the original had one."""
+    text = ""
+    end = 0
+    for token, piece in zip(found, pieces, strict=True):
+        text += (" " if token.start > end and text and piece else "") + piece
+        end = token.start + len(token.text)
+    return text

@@ -1,0 +1,41 @@
+"""How Entra names the attributes of extensions."""
+
+from __future__ import annotations
+
+from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import resolve
+
+
+def standard_name(resource_type: ResourceType, name: str) -> str:
+    """An attribute path as the standard spells it; a name that can't be mended stays."""
+    if resolve(resource_type, name):
+        return name
+    for rule in (dot_after_urn, extension_attribute_without_urn):
+        mended = rule(resource_type, name)
+        if mended != name and resolve(resource_type, mended):
+            return mended
+    return name
+
+
+def dot_after_urn(resource_type: ResourceType, name: str) -> str:
+    """`urn:…:enterprise:2.0:User.department`: a dot where the colon before the attribute belongs.
+
+    Compliance list, "Extension attributes use dot notation", the behaviour of jobs made before 18 December 2018.
+    """
+    for extension in resource_type.extensions:
+        if name.lower().startswith(extension.id.lower() + "."):
+            return f"{extension.id}:{name[len(extension.id) + 1 :]}"
+    return name
+
+
+def extension_attribute_without_urn(resource_type: ResourceType, name: str) -> str:
+    """`manager`, `department`: an extension's attribute by its bare name.
+
+    Tutorial, request samples for the manager reference (`"path": "manager"`, the filter `manager eq "…"`) and for
+    "Create user", where `department` and `manager` stand at the top level.
+    """
+    first = name.partition(".")[0]
+    for extension in resource_type.extensions:
+        if any(attribute.name.lower() == first.lower() for attribute in extension.attributes):
+            return f"{extension.id}:{name}"
+    return name

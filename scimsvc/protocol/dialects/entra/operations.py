@@ -1,0 +1,118 @@
+"""Entra's PATCH operations. A rule takes one operation and gives the operations that the standard has for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.dialects.entra.names import standard_name
+from scimsvc.protocol.dialects.entra.values import CLEARED, standard_value
+from scimsvc.protocol.errors import invalid_value
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import resolve
+
+Operation = dict[str, Any]
+_BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
+
+
+def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
+    standard = {name.lower(): value for name, value in operation.items()}
+    op = standard.get("op")
+    return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
+
+
+def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
+
+    Compliance list, "PATCH compliance", requests to replace several attributes with the flag aadOptscim062020.
+    """
+    value = operation.get("value")
+    if operation.get("path") or not isinstance(value, dict):
+        return [operation]
+    plain = {name: below for name, below in value.items() if resource_type.root.sub_attribute(name) and below not in ("", None)}
+    paths = [{**operation, "path": name, "value": below} for name, below in value.items() if name not in plain]
+    return ([{**operation, "value": plain}] if plain or not paths else []) + paths
+
+
+def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """A path with a dot after the URN, without the URN, or with a boolean as string in its brackets."""
+    path = operation.get("path")
+    if not isinstance(path, str) or not path or resolve(resource_type, path):
+        return [operation]
+    return [{**operation, "path": standard_filter(resource_type, path)}]
+
+
+def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """The value by the rules for values; a value that a path's brackets lead to is one element."""
+    if operation.get("op") == "remove" or "value" not in operation:
+        return [operation]
+    path = operation.get("path")
+    if not path:
+        return [{**operation, "value": standard_value(resource_type.root, operation["value"])}]
+    attribute = _attribute_at(resource_type, path)
+    if attribute is None:
+        return [operation]
+    value = operation["value"]
+    if attribute.multi_valued and isinstance(value, dict):
+        value = standard_value(attribute, [value])
+        return [{**operation, "value": value[0] if isinstance(path, str) and path.endswith("]") else value}]
+    return [{**operation, "value": standard_value(attribute, value)}]
+
+
+def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one.
+
+    SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test.
+    """
+    cleared = "value" in operation and operation["value"] in (None, CLEARED)
+    if operation.get("op") not in ("add", "replace") or not cleared or not operation.get("path"):
+        return [operation]
+    attribute = _attribute_at(resource_type, operation.get("path"))
+    if attribute is None or attribute.required:
+        return [operation]
+    return [{"op": "remove", "path": operation["path"]}]
+
+
+def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"op": "Remove", "path": "members", "value": [{"value": "u1"}]` removes these elements and no others.
+
+    Compliance list, "PATCH compliance", requests to remove members without the flag.
+    """
+    path, value = operation.get("path"), operation.get("value")
+    attribute = _attribute_at(resource_type, path)
+    if operation.get("op") != "remove" or value is None or attribute is None or not attribute.multi_valued or "[" in str(path):
+        return [operation]
+    elements = value if isinstance(value, list) else [value]
+    return [{"op": "remove", "path": f"{path}[{_equal_to(attribute, element)}]"} for element in elements]
+
+
+def _equal_to(attribute: Attribute, element: Any) -> str:
+    if isinstance(element, dict):
+        by_name = {name.lower(): below for name, below in element.items() if attribute.sub_attribute(name) and below is not None}
+        terms = {"value": by_name["value"]} if "value" in by_name else by_name
+    else:
+        terms = {"value": element}
+    if not terms or any(isinstance(below, (dict, list)) or below is None for below in terms.values()):
+        raise invalid_value(f"To remove elements of {attribute.name} by value, each must be an object with a `value`.")
+    return " and ".join(f"{name} eq {json.dumps(below)}" for name, below in terms.items())
+
+
+def _attribute_at(resource_type: ResourceType, path: Any) -> Attribute | None:
+    if not isinstance(path, str) or not path:
+        return None
+    found = resolve(resource_type, path) or resolve(resource_type, standard_name(resource_type, _BRACKETS.sub("", path)))
+    return found.leaf if found else None
+
+
+RULES: tuple[Callable[[ResourceType, Operation], list[Operation]], ...] = (
+    op_in_any_case,
+    names_instead_of_path,
+    path_spelling,
+    value_spelling,
+    cleared_value,
+    remove_by_value,
+)

@@ -1,0 +1,24 @@
+"""What a dialect works on: the parts of a request that a client may bend, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scimsvc.protocol.patch import STRICT, Policy
+from scimsvc.schema.model import ResourceType
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request on a resource type: its query parameters (names in lower case) and its JSON body.
+
+    `policy` is how PATCH is to act where the dialect means something else than the standard.
+    """
+
+    method: str
+    resource_type: ResourceType
+    parameters: Mapping[str, str]
+    body: Any = None
+    policy: Policy = STRICT

@@ -1,0 +1,33 @@
+"""Entity tags and conditional requests (RFC 7644 §3.14, RFC 9110 §13.1). Versions are weak tags: `W/"3"`."""
+
+from __future__ import annotations
+
+import re
+
+from scimsvc.protocol.errors import precondition_failed
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+def etag(version: str) -> str:
+    """The weak entity tag of a version."""
+    return f'W/"{version}"'
+
+
+def matches(header: str, version: str) -> bool:
+    """Whether a list of entity tags, or `*`, has this version.
+
+    The comparison is weak, for If-Match too: RFC 9110 would have it strong, but SCIM's tags are weak by
+    preference (RFC 7644 §3.14) and a strong comparison never matches those.
+    """
+    return header.strip() == "*" or version in _TAG.findall(header)
+
+
+def require(if_match: str | None, version: str) -> None:
+    """Raise ScimError 412 where If-Match was sent and asks for another version of the resource's own attributes.
+
+    A version is `N`, or `N-digest` where the digest covers what other resources contribute to the answer:
+    that changes without a write to this resource, and no write to it can be lost over it.
+    """
+    if if_match is not None and not matches(re.sub(r"-[0-9a-f]{8}(?=\")", "", if_match), version):
+        raise precondition_failed(etag(version))

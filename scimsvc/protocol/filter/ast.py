@@ -1,0 +1,76 @@
+"""The one syntax tree of filters and of the value filters in paths (RFC 7644 §3.4.2.2).
+
+Attributes are resolved and values typed, so whoever works on a tree needs no schema and finds no error in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from scimsvc.schema.paths import AttributePath
+
+Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`path operator literal`; `value` is the literal as normalised text (see scimsvc.schema.types.normaliser)."""
+
+    path: AttributePath
+    operator: Operator
+    value: str
+    literal: str | bool | int | float
+
+
+@dataclass(frozen=True)
+class Present:
+    """`path pr`: the attribute, or any attribute below it, has a value."""
+
+    path: AttributePath
+
+
+@dataclass(frozen=True)
+class And:
+    """All operands hold."""
+
+    operands: tuple[Filter, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """At least one operand holds."""
+
+    operands: tuple[Filter, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The operand doesn't hold."""
+
+    operand: Filter
+
+
+@dataclass(frozen=True)
+class ValuePath:
+    """`path[filter]`: one and the same element of the attribute fulfils the whole filter."""
+
+    path: AttributePath
+    filter: Filter
+
+
+Filter: TypeAlias = Comparison | Present | And | Or | Not | ValuePath
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where a PATCH operation is to act (RFC 7644 §3.5.2): an attribute, the elements that fulfil a filter, a sub-attribute."""
+
+    attribute: AttributePath
+    value_filter: Filter | None = None
+    sub_attribute: AttributePath | None = None
+
+    @property
+    def target(self) -> AttributePath:
+        """The attribute that is changed at last."""
+        return self.sub_attribute or self.attribute

@@ -1,0 +1,43 @@
+"""Whether an element of a multi-valued attribute, or a complex value, fulfils a value filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
+from scimsvc.schema.types import normaliser
+
+_HOLDS: dict[Operator, Callable[[str, str], bool]] = {
+    "eq": lambda have, want: have == want,
+    "ne": lambda have, want: have != want,
+    "co": lambda have, want: want in have,
+    "sw": lambda have, want: have.startswith(want),
+    "ew": lambda have, want: have.endswith(want),
+    "gt": lambda have, want: have > want,
+    "ge": lambda have, want: have >= want,
+    "lt": lambda have, want: have < want,
+    "le": lambda have, want: have <= want,
+}
+
+
+def matches(value_filter: Filter, element: Any) -> bool:
+    """True where the element (an object, or a simple value) fulfils the filter. `ne` holds where there is no value."""
+    match value_filter:
+        case And(operands):
+            return all(matches(operand, element) for operand in operands)
+        case Or(operands):
+            return any(matches(operand, element) for operand in operands)
+        case Not(operand):
+            return not matches(operand, element)
+        case Present(path):
+            return _value(path.leaf.name, element) is not None
+        case Comparison(path, operator, wanted, _):
+            value = _value(path.leaf.name, element)
+            return operator == "ne" if value is None else _HOLDS[operator](normaliser(path.leaf)(value), wanted)
+        case ValuePath():
+            raise TypeError("the parser refuses a value filter inside a value filter")
+
+
+def _value(name: str, element: Any) -> Any:
+    return element.get(name) if isinstance(element, dict) else element

@@ -1,0 +1,220 @@
+"""The grammar of filters (RFC 7644 §3.4.2.2) and of PATCH paths (§3.5.2): recursive descent, types checked on the way."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+from scimsvc.protocol.errors import invalid_filter, invalid_path
+from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
+from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath, resolve
+from scimsvc.schema.types import check, normaliser
+
+MAX_DEPTH = 32
+MAX_TERMS = 256
+_OPERATORS = frozenset(get_args(Operator))
+_TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
+_ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
+_CONSTANTS = {"true": True, "false": False, "null": None}
+
+Scope = Callable[[str], AttributePath | None]
+
+
+def parse_filter(text: str, resource_type: ResourceType) -> Filter:
+    """A query's filter. Raises ScimError invalidFilter, which says where and what."""
+    try:
+        parser = _Parser(text, resource_type)
+        found = parser.disjunction(_scope_of(resource_type))
+        parser.expect("end")
+        return found
+    except FilterSyntaxError as error:
+        raise invalid_filter(f"Filter: {error}.") from None
+
+
+def parse_path(text: str, resource_type: ResourceType) -> Path:
+    """A PATCH operation's path. Raises ScimError invalidPath."""
+    try:
+        return _Parser(text, resource_type).path(_scope_of(resource_type))
+    except FilterSyntaxError as error:
+        raise invalid_path(f"Path {text[:200]!r}: {error}.") from None
+
+
+def literal(token: Token) -> Any:
+    """The JSON value that a token stands for. Raises FilterSyntaxError where it is none."""
+    if token.kind == "word" and token.text.lower() in _CONSTANTS:
+        return _CONSTANTS[token.text.lower()]
+    if token.kind in ("word", "string"):
+        try:
+            value = json.loads(token.text, strict=False, parse_constant=_refuse)
+            if isinstance(value, str):
+                value.encode()
+            return value
+        except ValueError:
+            pass
+    raise FilterSyntaxError(
+        f"expected a value (a string in quotation marks, a number, true, false or null), found {_shown(token)}", token.start + 1
+    )
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _shown(token: Token) -> str:
+    return repr(token.text[:64]) if token.text else "the end"
+
+
+def _scope_of(resource_type: ResourceType) -> Scope:
+    return lambda name: resolve(resource_type, name)
+
+
+def _scope_of_element(path: AttributePath) -> Scope:
+    def lookup(name: str) -> AttributePath | None:
+        if path.leaf.type != "complex":
+            return path if name.lower() == "value" else None
+        sub_attribute = path.leaf.sub_attribute(name)
+        return path.child(sub_attribute) if sub_attribute else None
+
+    return lookup
+
+
+def _names(attribute: Attribute) -> list[str]:
+    return [sub.name for sub in attribute.sub_attributes]
+
+
+class _Parser:
+    def __init__(self, text: str, resource_type: ResourceType) -> None:
+        self._tokens = tokens(text)
+        self._position = 0
+        self._depth = 0
+        self._terms = 0
+        self._resource_type = resource_type
+
+    def _next(self) -> Token:
+        token = self._tokens[self._position]
+        self._position += token.kind != "end"
+        return token
+
+    def _at(self, *words: str) -> bool:
+        token = self._tokens[self._position]
+        return (token.text.lower() if token.kind == "word" else token.kind) in words
+
+    def expect(self, kind: str) -> None:
+        token = self._next()
+        if token.kind != kind:
+            raise FilterSyntaxError(
+                f"expected {'the end' if kind == 'end' else repr(kind)}, found {_shown(token)}", token.start + 1
+            )
+
+    def disjunction(self, scope: Scope) -> Filter:
+        """FILTER: terms joined by `or`, which binds weaker than `and`."""
+        operands = [self._conjunction(scope)]
+        while self._at("or"):
+            self._next()
+            operands.append(self._conjunction(scope))
+        return operands[0] if len(operands) == 1 else Or(tuple(operands))
+
+    def _conjunction(self, scope: Scope) -> Filter:
+        operands = [self._term(scope)]
+        while self._at("and"):
+            self._next()
+            operands.append(self._term(scope))
+        return operands[0] if len(operands) == 1 else And(tuple(operands))
+
+    def _term(self, scope: Scope) -> Filter:
+        if self._at("not") and self._tokens[self._position + 1].kind == "(":
+            self._next()
+            return Not(self._group(scope))
+        return self._group(scope) if self._at("(") else self._attribute_expression(scope)
+
+    def _group(self, scope: Scope, closing: str = ")") -> Filter:
+        token = self._next()
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise FilterSyntaxError(f"nested more than {MAX_DEPTH} deep", token.start + 1)
+        found = self.disjunction(scope)
+        self.expect(closing)
+        self._depth -= 1
+        return found
+
+    def _attribute(self, scope: Scope) -> tuple[AttributePath, Token]:
+        token = self._next()
+        if token.kind != "word":
+            raise FilterSyntaxError(f"expected an attribute, found {_shown(token)}", token.start + 1)
+        path = scope(token.text)
+        if path is None:
+            raise FilterSyntaxError(
+                f"unknown attribute {token.text[:128]!r}{self._suggestion(token.text, scope)}", token.start + 1
+            )
+        return path, token
+
+    def _suggestion(self, name: str, scope: Scope) -> str:
+        spellings = {known.lower(): known for known in _names(self._resource_type.root) if scope(known)}
+        close = difflib.get_close_matches(name.lower(), spellings, 1)
+        return f", did you mean {spellings[close[0]]!r}?" if close else ""
+
+    def _attribute_expression(self, scope: Scope) -> Filter:
+        self._terms += 1
+        path, token = self._attribute(scope)
+        if path.leaf.returned == "never":
+            raise FilterSyntaxError(f"{path.name} can't be filtered by", token.start + 1)
+        if self._terms > MAX_TERMS:
+            raise FilterSyntaxError(f"more than {MAX_TERMS} terms", token.start + 1)
+        if self._at("["):
+            return ValuePath(path, self._value_filter(path, scope))
+        operator = self._next()
+        name = operator.text.lower()
+        if operator.kind == "word" and name == "pr":
+            return Present(path)
+        if operator.kind != "word" or name not in _OPERATORS:
+            raise FilterSyntaxError(
+                f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {_shown(operator)}", operator.start + 1
+            )
+        return self._comparison(path.value(), name, self._next())
+
+    def _value_filter(self, path: AttributePath, scope: Scope) -> Filter:
+        bracket = self._tokens[self._position]
+        if len(path.steps) > 1 and path.steps[-2].multi_valued:
+            raise FilterSyntaxError("a value filter inside a value filter", bracket.start + 1)
+        if path.leaf.type != "complex" and not path.leaf.multi_valued:
+            raise FilterSyntaxError(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
+        return self._group(_scope_of_element(path), closing="]")
+
+    def _comparison(self, path: AttributePath, operator: Any, token: Token) -> Filter:
+        value = literal(token)
+        kind = path.leaf.type
+        if kind == "complex":
+            raise FilterSyntaxError(f"{path.name} is complex: compare one of {', '.join(_names(path.leaf))}", token.start + 1)
+        if value is None and operator in ("eq", "ne"):
+            return Present(path) if operator == "ne" else Not(Present(path))
+        if operator in _ORDER_OPERATORS and kind in ("boolean", "binary"):
+            raise FilterSyntaxError(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
+        if operator in _TEXT_OPERATORS and kind not in ("string", "reference", "binary"):
+            raise FilterSyntaxError(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
+        # A part of a Base64 text need not be Base64 itself.
+        expected = check("string" if operator in _TEXT_OPERATORS else kind, value)
+        if expected:
+            raise FilterSyntaxError(f"{path.name} is compared with {expected}, not with {_shown(token)}", token.start + 1)
+        return Comparison(path, operator, normaliser(path.leaf)(value), value)
+
+    def path(self, scope: Scope) -> Path:
+        """PATH: an attribute, or a value path with or without sub-attribute."""
+        attribute, _ = self._attribute(scope)
+        if not self._at("["):
+            self.expect("end")
+            if len(attribute.steps) > 1 and attribute.steps[-2].multi_valued:
+                return Path(AttributePath(attribute.steps[:-1]), None, attribute)
+            return Path(attribute)
+        value_filter = self._value_filter(attribute, scope)
+        if self._at("end"):
+            return Path(attribute, value_filter)
+        token = self._next()
+        sub_attribute = attribute.leaf.sub_attribute(token.text[1:]) if token.text.startswith(".") else None
+        if sub_attribute is None:
+            raise FilterSyntaxError(f"{attribute.name} has no sub-attribute {_shown(token)}", token.start + 1)
+        self.expect("end")
+        return Path(attribute, value_filter, attribute.child(sub_attribute))

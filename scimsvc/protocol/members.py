@@ -1,0 +1,98 @@
+"""PATCH operations on the members of a group as steps on a set, so that the group itself need not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from scimsvc.protocol.errors import invalid_value, mutability
+from scimsvc.protocol.filter import Comparison, Filter, Or
+from scimsvc.protocol.patch import Operation
+
+
+@dataclass
+class Change:
+    """Members that come and members that go; with `clear` all that were there go first. No id is in both."""
+
+    clear: bool = False
+    add: dict[str, None] = field(default_factory=dict)
+    remove: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RemoveWhere:
+    """The members that a filter chooses go."""
+
+    value_filter: Filter
+
+
+Step: TypeAlias = Change | RemoveWhere
+
+
+def steps(operations: Iterable[Operation]) -> list[Step]:
+    """The steps that operations on `members` amount to, as few as their order allows.
+
+    Raises ScimError mutability for a change inside of a member, invalidValue for a member without `value`.
+    """
+    found: list[Step] = []
+    for operation in operations:
+        if operation.path.sub_attribute:
+            raise mutability(f"{operation.path.target.name} can't be changed: remove the member and add another.")
+        if operation.path.value_filter is None:
+            _whole(operation, _last_change(found))
+        else:
+            _chosen(operation, operation.path.value_filter, found)
+    return found
+
+
+def member_ids(value: Any) -> dict[str, None]:
+    """The ids in a value of `members`, in order, each once. Raises ScimError invalidValue."""
+    ids: dict[str, None] = {}
+    for element in value or []:
+        if "value" not in element:
+            raise invalid_value("Each of the members must have a `value`, the id of a User or Group.")
+        ids[element["value"]] = None
+    return ids
+
+
+def _last_change(found: list[Step]) -> Change:
+    if not found or not isinstance(found[-1], Change):
+        found.append(Change())
+    last = found[-1]
+    assert isinstance(last, Change)
+    return last
+
+
+def _whole(operation: Operation, change: Change) -> None:
+    if operation.op in ("remove", "replace"):
+        change.clear = True
+        change.add.clear()
+        change.remove.clear()
+    for id_ in member_ids(operation.value):
+        change.remove.pop(id_, None)
+        change.add[id_] = None
+
+
+def _chosen(operation: Operation, value_filter: Filter, found: list[Step]) -> None:
+    if operation.op != "remove":
+        raise mutability("A member can't be changed: remove it and add another.")
+    ids = _ids_in(value_filter)
+    if ids is None:
+        found.append(RemoveWhere(value_filter))
+        return
+    change = _last_change(found)
+    for id_ in ids:
+        change.add.pop(id_, None)
+        change.remove[id_] = None
+
+
+def _ids_in(value_filter: Filter) -> list[str] | None:
+    """The ids of a filter such as `value eq "a" or value eq "b"`; None where it is another."""
+    operands = value_filter.operands if isinstance(value_filter, Or) else (value_filter,)
+    ids = [
+        operand.value
+        for operand in operands
+        if isinstance(operand, Comparison) and operand.operator == "eq" and operand.path.leaf.name == "value"
+    ]
+    return ids if len(ids) == len(operands) else None

@@ -1,0 +1,252 @@
+"""PATCH (RFC 7644 §3.5.2): from the body to typed operations, and from a document and operations to the new document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal, get_args
+
+from marshmallow import ValidationError
+
+from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target
+from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path
+from scimsvc.schema.classes import describe, load_value, reader_of
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.types import normaliser
+
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+Op = Literal["add", "remove", "replace"]
+Document = dict[str, Any]
+
+_OPS: dict[str, Op] = {op: op for op in get_args(Op)}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation with its path resolved and its value read; a `replace` by nothing has become a `remove`."""
+
+    op: Op
+    path: Path
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Where the standard leaves room, or a client's dialect asks for another reading than the standard's.
+
+    `create_missing_elements`: an add or replace whose value filter matches no element makes one out of the
+    filter's `eq` terms, instead of failing with noTarget.
+    `drop_hollow_elements`: an element that a remove leaves with nothing but `type`, `primary` and `display` goes too.
+    """
+
+    create_missing_elements: bool = False
+    drop_hollow_elements: bool = False
+
+
+STRICT = Policy()
+"""The letter of the standard."""
+
+
+def parse_operations(resource_type: ResourceType, body: Any, max_operations: int = 1000) -> list[Operation]:
+    """Read a PATCH body. Operations without path become one operation for each attribute of their value.
+
+    Raises ScimError invalidSyntax, invalidPath, invalidValue, mutability, noTarget or tooMany.
+    """
+    if not isinstance(body, dict):
+        raise invalid_syntax("The body of a PATCH is an object with `schemas` and `Operations`.")
+    members = {name.lower(): value for name, value in body.items()}
+    schemas = members.get("schemas")
+    if schemas is not None and schemas != [PATCH_URN]:
+        raise invalid_syntax(f"The `schemas` of a PATCH must be [{PATCH_URN!r}].")
+    operations = members.get("operations")
+    if not isinstance(operations, list):
+        raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
+    if len(operations) > max_operations:
+        raise invalid_value(f"A PATCH may have {max_operations} operations; this one has {len(operations)}. Send several.")
+    return [found for position, one in enumerate(operations) for found in _parse(resource_type, one, f"Operations[{position}]")]
+
+
+def _parse(resource_type: ResourceType, one: Any, where: str) -> Iterator[Operation]:
+    if not isinstance(one, dict):
+        raise invalid_syntax(f"{where} must be an object with `op`, `path` and `value`.")
+    members = {name.lower(): value for name, value in one.items()}
+    op, path, value = _OPS.get(str(members.get("op"))), members.get("path"), members.get("value")
+    if op is None:
+        raise invalid_syntax(f"{where}.op must be add, remove or replace.")
+    if path is not None and not isinstance(path, str):
+        raise invalid_path(f"{where}.path must be a string.")
+    if path:
+        yield _operation(op, parse_path(path, resource_type), value, where)
+        return
+    if op == "remove":
+        raise no_target(f"{where} is a remove without path: name the attribute to remove.")
+    if not isinstance(value, dict):
+        raise invalid_value(f"{where} has no path, so its value must be an object of attributes.")
+    for name, below in value.items():
+        attribute = resource_type.root.sub_attribute(name)
+        if attribute is None:
+            raise invalid_path(f"{where}.value has the unknown attribute {name[:128]!r}.")
+        # What only the server writes may come along in a whole resource; it is ignored as in a PUT (§3.5.1).
+        if attribute.mutability != "readOnly":
+            yield _operation(op, Path(AttributePath((attribute,))), below, f"{where}.value")
+
+
+def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
+    for step in path.target.steps:
+        if step.mutability == "readOnly":
+            raise mutability(f"{path.target.name} is read-only.")
+    if op != "remove" and (value is None or value == []):
+        if op == "add" and value is None:
+            raise invalid_value(f"{where} has no value to add to {path.target.name}.")
+        op = "remove" if op == "replace" else op
+    if op == "remove":
+        if path.target.leaf.required and not path.value_filter:
+            raise mutability(f"{path.target.name} is required and can't be removed.")
+        return Operation("remove", path)
+    try:
+        return Operation(op, path, _read(path, value))
+    except ValidationError as error:
+        raise invalid_value(f"{where}: {describe(error.messages, path.target.name)}.") from None
+
+
+def _read(path: Path, value: Any) -> Any:
+    attribute = path.target.leaf
+    if path.value_filter and not path.sub_attribute:
+        return reader_of(attribute).read(value) if attribute.type == "complex" else load_value(attribute, [value])[0]
+    if attribute.multi_valued and not isinstance(value, list):
+        value = [value]
+    loaded = load_value(attribute, value)
+    return [one for one in loaded if one not in ({}, None)] if attribute.multi_valued else loaded
+
+
+def apply(document: Document, operations: Iterable[Operation], policy: Policy = STRICT) -> Document:
+    """The document after all operations, in order; the one given stays as it was.
+
+    Raises ScimError noTarget or mutability, in which case nothing is to be stored.
+    """
+    return reduce(lambda changed, operation: _apply(changed, operation, policy), operations, document)
+
+
+def _apply(document: Document, operation: Operation, policy: Policy) -> Document:
+    path = operation.path
+    if path.value_filter or path.sub_attribute:
+        return _update(document, path.attribute.steps, lambda have: _elements(have, operation, policy))
+    return _update(document, path.attribute.steps, lambda have: _combined(path.attribute.leaf, have, operation))
+
+
+def _update(document: Document, steps: tuple[Attribute, ...], change: Callable[[Any], Any]) -> Document:
+    """A copy of the document in which `change` was applied at the end of the steps; what becomes empty is left out."""
+    name = steps[0].name
+    below = document.get(name)
+    value = change(below) if len(steps) == 1 else _update(below or {}, steps[1:], change)
+    if value in (None, [], {}):
+        return {key: other for key, other in document.items() if key != name}
+    return {**document, name: value}
+
+
+def _combined(attribute: Attribute, have: Any, operation: Operation) -> Any:
+    """The value of an attribute after an operation on the attribute as a whole."""
+    value = operation.value
+    if operation.op == "remove":
+        return None
+    if attribute.multi_valued:
+        return _with_added(have or [], value) if operation.op == "add" else value
+    if attribute.type == "complex":
+        return _merged(attribute, have or {}, value)
+    _refuse_change_of_immutable(attribute, have, value)
+    return value
+
+
+def _merged(attribute: Attribute, have: Document, value: Document) -> Document:
+    """Sub-attributes that are not named stay (§3.5.2.3); those of an extension are attributes of their own right."""
+    changed = dict(have)
+    for name, below in value.items():
+        sub_attribute = attribute.sub_attribute(name)
+        if sub_attribute and sub_attribute.type == "complex" and not sub_attribute.multi_valued:
+            below = _merged(sub_attribute, changed.get(name, {}), below)
+        elif sub_attribute:
+            _refuse_change_of_immutable(sub_attribute, changed.get(name), below)
+        changed[name] = below
+    return changed
+
+
+def _refuse_change_of_immutable(attribute: Attribute, have: Any, value: Any) -> None:
+    if attribute.mutability == "immutable" and have not in (None, value):
+        raise mutability(f"{attribute.name} has a value already and can't be changed.")
+
+
+def _with_added(have: list[Any], added: list[Any]) -> list[Any]:
+    new = [one for position, one in enumerate(added) if one not in have and one not in added[:position]]
+    return _one_primary(have + new, new)
+
+
+def _one_primary(elements: list[Any], changed: list[Any]) -> list[Any]:
+    """A new primary value takes the mark from the one that had it (§3.5.2)."""
+    if not any(isinstance(one, dict) and one.get("primary") for one in changed):
+        return elements
+    return [
+        {**one, "primary": False}
+        if isinstance(one, dict) and one.get("primary") and not any(one is new for new in changed)
+        else one
+        for one in elements
+    ]
+
+
+def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
+    """The elements of an attribute after an operation on those that fulfil the path's filter, or on all of them."""
+    path = operation.path
+    single = not path.attribute.leaf.multi_valued
+    elements = ([have] if have else []) if single else have or []
+    chosen = [not path.value_filter or matches(path.value_filter, one) for one in elements]
+    if operation.op == "remove":
+        kept = [_without(one, path, policy) if hit else one for one, hit in zip(elements, chosen, strict=True)]
+        left = [one for one in kept if one not in (None, {})]
+    elif any(chosen):
+        changed = [_with(one, operation) if hit else one for one, hit in zip(elements, chosen, strict=True)]
+        left = _one_primary(changed, [one for one, hit in zip(changed, chosen, strict=True) if hit])
+    else:
+        new = _with(_seed(path, policy), operation)
+        left = _one_primary([*elements, new], [new])
+    return (left[0] if left else None) if single else left
+
+
+def _with(element: Any, operation: Operation) -> Any:
+    sub_attribute = operation.path.sub_attribute
+    if sub_attribute:
+        _refuse_change_of_immutable(sub_attribute.leaf, element.get(sub_attribute.leaf.name), operation.value)
+        return {**element, sub_attribute.leaf.name: operation.value}
+    return {**element, **operation.value} if operation.op == "add" and isinstance(element, dict) else operation.value
+
+
+def _without(element: Any, path: Path, policy: Policy) -> Any:
+    if not path.sub_attribute:
+        return None
+    left = {name: value for name, value in element.items() if name != path.sub_attribute.leaf.name}
+    return None if policy.drop_hollow_elements and not left.keys() - {"type", "primary", "display"} else left
+
+
+def _seed(path: Path, policy: Policy) -> Document:
+    """The element that a filter describes, where one may be made: `[type eq "work"]` gives `{"type": "work"}`."""
+    if not path.value_filter:
+        return {}
+    terms = equalities(path.value_filter) if policy.create_missing_elements else []
+    if not terms:
+        raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+    return {term.path.leaf.name: _spelled(term) for term in terms}
+
+
+def equalities(value_filter: Filter) -> list[Comparison]:
+    """The terms of a filter that is one `eq` or several joined by `and`; nothing where it is anything else."""
+    operands = value_filter.operands if isinstance(value_filter, And) else (value_filter,)
+    terms = [operand for operand in operands if isinstance(operand, Comparison) and operand.operator == "eq"]
+    return terms if len(terms) == len(operands) else []
+
+
+def _spelled(term: Comparison) -> Any:
+    """The literal of a term as a value to store; a canonical value in its canonical spelling."""
+    attribute = term.path.leaf
+    normalise = normaliser(attribute)
+    return next((known for known in attribute.canonical_values if normalise(known) == term.value), term.literal)

@@ -1,0 +1,91 @@
+"""The shape of a schema: attributes with their characteristics (RFC 7643 §2 and §7), as plain frozen data.
+
+Instances compare by identity: a declaration exists once, and it is a cheap key for what is derived from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+Type = Literal["string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex"]
+Mutability = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
+Returned = Literal["always", "never", "default", "request"]
+Uniqueness = Literal["none", "server", "global"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """One attribute or sub-attribute and its characteristics (RFC 7643 §2.2, defaults included)."""
+
+    name: str
+    type: Type = "string"
+    description: str = ""
+    multi_valued: bool = False
+    required: bool = False
+    canonical_values: tuple[str, ...] = ()
+    case_exact: bool = False
+    mutability: Mutability = "readWrite"
+    returned: Returned = "default"
+    uniqueness: Uniqueness = "none"
+    reference_types: tuple[str, ...] = ()
+    sub_attributes: tuple[Attribute, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Attribute]:
+        return {attribute.name.lower(): attribute for attribute in self.sub_attributes}
+
+    def sub_attribute(self, name: str) -> Attribute | None:
+        """The sub-attribute of that name in any case (RFC 7643 §2.1), or None."""
+        return self._by_name.get(name.lower())
+
+    def leaves(self) -> Iterator[tuple[Attribute, ...]]:
+        """Every simple attribute at or below this one, each as the steps that lead to it, this one first."""
+        if self.type != "complex":
+            yield (self,)
+        for sub_attribute in self.sub_attributes:
+            for steps in sub_attribute.leaves():
+                yield (self, *steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """A named set of attributes (RFC 7643 §7); `id` is its URN."""
+
+    id: str
+    name: str
+    description: str
+    attributes: tuple[Attribute, ...]
+
+    def as_attribute(self) -> Attribute:
+        """The extension as resources hold it: a complex attribute whose name is the schema's URN (RFC 7643 §3.3)."""
+        return Attribute(self.id, "complex", self.description, sub_attributes=self.attributes)
+
+
+@dataclass(frozen=True, eq=False)
+class ResourceType:
+    """A type of resource (RFC 7643 §6): its endpoint, its core schema and its extensions."""
+
+    name: str
+    endpoint: str
+    description: str
+    schema: Schema
+    extensions: tuple[Schema, ...] = ()
+    common: tuple[Attribute, ...] = ()
+
+    @cached_property
+    def root(self) -> Attribute:
+        """The resource itself as one complex attribute: common, core and extension attributes are its sub-attributes."""
+        extensions = tuple(extension.as_attribute() for extension in self.extensions)
+        return Attribute(self.name, "complex", sub_attributes=self.common + self.schema.attributes + extensions)
+
+    @cached_property
+    def schema_ids(self) -> tuple[str, ...]:
+        """The URNs of the core schema and of every extension."""
+        return (self.schema.id, *(extension.id for extension in self.extensions))
+
+    def extended(self, *extensions: Schema) -> ResourceType:
+        """This resource type with further extensions, such as the custom attributes of a mapping profile."""
+        return replace(self, extensions=self.extensions + extensions)

@@ -1,0 +1,73 @@
+"""Who sends a request: the bearer token (RFC 6750) decides the tenant."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from scimsvc.protocol.errors import ScimError
+from scimsvc.store import tenants
+from scimsvc.store.database import Database, DatabaseUnavailable
+from scimsvc.store.tenants import Credential, TenantRecord
+
+MAX_SECRET_LENGTH = 1024
+TRUSTED_FOR = 1.0
+"""Seconds for which a checked token is not looked up again; a revoked one is refused after that at the latest."""
+USE_NOTED_EVERY = 60.0
+"""Seconds by which a token's last-used time may lag behind, so that a read is not a write."""
+_MAX_TRUSTED = 4096
+
+
+@dataclass
+class _Checked:
+    credential: Credential
+    looked_up: float
+    use_noted: float
+
+
+class Authenticator:
+    """Checks tokens against the store and remembers for a moment those that were good, by their digest."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._checked: dict[str, _Checked] = {}
+
+    def tenant_of(self, authorization: str | None) -> TenantRecord:
+        """The tenant that an Authorization header speaks for.
+
+        Raises ScimError 401 where it is missing or its token is unknown, revoked or expired; the answer doesn't say which.
+        """
+        if not authorization:
+            raise _unauthorized("Send the tenant's Secret Token: Authorization: Bearer <token>.", "")
+        scheme, _, secret = authorization.strip().partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret or len(secret) > MAX_SECRET_LENGTH:
+            raise _unauthorized("The Authorization header must be: Bearer <token>.", ', error="invalid_request"')
+        hashed = tenants.digest(secret)
+        moment = time.monotonic()
+        checked = self._checked.get(hashed)
+        if checked is None or moment - checked.looked_up > TRUSTED_FOR or checked.credential.expired:
+            checked = self._look_up(hashed, moment)
+        return checked.credential.tenant
+
+    def _look_up(self, hashed: str, moment: float) -> _Checked:
+        credential = tenants.find_credential(self._database, hashed)
+        before = self._checked.pop(hashed, None)
+        if credential is None:
+            raise _unauthorized("The token is unknown, revoked or expired. Make a new one.", ', error="invalid_token"')
+        if len(self._checked) >= _MAX_TRUSTED:
+            self._checked.clear()
+        checked = _Checked(credential, moment, before.use_noted if before else -USE_NOTED_EVERY)
+        self._checked[hashed] = checked
+        if moment - checked.use_noted >= USE_NOTED_EVERY:
+            checked.use_noted = moment
+            try:
+                tenants.note_use(self._database, credential)
+            except DatabaseUnavailable:
+                # The time of use is a convenience; a request that only reads works without it.
+                checked.use_noted = -USE_NOTED_EVERY
+        return checked
+
+
+def _unauthorized(detail: str, error: str) -> ScimError:
+    return ScimError(401, detail, headers={"WWW-Authenticate": f'Bearer realm="scimsvc"{error}'})

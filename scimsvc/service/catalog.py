@@ -1,0 +1,46 @@
+"""What a tenant's mapping profile makes of the schemas: the resource types it serves and how they are indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from scimsvc.mapping import Profile
+from scimsvc.schema.discovery import schemas_of
+from scimsvc.schema.model import ResourceType, Schema
+from scimsvc.store.index import Indexer, UniqueRule
+
+
+@dataclass(frozen=True)
+class ServedType:
+    """A resource type as a profile serves it, with the index that finds its resources."""
+
+    resource_type: ResourceType
+    indexer: Indexer
+
+    @property
+    def name(self) -> str:
+        """The name of the resource type."""
+        return self.resource_type.name
+
+    def has(self, attribute: str) -> bool:
+        """Whether its resources have a top-level attribute of that name."""
+        return self.resource_type.root.sub_attribute(attribute) is not None
+
+
+class Catalog:
+    """The resource types of one profile, by endpoint, and their schemas, by URN; names are found in any case."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        types = [ServedType(type_, Indexer(type_, _unique_rules(profile, type_))) for type_ in profile.resource_types()]
+        self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
+        self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}
+
+    def resource_types(self) -> list[ResourceType]:
+        """The resource types, Users first."""
+        return [type_.resource_type for type_ in self.types.values()]
+
+
+def _unique_rules(profile: Profile, resource_type: ResourceType) -> Iterable[UniqueRule]:
+    return [UniqueRule(target.path, target.value_filter) for target in profile.unique_paths(resource_type)]

@@ -1,0 +1,80 @@
+"""From what is stored to the JSON that is sent: spliced, not parsed and dumped again."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from scimsvc.protocol.etag import etag
+from scimsvc.protocol.projection import Projection, project
+from scimsvc.schema.model import ResourceType
+from scimsvc.store.filters import GROUPS, MEMBERS
+from scimsvc.store.membership import GroupOf, Member
+from scimsvc.store.resources import Stored
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A resource as JSON, its version and its URI."""
+
+    body: bytes
+    version: str
+    location: str
+
+
+@dataclass(frozen=True)
+class Related:
+    """What the membership table adds to a resource; None where it isn't wanted."""
+
+    groups: Sequence[GroupOf] | None = None
+    members: Sequence[Member] | None = None
+
+
+def render(stored: Stored, related: Related, resource_type: ResourceType, projection: Projection, base: str) -> Rendered:
+    """One resource. `base` is the absolute URL of the SCIM endpoint without a trailing slash."""
+    location = f"{base}{resource_type.endpoint}/{stored.id}"
+    parts = [stored.document.encode()[:-1]]
+    version = str(stored.version)
+    if related.groups:
+        groups = orjson.dumps([_group(group, base) for group in related.groups])
+        # The groups are no part of the user's own version, but a cached answer is stale once they change.
+        version = f"{version}-{zlib.crc32(groups):08x}"
+        parts.append(b'"%s":%s' % (GROUPS.encode(), groups))
+    if related.members is not None:
+        parts.append(b'"%s":%s' % (MEMBERS.encode(), orjson.dumps([_member(member, base) for member in related.members])))
+    parts.append(
+        b'"meta":{"resourceType":"%s","created":"%sZ","lastModified":"%sZ","location":%s,"version":%s}}'
+        % (
+            resource_type.name.encode(),
+            stored.created.encode(),
+            stored.last_modified.encode(),
+            orjson.dumps(location),
+            orjson.dumps(etag(version)),
+        )
+    )
+    body = b",".join(parts)
+    # An attribute that was left out of `related` needs no second look at the document.
+    if not projection.without(GROUPS, MEMBERS).everything:
+        body = orjson.dumps(project(resource_type, orjson.loads(body), projection))
+    return Rendered(body, version, location)
+
+
+def _group(group: GroupOf, base: str) -> dict[str, str]:
+    entry = {"value": group.id, "$ref": f"{base}/Groups/{group.id}", "type": "direct" if group.direct else "indirect"}
+    return entry | {"display": group.display} if group.display is not None else entry
+
+
+def _member(member: Member, base: str) -> dict[str, str]:
+    entry = {"value": member.id, "$ref": f"{base}/{member.resource_type}s/{member.id}", "type": member.resource_type}
+    return entry | {"display": member.display} if member.display is not None else entry
+
+
+def by_owner(rows: Iterable[GroupOf] | Iterable[Member]) -> dict[int, list[GroupOf | Member]]:
+    """Rows of the membership table by the resource that they belong to."""
+    found: dict[int, list[GroupOf | Member]] = {}
+    for row in rows:
+        found.setdefault(row.member_seq if isinstance(row, GroupOf) else row.group_seq, []).append(row)
+    return found

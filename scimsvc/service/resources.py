@@ -1,0 +1,242 @@
+"""Create, retrieve, query, replace, patch and delete resources (RFC 7644 §3.3 to §3.6)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from marshmallow import ValidationError
+
+from scimsvc.protocol import members as member_steps
+from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, uniqueness
+from scimsvc.protocol.etag import require
+from scimsvc.protocol.members import Change, Step
+from scimsvc.protocol.messages import Query, list_response
+from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
+from scimsvc.protocol.projection import ALL, Projection
+from scimsvc.schema.classes import describe, load
+from scimsvc.schema.model import ResourceType
+from scimsvc.service.catalog import ServedType
+from scimsvc.service.rendering import Related, Rendered, by_owner, render
+from scimsvc.store.database import Database, UniquenessViolation
+from scimsvc.store.filters import GROUPS, MEMBERS
+from scimsvc.store.membership import MembershipStore
+from scimsvc.store.resources import ResourceStore, Stored
+
+MAX_DOCUMENT_BYTES = 1024 * 1024
+
+Document = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class ResourceService:
+    """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint.
+
+    Every method raises ScimError with the answer that the client is due, or DatabaseUnavailable.
+    """
+
+    def __init__(self, database: Database, tenant_id: int, served: ServedType, base: str) -> None:
+        self._database = database
+        self._served = served
+        self._type = served.resource_type
+        self._base = base
+        self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
+        self._memberships = MembershipStore(database, tenant_id)
+
+    def create(self, body: Any, projection: Projection = ALL) -> Rendered:
+        """POST (§3.3)."""
+        document, members = self._read(body)
+        id_ = str(uuid.uuid4())
+        document = _canonical(self._type, id_, document)
+
+        def work() -> Rendered:
+            stored = self._resources.insert(id_, document)
+            if members:
+                self._add_members(stored, members)
+            return self._render_one(stored, projection)
+
+        return self._write(work, document, None)
+
+    def get(self, id_: str, projection: Projection) -> Rendered:
+        """GET by id (§3.4.1)."""
+        with self._database.reading():
+            return self._render_one(self._existing(self._resources.find, id_), projection)
+
+    def query(self, query: Query) -> bytes:
+        """GET with a query (§3.4.2): a ListResponse."""
+        with self._database.reading():
+            offset = query.start_index - 1
+            page = self._resources.page(query.filter, offset, query.count) if query.count else []
+            complete = 0 < len(page) < query.count or (not page and not offset and query.count)
+            total = offset + len(page) if complete else self._resources.count(query.filter)
+            rendered = self._render(page, query.projection)
+        return list_response([one.body for one in rendered], total, query.start_index)
+
+    def replace(self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL) -> Rendered:
+        """PUT (§3.5.1): what the body doesn't have is unassigned."""
+        read, members = self._read(body)
+        document = _canonical(self._type, id_, read)
+
+        def change(stored: Stored) -> tuple[Document, list[Step]]:
+            return document, [Change(clear=True, add=members)] if self._served.has(MEMBERS) else []
+
+        rendered = self._change(id_, if_match, "replace", change, projection)
+        return rendered
+
+    def patch(self, id_: str, body: Any, policy: Policy, if_match: str | None, projection: Projection = ALL) -> Rendered | None:
+        """PATCH (§3.5.2), all operations or none. None where there is nothing to send: a group's answer is 204."""
+        operations = parse_operations(self._type, body)
+        own, of_members = _partition(operations)
+        steps = member_steps.steps(of_members)
+
+        def change(stored: Stored) -> tuple[Document, list[Step]]:
+            before: Document = orjson.loads(stored.document)
+            after = apply(before, own, policy)
+            return before if after == before else _canonical(self._type, stored.id, after), steps
+
+        silent = self._served.has(MEMBERS) and projection.everything
+        rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection)
+        return None if silent else rendered
+
+    def delete(self, id_: str, if_match: str | None) -> None:
+        """DELETE (§3.6): final; the resource leaves all groups."""
+
+        def work() -> None:
+            stored = self._existing(self._resources.lock, id_)
+            require(if_match, str(stored.version))
+            self._memberships.forget(stored.seq)
+            self._resources.delete(stored)
+
+        self._database.transaction(work)
+
+    def _read(self, body: Any) -> tuple[Document, dict[str, None]]:
+        """A whole resource as sent: what belongs in its document, and the ids of its members."""
+        if not isinstance(body, dict):
+            raise invalid_syntax(f"The body must be a {self._type.name} as a JSON object.")
+        _check_schemas(self._type, body)
+        try:
+            document = load(self._type, body)
+        except ValidationError as error:
+            raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
+        return document, member_steps.member_ids(document.pop(MEMBERS, None))
+
+    def _change(
+        self,
+        id_: str,
+        if_match: str | None,
+        kind: str,
+        change: Callable[[Stored], tuple[Document, list[Step]]],
+        projection: Projection,
+    ) -> Rendered:
+        """Lock, change and store one resource; a change that changes nothing leaves its version as it was."""
+        wanted: Document = {}
+
+        def work() -> Rendered:
+            stored = self._existing(self._resources.lock, id_)
+            require(if_match, str(stored.version))
+            document, steps = change(stored)
+            wanted.update(seq=stored.seq, document=document)
+            moved = sum(self._take_step(stored, step) for step in steps)
+            if document != orjson.loads(stored.document):
+                stored = self._resources.update(stored, document, kind)
+            elif moved:
+                stored = self._resources.touch(stored, kind)
+            return self._render_one(stored, projection)
+
+        try:
+            return self._database.transaction(work)
+        except UniquenessViolation:
+            raise self._clash(wanted["document"], wanted["seq"]) from None
+
+    def _write(self, work: Callable[[], Result], document: Document, own_seq: int | None) -> Result:
+        try:
+            return self._database.transaction(work)
+        except UniquenessViolation:
+            raise self._clash(document, own_seq) from None
+
+    def _clash(self, document: Document, own_seq: int | None) -> ScimError:
+        with self._database.reading():
+            attribute = self._resources.attribute_in_use(document, own_seq) or "a unique attribute"
+        return uniqueness(f"Another {self._type.name} has this value of {attribute} already.")
+
+    def _existing(self, find: Callable[[str], Stored | None], id_: str) -> Stored:
+        stored = find(id_)
+        if stored is None:
+            raise not_found(self._type.name, id_)
+        return stored
+
+    def _take_step(self, stored: Stored, step: Step) -> int:
+        """Change the memberships; answers how many rows changed."""
+        if not isinstance(step, Change):
+            return self._memberships.remove_where(stored.seq, step.value_filter, self._type)
+        moved = 0
+        if step.clear:
+            moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
+        if step.remove:
+            moved += self._memberships.remove(stored.seq, step.remove)
+        return moved + (self._add_members(stored, step.add) if step.add else 0)
+
+    def _add_members(self, stored: Stored, ids: Mapping[str, None]) -> int:
+        unknown = self._memberships.unknown(ids)
+        if unknown:
+            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")
+        return self._memberships.add(stored.seq, ids)
+
+    def _render_one(self, stored: Stored, projection: Projection) -> Rendered:
+        return self._render([stored], projection)[0]
+
+    def _render(self, page: Sequence[Stored], projection: Projection) -> list[Rendered]:
+        """What is asked of the membership table is one statement for the whole page."""
+        seqs = [stored.seq for stored in page]
+        in_groups = [stored.seq for stored in page if stored.in_groups]
+        with_groups = in_groups and self._served.has(GROUPS) and projection.wants(GROUPS)
+        with_members = seqs and self._served.has(MEMBERS) and projection.wants(MEMBERS)
+        groups: Any = by_owner(self._memberships.groups_of(in_groups)) if with_groups else {}
+        members: Any = by_owner(self._memberships.members_of(seqs)) if with_members else {}
+        return [
+            render(
+                stored,
+                Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None),
+                self._type,
+                projection,
+                self._base,
+            )
+            for stored in page
+        ]
+
+
+def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[Operation]]:
+    """The operations on the document and those on the members of a group."""
+    parts: tuple[list[Operation], list[Operation]] = ([], [])
+    for operation in operations:
+        parts[operation.path.attribute.steps[0].name == MEMBERS].append(operation)
+    return parts
+
+
+def _check_schemas(resource_type: ResourceType, body: Mapping[str, Any]) -> None:
+    """A resource may leave `schemas` out; one that says it is of another type is a mistake."""
+    schemas = next((value for name, value in body.items() if name.lower() == "schemas"), None)
+    if schemas is None:
+        return
+    if not isinstance(schemas, list) or not all(isinstance(urn, str) for urn in schemas):
+        raise invalid_syntax("`schemas` must be an array of URNs.")
+    known = {urn.lower() for urn in resource_type.schema_ids}
+    unknown = [urn for urn in schemas if urn.lower() not in known]
+    if unknown:
+        raise invalid_value(
+            f"A {resource_type.name} has no schema {unknown[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
+        )
+
+
+def _canonical(resource_type: ResourceType, id_: str, document: Mapping[str, Any]) -> Document:
+    """The document as it is stored: in the schema's order, with the schemas it uses, without what is never returned."""
+    ordered: Document = {"schemas": [], "id": id_}
+    for attribute in resource_type.root.sub_attributes:
+        if attribute.name in document and attribute.returned != "never" and attribute.name not in ordered:
+            ordered[attribute.name] = document[attribute.name]
+    ordered["schemas"] = [resource_type.schema.id, *(one.id for one in resource_type.extensions if one.id in document)]
+    if len(orjson.dumps(ordered)) > MAX_DOCUMENT_BYTES:
+        raise invalid_value(f"A {resource_type.name} may have {MAX_DOCUMENT_BYTES} bytes; with this change it would have more.")
+    return ordered

@@ -1,0 +1,145 @@
+"""The settings: defaults here, over them `config.yaml` (path in SCIMSVC_CONFIG), over that SCIMSVC_<SECTION>_<NAME>."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+DEFAULT_PATH = "config.yaml"
+PREFIX = "SCIMSVC_"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a value of the wrong kind; the message names it and what would be right."""
+
+
+@dataclass(frozen=True)
+class ScimSettings:
+    """The SCIM endpoint. `public_url` is what clients see, where a proxy stands in front: `https://scim.example.com`."""
+
+    base_path: str = "/api/scim/v2"
+    public_url: str = ""
+    max_results: int = 200
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where the accounts are: `sqlite:///file.db` or `postgresql://user:password@host:port/name`."""
+
+    url: str = "sqlite:///var/scimsvc.db"
+
+
+@dataclass(frozen=True)
+class MappingsSettings:
+    """The folder of the mapping profiles."""
+
+    directory: Path = Path("mappings")
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """gunicorn: 0 workers or threads means what suits the database; `trusted_proxies` is how many stand in front."""
+
+    workers: int = 0
+    threads: int = 0
+    graceful_timeout: int = 30
+    trusted_proxies: int = 0
+
+
+@dataclass(frozen=True)
+class LimitsSettings:
+    """What a client may send: bytes of a body, and how deep its JSON may be nested."""
+
+    request_bytes: int = 2 * 1024 * 1024
+    nesting: int = 16
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """Log lines are JSON on standard output, of this level and above."""
+
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, section by section."""
+
+    scim: ScimSettings = field(default_factory=ScimSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    mappings: MappingsSettings = field(default_factory=MappingsSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file and the environment. Raises SettingsError.
+
+    A file that SCIMSVC_CONFIG names must be there; without that variable, `config.yaml` may be missing.
+    """
+    named = environ.get(f"{PREFIX}CONFIG")
+    path = Path(named or DEFAULT_PATH)
+    if not named and not path.exists():
+        return from_mapping({}, environ, path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not YAML: {error}") from error
+    return from_mapping(content or {}, environ, path)
+
+
+def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settings:
+    """The settings from a file's content and the environment. Raises SettingsError."""
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: must be a mapping of sections")
+    hints = get_type_hints(Settings)
+    for name in content:
+        if name not in hints:
+            raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)}")
+    known = {f"{PREFIX}{section}_{name}".upper() for section, kind in hints.items() for name in get_type_hints(kind)}
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable not in known and variable != f"{PREFIX}CONFIG":
+            raise SettingsError(f"environment variable {variable}: there is no such setting")
+    return Settings(
+        **{section: _section(section, kind, content.get(section) or {}, environ, path) for section, kind in hints.items()}
+    )
+
+
+def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, str], path: Path) -> Any:
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: {section} must be a mapping of settings")
+    hints = get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise SettingsError(f"{path}: unknown setting {section}.{name}; there are {', '.join(hints)}")
+    found = {}
+    for name, type_ in hints.items():
+        variable = f"{PREFIX}{section}_{name}".upper()
+        if variable in environ:
+            found[name] = _converted(type_, environ[variable], f"environment variable {variable}")
+        elif values.get(name) is not None:
+            found[name] = _converted(type_, values[name], f"{path}: {section}.{name}")
+    return dataclasses.replace(kind(), **found)
+
+
+def _converted(type_: type[Any], value: Any, where: str) -> Any:
+    if type_ is int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = -1
+        if number < 0 or isinstance(value, bool):
+            raise SettingsError(f"{where} must be a whole number, not {value!r}")
+        return number
+    if not isinstance(value, str):
+        raise SettingsError(f"{where} must be a text, not {value!r}")
+    return type_(value)

@@ -1,0 +1,328 @@
+"""From a filter's syntax tree to SQL over the attribute_value index.
+
+The SQL of a filter depends on its shape alone, so it is built once for each shape: the values are cut out of
+the tree (`Slot`), and each execution binds its own.
+"""
+
+from __future__ import annotations
+
+import operator as op
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import peewee
+from peewee import fn
+
+from scimsvc.protocol.errors import invalid_filter
+from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import AttributePath
+from scimsvc.store.database import Kind
+from scimsvc.store.index import PREFIX_LENGTH, key
+from scimsvc.store.models import AttributeValue, Membership, Resource
+
+MEMBERS = "members"
+GROUPS = "groups"
+
+Expression = Any
+"""A Peewee expression; the library has no type for it."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a query's parameters: of a filter's n-th value or of a value with a name, and its form there."""
+
+    key: int | str
+    form: Callable[[Any], Any] = lambda value: value
+
+
+TENANT = Slot("tenant")
+
+
+def cut(tree: Filter) -> tuple[Filter, dict[int | str, Any]]:
+    """The shape of a filter, with slots in place of its values, and the values."""
+    values: dict[int | str, Any] = {}
+
+    def visit(node: Filter) -> Filter:
+        match node:
+            case And(operands):
+                return And(tuple(map(visit, operands)))
+            case Or(operands):
+                return Or(tuple(map(visit, operands)))
+            case Not(operand):
+                return Not(visit(operand))
+            case ValuePath(path, inner):
+                return ValuePath(path, visit(inner))
+            case Comparison(path, operator, value, _):
+                place = len(values)
+                values[place] = value
+                return Comparison(path, operator, Slot(place), "")  # type: ignore[arg-type]
+            case _:
+                return node
+
+    return visit(tree), values
+
+
+def bind(parameters: Sequence[Any], values: Mapping[int | str, Any]) -> list[Any]:
+    """The parameters of a query with the values in their slots."""
+    return [one.form(values[one.key]) if isinstance(one, Slot) else one for one in parameters]
+
+
+def condition(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Expression:
+    """The Peewee condition on Resource for a shape; None is every resource of the type. The tenant is in the slot `tenant`.
+
+    Raises ScimError invalidFilter for what has no index.
+    """
+    own = (Resource.tenant_id == slot(TENANT)) & (Resource.resource_type == resource_type.name)
+    return own if shape is None else own & _Builder(resource_type, kind).condition(shape)
+
+
+def member_condition(shape: Filter, resource_type: ResourceType, kind: Kind, member: Any) -> Expression:
+    """The condition on `member`, an alias of Resource, for the shape of a value filter of `members`."""
+    return _Builder(resource_type, kind).related_condition(shape, member)
+
+
+def slot(of: Slot, form: Callable[[Any], Any] | None = None) -> Expression:
+    """A slot as part of a Peewee expression, with another form where one is given."""
+    return peewee.Value(Slot(of.key, form or of.form), converter=False)
+
+
+def after(text: str) -> str:
+    """The least text that is greater than every text that starts with this one."""
+    for position in range(len(text) - 1, -1, -1):
+        code = ord(text[position])
+        if code < 0x10FFFF:
+            following = 0xE000 if code == 0xD7FF else code + 1
+            return text[:position] + chr(following)
+    return chr(0x10FFFF)
+
+
+def _prefix(text: str) -> str:
+    return text[:PREFIX_LENGTH]
+
+
+def _after_prefix(text: str) -> str:
+    return after(text[:PREFIX_LENGTH])
+
+
+def stored_instant(normalised: str) -> str:
+    """A normalised instant in the form of the columns `created` and `last_modified`: milliseconds, no zone."""
+    seconds, _, fraction = normalised.rstrip("Z").partition(".")
+    return f"{seconds}.{fraction[:3]}{fraction[3:].rstrip('0')}"
+
+
+class _Builder:
+    def __init__(self, resource_type: ResourceType, kind: Kind) -> None:
+        self._resource_type = resource_type
+        self._tenant = slot(TENANT)
+        self._kind = kind
+        self._columns: Mapping[str, tuple[Expression, Callable[[str], str]]] = {
+            "id": (Resource.id, str),
+            "meta.resourceType": (Resource.resource_type, str),
+            "meta.created": (Resource.created, stored_instant),
+            "meta.lastModified": (Resource.last_modified, stored_instant),
+            "meta.version": (peewee.Value('W/"').concat(Resource.version.cast("TEXT")).concat('"'), str),
+        }
+
+    def condition(self, node: Filter) -> Expression:
+        match node:
+            case And(operands):
+                return reduce(op.and_, map(self.condition, operands))
+            case Or(operands):
+                return reduce(op.or_, map(self.condition, operands))
+            case Not(operand):
+                return ~self.condition(operand)
+            case Present(path):
+                return self._present(path)
+            case ValuePath(path, inner):
+                return self._value_path(path, inner)
+            case Comparison(path, operator, value, _):
+                return self._comparison(path, operator, value)
+        raise TypeError(node)
+
+    def _comparison(self, path: AttributePath, operator: str, value: Any) -> Expression:
+        if path.name in self._columns:
+            column, form = self._columns[path.name]
+            return self._test(column, column, operator, value, form, column)
+        if path.steps[0].name in (MEMBERS, GROUPS):
+            return self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+        self._refuse_unindexed(path)
+        if operator == "ne":
+            equal = self._comparison(path, "eq", value)
+            if not any(step.multi_valued for step in path.steps):
+                return ~equal
+            rows = self._rows(AttributeValue, path.name).where(self._value_test(AttributeValue, path, "ne", value))
+            return Resource.seq.in_(rows) | ~self._present(path)
+        return Resource.seq.in_(
+            self._rows(AttributeValue, path.name).where(self._value_test(AttributeValue, path, operator, value))
+        )
+
+    def _refuse_unindexed(self, path: AttributePath) -> None:
+        if path.leaf.mutability == "readOnly" and path.name != "schemas":
+            raise invalid_filter(f"Filter: {path.name} can't be filtered by.")
+
+    def _rows(self, model: Any, name: str) -> Any:
+        return model.select(model.resource_seq).where(
+            (model.tenant_id == self._tenant) & (model.resource_type == self._resource_type.name) & (model.attribute == name)
+        )
+
+    def _value_test(self, model: Any, path: AttributePath, operator: str, value: Slot) -> Expression:
+        if path.leaf.type in ("string", "reference", "binary"):
+            return self._test(model.value, fn.COALESCE(model.overflow, model.value), operator, value, key, model.value)
+        return self._test(model.value, model.value, operator, value, str, model.value)
+
+    def _test(
+        self, indexed: Expression, whole: Expression, operator: str, value: Slot, form: Callable[[str], str], prefixed: Expression
+    ) -> Expression:
+        """`indexed` has the form of the literal that `form` gives; `whole` is the value without any shortening."""
+        match operator:
+            case "eq":
+                return indexed == slot(value, form)
+            case "ne":
+                return indexed != slot(value, form)
+            case "co":
+                position = fn.INSTR if self._kind == "sqlite" else fn.STRPOS
+                return position(whole, slot(value)) > 0
+            case "sw":
+                start = (prefixed >= slot(value, _prefix)) & (prefixed < slot(value, _after_prefix))
+                return start & (fn.SUBSTR(whole, 1, fn.LENGTH(slot(value))) == slot(value))
+            case "ew":
+                if self._kind == "postgresql":
+                    return fn.RIGHT(whole, fn.LENGTH(slot(value))) == slot(value)
+                return (fn.LENGTH(slot(value)) == 0) | (fn.SUBSTR(whole, 0 - fn.LENGTH(slot(value))) == slot(value))
+        exact = slot(value, str if form is key else form)
+        return {"gt": whole > exact, "ge": whole >= exact, "lt": whole < exact, "le": whole <= exact}[operator]
+
+    def _present(self, path: AttributePath) -> Expression:
+        first = path.steps[0]
+        if first.name in (MEMBERS, GROUPS):
+            return self._related(first.name, lambda resource: resource.seq.is_null(False))
+        if first.mutability == "readOnly":
+            return Resource.seq.is_null(False)
+        names = [leaf.name for leaf in path.leaves()]
+        rows = AttributeValue.select(AttributeValue.resource_seq).where(
+            (AttributeValue.tenant_id == self._tenant)
+            & (AttributeValue.resource_type == self._resource_type.name)
+            & AttributeValue.attribute.in_(names)
+        )
+        return Resource.seq.in_(rows)
+
+    def _value_path(self, path: AttributePath, inner: Filter) -> Expression:
+        if path.steps[0].name in (MEMBERS, GROUPS):
+            return self._related(path.steps[0].name, lambda resource: self.related_condition(inner, resource))
+        self._refuse_unindexed(path)
+        row = AttributeValue.alias()
+        driver = _driver(inner)
+        if driver is None:
+            names = [leaf.name for leaf in path.leaves()]
+            rows = row.select(row.resource_seq).where(
+                (row.tenant_id == self._tenant)
+                & (row.resource_type == self._resource_type.name)
+                & row.attribute.in_(names)
+                & self._element(inner, row)
+            )
+        else:
+            rows = self._rows(row, driver.path.name).where(self._value_test(row, driver.path, driver.operator, _slot_of(driver)))
+            rest = [operand for operand in _conjuncts(inner) if operand is not driver]
+            for operand in rest:
+                rows = rows.where(self._element(operand, row))
+        return Resource.seq.in_(rows)
+
+    def _element(self, node: Filter, row: Any) -> Expression:
+        """A condition on the element that the row `row` belongs to."""
+        match node:
+            case And(operands):
+                return reduce(op.and_, [self._element(operand, row) for operand in operands])
+            case Or(operands):
+                return reduce(op.or_, [self._element(operand, row) for operand in operands])
+            case Not(operand):
+                return ~self._element(operand, row)
+            case Present(path):
+                return self._same_element(path, row, None)
+            case Comparison(path, "ne", value, _):
+                return ~self._element(Comparison(path, "eq", value, ""), row)
+            case Comparison(path, operator, value, _):
+                return self._same_element(path, row, lambda other: self._value_test(other, path, operator, _as_slot(value)))
+        raise TypeError(node)
+
+    def _same_element(self, path: AttributePath, row: Any, test: Callable[[Any], Expression] | None) -> Expression:
+        other = AttributeValue.alias()
+        same = (
+            (other.tenant_id == self._tenant)
+            & (other.resource_seq == row.resource_seq)
+            & (other.attribute == path.name)
+            & (other.element == row.element)
+        )
+        return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))
+
+    def _related(self, name: str, test: Callable[[Any], Expression]) -> Expression:
+        """Resources with a member, or in a group, for which `test` holds."""
+        related = Resource.alias()
+        if name == MEMBERS:
+            return Resource.seq.in_(
+                Membership.select(Membership.group_seq)
+                .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.member_seq))
+                .where((Membership.tenant_id == self._tenant) & test(related))
+            )
+        start = (
+            Membership.select(Membership.member_seq)
+            .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.group_seq))
+            .where((Membership.tenant_id == self._tenant) & test(related))
+            .cte("below", recursive=True, columns=("member_seq",))
+        )
+        nested = Membership.alias()
+        step = (
+            nested.select(nested.member_seq)
+            .join(start, on=(nested.group_seq == start.c.member_seq))
+            .where(nested.tenant_id == self._tenant)
+        )
+        return Resource.seq.in_(start.union(step).select_from(peewee.SQL("member_seq")))
+
+    def related_condition(self, node: Filter, related: Any) -> Expression:
+        """A value filter of `members` or `groups` as a condition on the related resource."""
+        match node:
+            case And(operands):
+                return reduce(op.and_, [self.related_condition(operand, related) for operand in operands])
+            case Or(operands):
+                return reduce(op.or_, [self.related_condition(operand, related) for operand in operands])
+            case Not(operand):
+                return ~self.related_condition(operand, related)
+            case Present():
+                return related.seq.is_null(False)
+            case Comparison(path, operator, value, _):
+                return self._related_test(path, operator, value, related)
+        raise TypeError(node)
+
+    def _related_test(self, path: AttributePath, operator: str, value: Any, related: Any) -> Expression:
+        name = path.leaf.name
+        if name == "value":
+            return self._test(related.id, related.id, operator, value, str, related.id)
+        if name == "type" and path.steps[0].name == MEMBERS:
+            folded = fn.LOWER(related.resource_type)
+            return self._test(folded, folded, operator, value, str, folded)
+        raise invalid_filter(f"Filter: {path.name} can't be filtered by; {path.steps[0].name}.value can.")
+
+
+def _conjuncts(node: Filter) -> Iterator[Filter]:
+    if isinstance(node, And):
+        for operand in node.operands:
+            yield from _conjuncts(operand)
+    else:
+        yield node
+
+
+def _driver(inner: Filter) -> Comparison | None:
+    """The term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
+    terms = [node for node in _conjuncts(inner) if isinstance(node, Comparison) and node.operator == "eq"]
+    return min(terms, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
+
+
+def _as_slot(value: Any) -> Slot:
+    assert isinstance(value, Slot)
+    return value
+
+
+def _slot_of(term: Comparison) -> Slot:
+    return _as_slot(term.value)

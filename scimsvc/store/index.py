@@ -1,0 +1,109 @@
+"""From a document to the `attribute_value` rows by which its resource is found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from scimsvc.protocol.filter import Filter, matches
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.types import normaliser
+
+MAX_KEY_LENGTH = 512
+PREFIX_LENGTH = 400
+
+Key = tuple[str, int]
+"""Attribute name and place of the element; 0 where there is only one."""
+
+
+class Row(NamedTuple):
+    """What is indexed of one value."""
+
+    value: str
+    overflow: str | None
+    is_unique: int
+
+
+@dataclass(frozen=True)
+class UniqueRule:
+    """Values of `path` are unique among a tenant's resources of a type, with a filter only those of its elements."""
+
+    path: AttributePath
+    value_filter: Filter | None = None
+
+
+def key(value: str) -> str:
+    """The indexed form of a normalised value: itself, or for a long one its beginning and a digest of all of it."""
+    if len(value) <= MAX_KEY_LENGTH:
+        return value
+    return value[:PREFIX_LENGTH] + "\N{HORIZONTAL ELLIPSIS}" + hashlib.sha256(value.encode()).hexdigest()
+
+
+class Indexer:
+    """Makes the rows of a resource type's documents; `unique` are the rules of the tenant's profile."""
+
+    def __init__(self, resource_type: ResourceType, unique: Iterable[UniqueRule]) -> None:
+        self._unique: Mapping[str, UniqueRule] = {rule.path.name: rule for rule in unique}
+        self._plans = _plans(AttributePath(()), resource_type.root)
+
+    def rows(self, document: Mapping[str, Any]) -> dict[Key, Row]:
+        """One row for each simple value in the document that a filter could look for."""
+        found: dict[Key, Row] = {}
+        for name, value in document.items():
+            plan = self._plans.get(name)
+            if plan is not None:
+                self._collect(plan, value, 0, None, found)
+        return found
+
+    def _collect(self, plan: _Plan, value: Any, element: int, owner: Any, found: dict[Key, Row]) -> None:
+        if plan.multi_valued and isinstance(value, list):
+            for position, one in enumerate(value):
+                self._collect_one(plan, one, position, one, found)
+        else:
+            self._collect_one(plan, value, element, owner, found)
+
+    def _collect_one(self, plan: _Plan, value: Any, element: int, owner: Any, found: dict[Key, Row]) -> None:
+        if plan.normalise is None:
+            for name, below in value.items():
+                sub_plan = plan.sub_plans.get(name)
+                if sub_plan is not None:
+                    self._collect(sub_plan, below, element, owner, found)
+            return
+        normalised = plan.normalise(value)
+        indexed = key(normalised)
+        rule = self._unique.get(plan.name)
+        is_unique = rule is not None and (rule.value_filter is None or matches(rule.value_filter, owner))
+        found[plan.name, element] = Row(indexed, normalised if indexed is not normalised else None, int(is_unique))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How one attribute is indexed: `normalise` where it is simple, `sub_plans` where it is complex."""
+
+    name: str
+    multi_valued: bool
+    normalise: Callable[[Any], str] | None
+    sub_plans: Mapping[str, _Plan]
+
+
+def _plans(path: AttributePath, parent: Attribute) -> dict[str, _Plan]:
+    return {attribute.name: _plan(path.child(attribute)) for attribute in _indexed(parent)}
+
+
+def _indexed(parent: Attribute) -> Iterator[Attribute]:
+    # What only the server writes has columns of its own; what is never returned must not be found either.
+    return (
+        attribute
+        for attribute in parent.sub_attributes
+        if attribute.returned != "never" and (attribute.mutability != "readOnly" or attribute.name == "schemas")
+    )
+
+
+def _plan(path: AttributePath) -> _Plan:
+    attribute = path.leaf
+    if attribute.type == "complex":
+        return _Plan(path.name, attribute.multi_valued, None, _plans(path, attribute))
+    return _Plan(path.name, attribute.multi_valued, normaliser(attribute), {})

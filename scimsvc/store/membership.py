@@ -1,0 +1,144 @@
+"""Who is a member of which group. A change costs what the members it names cost, whatever the size of the group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from scimsvc.protocol.filter import Filter
+from scimsvc.schema.model import ResourceType
+from scimsvc.store import filters
+from scimsvc.store.database import Database, Statement
+from scimsvc.store.models import Membership, Resource
+from scimsvc.store.resources import now
+
+
+class Member(NamedTuple):
+    """A member of the group with the number `group_seq`."""
+
+    group_seq: int
+    id: str
+    resource_type: str
+    display: str | None
+
+
+class GroupOf(NamedTuple):
+    """A group of the resource with the number `member_seq`; not direct where it is so through a nested group."""
+
+    member_seq: int
+    id: str
+    display: str | None
+    direct: bool
+
+
+_ADD = Statement(
+    """INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}) ORDER BY seq
+    ON CONFLICT DO NOTHING"""
+)
+_UNKNOWN = Statement(
+    """SELECT wanted.id FROM ({each:ids}) AS wanted
+    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id) LIMIT 10"""
+)
+_REMOVE = Statement(
+    """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
+    AND member_seq IN (SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}))"""
+)
+_CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group")
+_KEEP = Statement(
+    """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
+    AND member_seq NOT IN (SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}))"""
+)
+_FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
+_TOUCH_GROUPS = Statement(
+    """UPDATE resource SET version = version + 1, last_modified = :now WHERE tenant_id = :tenant
+    AND seq IN (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq)"""
+)
+_MEMBERS = Statement(
+    """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
+    JOIN resource ON resource.tenant_id = :tenant AND resource.seq = membership.member_seq
+    WHERE membership.tenant_id = :tenant AND membership.group_seq IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)
+    ORDER BY membership.group_seq, membership.member_seq"""
+)
+_GROUPS = """WITH RECURSIVE above (member_seq, group_seq, direct) AS (
+        SELECT member_seq, group_seq, 1 FROM membership WHERE tenant_id = :tenant AND member_seq {whose}
+        UNION
+        SELECT above.member_seq, membership.group_seq, 0 FROM above
+        JOIN membership ON membership.tenant_id = :tenant AND membership.member_seq = above.group_seq
+    )
+    SELECT above.member_seq, resource.id, resource.display, MAX(above.direct) FROM above
+    JOIN resource ON resource.tenant_id = :tenant AND resource.seq = above.group_seq
+    GROUP BY above.member_seq, resource.seq, resource.id, resource.display ORDER BY above.member_seq, resource.seq"""
+_GROUPS_OF_ONE = Statement(_GROUPS.replace("{whose}", "= :seq"))
+_GROUPS_OF_MANY = Statement(_GROUPS.replace("{whose}", "IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"))
+
+
+class MembershipStore:
+    """The memberships of one tenant. Methods that write belong inside `Database.transaction`; they answer what changed."""
+
+    def __init__(self, database: Database, tenant_id: int) -> None:
+        self._database = database
+        self._tenant = tenant_id
+
+    def unknown(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids, ten at most, that no resource of the tenant has."""
+        return [id_ for (id_,) in _UNKNOWN(self._database, tenant=self._tenant, ids=_json(ids)).fetchall()]
+
+    def add(self, group_seq: int, ids: Iterable[str]) -> int:
+        """Make the resources with these ids members; answers how many were not yet."""
+        return _changed(_ADD(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+
+    def remove(self, group_seq: int, ids: Iterable[str]) -> int:
+        """End the membership of the resources with these ids; answers how many were members."""
+        return _changed(_REMOVE(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+
+    def clear(self, group_seq: int) -> int:
+        """End all memberships in the group; answers how many there were."""
+        return _changed(_CLEAR(self._database, tenant=self._tenant, group=group_seq))
+
+    def keep(self, group_seq: int, ids: Iterable[str]) -> int:
+        """End all memberships in the group but those of these ids; answers how many were ended."""
+        return _changed(_KEEP(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+
+    def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType) -> int:
+        """End the memberships in the group that a value filter of `members` chooses; answers how many."""
+        shape, values = filters.cut(value_filter)
+        tenant = filters.slot(filters.TENANT)
+        member = Resource.alias()
+        chosen = member.select(member.seq).where(
+            (member.tenant_id == tenant) & filters.member_condition(shape, resource_type, self._database.kind, member)
+        )
+        query = Membership.delete().where(
+            (Membership.tenant_id == tenant) & (Membership.group_seq == group_seq) & Membership.member_seq.in_(chosen)
+        )
+        sql, parameters = self._database.peewee.get_sql_context().sql(query).query()
+        return _changed(self._database.peewee.execute_sql(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
+
+    def forget(self, seq: int) -> None:
+        """End all memberships of a resource that is about to go, as a member and as a group."""
+        _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
+        _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
+        self.clear(seq)
+
+    def members_of(self, group_seqs: Sequence[int]) -> list[Member]:
+        """The members of some groups, ordered by group and by the age of the member's resource."""
+        rows = _MEMBERS(self._database, tenant=self._tenant, seqs=_json(map(str, group_seqs))).fetchall()
+        return [Member(*row) for row in rows]
+
+    def groups_of(self, member_seqs: Sequence[int]) -> list[GroupOf]:
+        """The groups of some resources, through nested groups too, ordered by resource and by the age of the group."""
+        if len(member_seqs) == 1:
+            rows = _GROUPS_OF_ONE(self._database, tenant=self._tenant, seq=member_seqs[0]).fetchall()
+        else:
+            rows = _GROUPS_OF_MANY(self._database, tenant=self._tenant, seqs=_json(map(str, member_seqs))).fetchall()
+        return [GroupOf(member_seq, id_, display, bool(direct)) for member_seq, id_, display, direct in rows]
+
+
+def _json(texts: Iterable[str]) -> str:
+    return orjson.dumps(list(texts)).decode()
+
+
+def _changed(cursor: Any) -> int:
+    return int(cursor.rowcount)

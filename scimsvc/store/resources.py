@@ -1,0 +1,230 @@
+"""The resources of one type and tenant: find, insert, update, delete, query; each a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+import peewee
+
+from scimsvc.protocol.filter import Filter
+from scimsvc.schema.model import ResourceType
+from scimsvc.store import filters
+from scimsvc.store.database import Database, Statement
+from scimsvc.store.filters import Slot
+from scimsvc.store.index import Indexer, Key, Row
+from scimsvc.store.models import Membership, Resource
+
+
+class Stored(NamedTuple):
+    """A resource as the store has it. `document` is JSON; times are UTC with milliseconds, without a zone.
+
+    `in_groups` tells whether it is a member of any group.
+    """
+
+    seq: int
+    id: str
+    document: str
+    version: int
+    created: str
+    last_modified: str
+    in_groups: int = 0
+
+
+_COLUMNS = """seq, id, document, version, created, last_modified,
+    EXISTS (SELECT 1 FROM membership WHERE membership.tenant_id = resource.tenant_id AND membership.member_seq = resource.seq)"""
+
+_FIND = Statement(f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type")
+_LOCK = Statement(
+    f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type {{for_update}}"
+)
+_INSERT = Statement(
+    """INSERT INTO resource (tenant_id, resource_type, id, document, display, version, created, last_modified)
+    VALUES (:tenant, :resource_type, :id, :document, :display, 1, :now, :now) RETURNING seq"""
+)
+_UPDATE = Statement(
+    """UPDATE resource SET document = :document, display = :display, version = :version, last_modified = :now
+    WHERE tenant_id = :tenant AND seq = :seq"""
+)
+_TOUCH = Statement("UPDATE resource SET version = :version, last_modified = :now WHERE tenant_id = :tenant AND seq = :seq")
+_DELETE = Statement("DELETE FROM resource WHERE tenant_id = :tenant AND seq = :seq")
+_INSERT_VALUE = Statement(
+    """INSERT INTO attribute_value (tenant_id, resource_seq, attribute, element, resource_type, value, overflow, is_unique)
+    VALUES (:tenant, :seq, :attribute, :element, :resource_type, :value, :overflow, :is_unique)"""
+)
+_DELETE_VALUE = Statement(
+    """DELETE FROM attribute_value
+    WHERE tenant_id = :tenant AND resource_seq = :seq AND attribute = :attribute AND element = :element"""
+)
+_DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
+_UNIQUE_IN_USE = Statement(
+    """SELECT resource_seq FROM attribute_value
+    WHERE tenant_id = :tenant AND resource_type = :resource_type
+    AND attribute = :attribute AND value = :value AND is_unique = 1"""
+)
+_LOG = Statement(
+    """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, at)
+    VALUES (:tenant, :resource_type, :id, :kind, :version, :now)"""
+)
+
+
+def now() -> str:
+    """The present time in the store's form: UTC with milliseconds, without a zone."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:23]
+
+
+class ResourceStore:
+    """The resources of one type of one tenant. Methods that write belong inside `Database.transaction`."""
+
+    def __init__(self, database: Database, tenant_id: int, resource_type: ResourceType, indexer: Indexer) -> None:
+        self._database = database
+        self._tenant = tenant_id
+        self._type = resource_type
+        self._indexer = indexer
+
+    def find(self, id_: str) -> Stored | None:
+        """The resource with that id."""
+        return self._one(_FIND, id_)
+
+    def lock(self, id_: str) -> Stored | None:
+        """The resource with that id, which no other transaction can change until this one ends."""
+        return self._one(_LOCK, id_)
+
+    def _one(self, statement: Statement, id_: str) -> Stored | None:
+        if "\0" in id_:
+            return None
+        row = statement(self._database, tenant=self._tenant, id=id_, resource_type=self._type.name).fetchone()
+        return Stored(*row) if row else None
+
+    def insert(self, id_: str, document: Mapping[str, Any]) -> Stored:
+        """Store a new resource. Raises UniquenessViolation through the transaction."""
+        text, at = orjson.dumps(document).decode(), now()
+        row = _INSERT(
+            self._database,
+            tenant=self._tenant,
+            resource_type=self._type.name,
+            id=id_,
+            document=text,
+            display=document.get("displayName"),
+            now=at,
+        ).fetchone()
+        stored = Stored(row[0], id_, text, 1, at, at)
+        self._insert_values(stored.seq, self._indexer.rows(document))
+        self._log(stored, "create")
+        return stored
+
+    def update(self, stored: Stored, document: Mapping[str, Any], kind: str) -> Stored:
+        """Replace the document of a locked resource. Raises UniquenessViolation through the transaction."""
+        former = orjson.loads(stored.document)
+        differing = {name for name in former.keys() | document.keys() if former.get(name) != document.get(name)}
+        before = self._indexer.rows({name: value for name, value in former.items() if name in differing})
+        after = self._indexer.rows({name: value for name, value in document.items() if name in differing})
+        changed = stored._replace(
+            document=orjson.dumps(document).decode(), version=stored.version + 1, last_modified=_later(stored.last_modified)
+        )
+        gone = [key for key, row in before.items() if after.get(key) != row]
+        if gone:
+            own = {"tenant": self._tenant, "seq": stored.seq}
+            _DELETE_VALUE.each(
+                self._database, [own | {"attribute": attribute, "element": element} for attribute, element in gone]
+            )
+        self._insert_values(stored.seq, {key: row for key, row in after.items() if before.get(key) != row})
+        _UPDATE(
+            self._database,
+            tenant=self._tenant,
+            seq=stored.seq,
+            document=changed.document,
+            display=document.get("displayName"),
+            version=changed.version,
+            now=changed.last_modified,
+        )
+        self._log(changed, kind)
+        return changed
+
+    def touch(self, stored: Stored, kind: str) -> Stored:
+        """Count a change of a locked resource that is not in its document."""
+        changed = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
+        _TOUCH(self._database, tenant=self._tenant, seq=stored.seq, version=changed.version, now=changed.last_modified)
+        self._log(changed, kind)
+        return changed
+
+    def delete(self, stored: Stored) -> None:
+        """Remove a locked resource, which is a member of no group and has no members any more."""
+        _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
+        _DELETE(self._database, tenant=self._tenant, seq=stored.seq)
+        self._log(stored._replace(version=stored.version + 1, last_modified=now()), "delete")
+
+    def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
+        """After a UniquenessViolation: the attribute of the document whose value another resource has."""
+        for (attribute, _), row in self._indexer.rows(document).items():
+            if row.is_unique:
+                found = _UNIQUE_IN_USE(
+                    self._database, tenant=self._tenant, resource_type=self._type.name, attribute=attribute, value=row.value
+                ).fetchone()
+                if found and found[0] != own_seq:
+                    return attribute
+        return None
+
+    def page(self, query: Filter | None, offset: int, limit: int) -> list[Stored]:
+        """Resources that fulfil a filter, in the order in which they were created, from `offset` on."""
+        return [Stored(*row) for row in self._query(query, _select_page, offset=offset, limit=limit)]
+
+    def count(self, query: Filter | None) -> int:
+        """How many resources fulfil a filter."""
+        (number,) = self._query(query, _select_count).fetchone()
+        return int(number)
+
+    def _query(self, query: Filter | None, select: Select, **values: Any) -> Any:
+        shape, found = filters.cut(query) if query else (None, {})
+        sql, parameters = _compiled(shape, self._type, self._database, select)
+        bound = filters.bind(parameters, found | values | {"tenant": self._tenant})
+        return self._database.execute(sql, bound)
+
+    def _insert_values(self, seq: int, rows: Mapping[Key, Row]) -> None:
+        if rows:
+            own = {"tenant": self._tenant, "seq": seq, "resource_type": self._type.name}
+            values = [{**own, "attribute": key[0], "element": key[1], **row._asdict()} for key, row in rows.items()]
+            _INSERT_VALUE.each(self._database, values)
+
+    def _log(self, stored: Stored, kind: str) -> None:
+        _LOG(
+            self._database,
+            tenant=self._tenant,
+            resource_type=self._type.name,
+            id=stored.id,
+            kind=kind,
+            version=stored.version,
+            now=stored.last_modified,
+        )
+
+
+def _later(than: str) -> str:
+    """The present time, but never before an earlier change, whatever the clock does."""
+    return max(now(), than)
+
+
+Select = Callable[[filters.Expression], Any]
+
+
+def _select_page(condition: filters.Expression) -> Any:
+    member = Membership.select(peewee.SQL("1")).where(
+        (Membership.tenant_id == Resource.tenant_id) & (Membership.member_seq == Resource.seq)
+    )
+    columns = (Resource.seq, Resource.id, Resource.document, Resource.version, Resource.created, Resource.last_modified)
+    page = Resource.select(*columns, peewee.fn.EXISTS(member)).where(condition).order_by(Resource.seq)
+    return page.limit(filters.slot(Slot("limit"))).offset(filters.slot(Slot("offset")))
+
+
+def _select_count(condition: filters.Expression) -> Any:
+    return Resource.select(peewee.fn.COUNT(Resource.seq)).where(condition)
+
+
+@lru_cache(maxsize=512)
+def _compiled(shape: Filter | None, resource_type: ResourceType, database: Database, select: Select) -> tuple[str, list[Any]]:
+    """The SQL of a query and its parameters, among them slots for the tenant, the page and the filter's values."""
+    query = select(filters.condition(shape, resource_type, database.kind))
+    sql, parameters = database.peewee.get_sql_context().sql(query).query()
+    return sql, list(parameters)

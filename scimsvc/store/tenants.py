@@ -1,0 +1,144 @@
+"""Tenants and their secret tokens. A token is 256 random bits; the store knows only its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scimsvc.store.database import Database, Statement, UniquenessViolation
+from scimsvc.store.models import Tenant, Token
+from scimsvc.store.resources import now
+
+PREFIX = "scim_"
+"""Secret scanners and people know a token by it."""
+
+
+@dataclass(frozen=True)
+class TenantRecord:
+    """A tenant."""
+
+    id: int
+    name: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """What may be known of a token; times are UTC in the store's form."""
+
+    id: int
+    description: str
+    created: str
+    expires: str | None
+    revoked: str | None
+    last_used: str | None
+
+    @property
+    def live(self) -> bool:
+        """Whether it still opens the door."""
+        return self.revoked is None and (self.expires is None or self.expires > now())
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Who a live token speaks for."""
+
+    token_id: int
+    tenant: TenantRecord
+    expires: str | None
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and self.expires <= now()
+
+
+class NameTaken(Exception):
+    """There is a tenant of that name already."""
+
+
+_BY_HASH = Statement(
+    """SELECT token.hash, token.id, token.expires, tenant.id, tenant.name, tenant.profile
+    FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash AND token.revoked IS NULL"""
+)
+_USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
+
+
+def digest(secret: str) -> str:
+    """The SHA-256 of a token's text, in hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def create_tenant(database: Database, name: str, profile: str) -> TenantRecord:
+    """Store a tenant. Raises NameTaken."""
+
+    def work() -> int:
+        return int(Tenant.insert(name=name, profile=profile, created=now()).execute(database.peewee))
+
+    try:
+        return TenantRecord(database.transaction(work), name, profile)
+    except UniquenessViolation:
+        raise NameTaken(name) from None
+
+
+def tenants(database: Database) -> list[TenantRecord]:
+    """All tenants, oldest first."""
+    with database.reading():
+        query = Tenant.select(Tenant.id, Tenant.name, Tenant.profile).order_by(Tenant.id).tuples()
+        return [TenantRecord(*row) for row in query.execute(database.peewee)]
+
+
+def find_tenant(database: Database, name: str) -> TenantRecord | None:
+    """The tenant of that name."""
+    return next((tenant for tenant in tenants(database) if tenant.name == name), None)
+
+
+def create_token(database: Database, tenant: TenantRecord, description: str, expires: datetime | None) -> str:
+    """Make a token and answer its text, which can't be had again. `expires` is an aware time."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    until = expires.astimezone(UTC).isoformat(timespec="milliseconds")[:23] if expires else None
+
+    def work() -> None:
+        Token.insert(tenant=tenant.id, hash=digest(secret), description=description, created=now(), expires=until).execute(
+            database.peewee
+        )
+
+    database.transaction(work)
+    return secret
+
+
+def tokens(database: Database, tenant: TenantRecord) -> list[TokenRecord]:
+    """All tokens of a tenant, oldest first."""
+    columns = (Token.id, Token.description, Token.created, Token.expires, Token.revoked, Token.last_used)
+    with database.reading():
+        query = Token.select(*columns).where(Token.tenant == tenant.id).order_by(Token.id).tuples()
+        return [TokenRecord(*row) for row in query.execute(database.peewee)]
+
+
+def revoke_token(database: Database, tenant: TenantRecord, token_id: int) -> bool:
+    """End a token of the tenant at once; False where there is no such live token."""
+
+    def work() -> int:
+        query = Token.update(revoked=now()).where((Token.tenant == tenant.id) & (Token.id == token_id) & Token.revoked.is_null())
+        return int(query.execute(database.peewee))
+
+    return database.transaction(work) == 1
+
+
+def find_credential(database: Database, hashed: str) -> Credential | None:
+    """Who the token with this digest speaks for; None where it is unknown, revoked or expired."""
+    with database.reading():
+        row = _BY_HASH(database, hash=hashed).fetchone()
+    if row is None or not hmac.compare_digest(row[0], hashed):
+        return None
+    _, token_id, expires, tenant_id, name, profile = row
+    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), expires)
+    return None if credential.expired else credential
+
+
+def note_use(database: Database, credential: Credential) -> None:
+    """Keep the time at which a token was last used."""
+    database.transaction(lambda: _USED(database, id=credential.token_id, now=now()))

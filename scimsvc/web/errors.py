@@ -1,0 +1,70 @@
+"""Every failure as an answer that a person can act on: SCIM errors (RFC 7644 §3.12), for every path."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from scimsvc.protocol.errors import ScimError
+from scimsvc.store.database import DatabaseUnavailable
+from scimsvc.web import scim
+
+log = structlog.get_logger()
+
+
+def install(app: Flask, base_path: str) -> None:
+    """Register the handlers. Under the base path an unauthenticated caller learns nothing but that."""
+
+    def below_base_path() -> bool:
+        return request.path == base_path or request.path.startswith(f"{base_path}/")
+
+    @app.errorhandler(ScimError)
+    def scim_error(error: ScimError) -> Response:
+        return scim.respond_json(error.document(), error.status, error.headers)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        if below_base_path():
+            try:
+                scim.authenticate()
+            except ScimError as refused:
+                return scim_error(refused)
+            except DatabaseUnavailable as unavailable:
+                return database_unavailable(unavailable)
+        headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+        return scim_error(ScimError(error.code or 500, _detail(error), headers=headers))
+
+    @app.errorhandler(DatabaseUnavailable)
+    def database_unavailable(error: DatabaseUnavailable) -> Response:
+        log.error(
+            "database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=type(error.__cause__).__name__
+        )
+        return scim_error(
+            ScimError(503, "The database can't be reached; nothing was stored. Try again.", headers={"Retry-After": "5"})
+        )
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        # The message of an exception may hold attribute values, so only its kind and place are logged.
+        trace, place = error.__traceback__, ""
+        while trace is not None:
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+            trace = trace.tb_next
+        log.error(
+            "unexpected error", request_id=request.environ.get("scimsvc.request_id"), error=type(error).__name__, place=place
+        )
+        return scim_error(
+            ScimError(500, "Something went wrong here, and nothing was stored. The request id leads to the log line.")
+        )
+
+
+def _detail(error: HTTPException) -> str:
+    match error:
+        case NotFound():
+            return f"There is nothing at {request.path[:128]}."
+        case MethodNotAllowed():
+            return f"{request.method[:16]} is not possible here; {', '.join(sorted(error.valid_methods or ()))} are."
+        case RequestEntityTooLarge():
+            return "The body is too large; send less at once."
+    return error.description or error.name

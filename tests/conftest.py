@@ -1,0 +1,93 @@
+"""Fixtures: both databases, the application in this process, and scimsvc under real gunicorn."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.store.migrations import migrate
+from tests.support.client import Client
+from tests.support.postgresql import PostgreSQL
+from tests.support.server import ROOT, Server
+
+KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    server = PostgreSQL(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Makes an empty database of a kind; PostgreSQL is started by the first test that wants it."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'scimsvc.db'}"
+        url: str = request.getfixturevalue("postgresql").database()
+        return url
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, new_database_url: Callable[[str], str]) -> Iterator[Database]:
+    """A migrated database of its own for one test."""
+    found = Database(new_database_url(request.param))
+    migrate(found)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def server(
+    request: pytest.FixtureRequest, new_database_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """gunicorn with the settings of the project; tests share it and keep apart by tenants of their own."""
+    url = new_database_url(request.param)
+    prepared = Database(url)
+    migrate(prepared)
+    prepared.close()
+    running = Server(url, tmp_path_factory.mktemp("server"))
+    yield running
+    running.stop()
+
+
+_tenants = itertools.count()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    """A client of a tenant that no other test uses."""
+    made = server.client(f"tenant-{next(_tenants)}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def settings(database: Database) -> Settings:
+    """Settings for the application in this process, on the database of this test."""
+    return replace(Settings(), mappings=MappingsSettings(ROOT / "mappings"))
+
+
+@pytest.fixture
+def app(database: Database, settings: Settings) -> Iterator[Flask]:
+    """The application in this process."""
+    from scimsvc.web.app import create_app
+
+    made = create_app(replace(settings, database=DatabaseSettings(database.url)))
+    yield made
+    made.extensions["scimsvc"].database.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first, those with a server last, so that a mistake shows early."""
+    items.sort(key=lambda item: ("server" in getattr(item, "fixturenames", ()), Path(str(item.fspath)).parent.name == "faults"))
