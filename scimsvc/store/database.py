@@ -9,8 +9,8 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +42,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.peewee, self.kind = _open(url)
+        self._errors = _Errors(self)
         self._lock = _WriteLock(f"{self.peewee.database}.lock") if self.kind == "sqlite" else nullcontext()
 
     def transaction(self, work: Callable[[], Result]) -> Result:
@@ -52,7 +53,7 @@ class Database:
         """
         for attempt in range(_RETRIES):
             try:
-                with self._errors():
+                with self._errors:
                     return self._attempt(work)
             except _Retry:
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
@@ -77,11 +78,9 @@ class Database:
         except (peewee.PeeweeException, sqlite3.Error, psycopg.Error):
             self.peewee.close()
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Around statements that only read. Raises DatabaseUnavailable."""
-        with self._errors():
-            yield
+        return self._errors
 
     def execute(self, sql: str, parameters: Any) -> Any:
         """Execute the database's own SQL on this thread's connection; answers the driver's cursor."""
@@ -92,27 +91,35 @@ class Database:
         """Close this thread's connection."""
         self.peewee.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (peewee.IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError) as error:
-            if _sqlstate(error) in (None, "23505") and "FOREIGN KEY" not in str(error):
-                raise UniquenessViolation from error
-            # A row that was referred to has gone meanwhile: the next try sees that.
-            raise _Retry from error
-        except (peewee.PeeweeException, sqlite3.Error, psycopg.Error) as error:
-            if _sqlstate(error) in _RETRY_STATES:
-                raise _Retry from error
-            self._forget_broken_connection()
-            raise DatabaseUnavailable(str(error)) from error
-
-    def _forget_broken_connection(self) -> None:
+    def forget_broken_connection(self) -> None:
+        """Close this thread's connection where the other side has gone, so that the next use opens another."""
         try:
             if self.kind == "postgresql" and not self.peewee.is_closed() and self.peewee.connection().closed:
                 self.peewee.close()
         except peewee.PeeweeException:
             pass
+
+
+class _Errors:
+    """A context in which the drivers' errors become UniquenessViolation, DatabaseUnavailable, or the wish to retry."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (peewee.IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)):
+            if _sqlstate(error) in (None, "23505") and "FOREIGN KEY" not in str(error):
+                raise UniquenessViolation from error
+            # A row that was referred to has gone meanwhile: the next try sees that.
+            raise _Retry from error
+        if isinstance(error, (peewee.PeeweeException, sqlite3.Error, psycopg.Error)):
+            if _sqlstate(error) in _RETRY_STATES:
+                raise _Retry from error
+            self._database.forget_broken_connection()
+            raise DatabaseUnavailable(str(error)) from error
 
 
 class _Retry(Exception):

@@ -1,10 +1,8 @@
-"""The Flask application and what all its blueprints share."""
+"""The Flask application: its services, its blueprints and what stands around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from flask import Flask, current_app
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.mapping import load_profiles
@@ -12,18 +10,10 @@ from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import Settings
 from scimsvc.store.database import Database
-from scimsvc.web import discovery, errors, health, observability, resources
+from scimsvc.web import discovery, errors, health, logs, resources
+from scimsvc.web.observability import Observed
+from scimsvc.web.services import Services
 from scimsvc.web.target import StandardTarget
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the blueprints call; one of it for each application."""
-
-    settings: Settings
-    database: Database
-    authenticator: Authenticator
-    catalogs: dict[str, Catalog]
 
 
 def create_app(settings: Settings) -> Flask:
@@ -32,22 +22,17 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.request_bytes
     database = Database(settings.database.url)
-    profiles = load_profiles(settings.mappings.directory)
-    app.extensions["scimsvc"] = Services(
-        settings, database, Authenticator(database), {name: Catalog(profile) for name, profile in profiles.items()}
-    )
-    observability.configure_logging(settings.log.level)
-    errors.install(app, settings.scim.base_path)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(discovery.blueprint, url_prefix=settings.scim.base_path)
-    app.register_blueprint(resources.blueprint, url_prefix=settings.scim.base_path)
-    application = observability.Observed(StandardTarget(app.wsgi_app, settings.scim.base_path), settings.scim.base_path)
+    catalogs = {name: Catalog(profile) for name, profile in load_profiles(settings.mappings.directory).items()}
+    services = Services(settings, database, Authenticator(database), catalogs)
+    app.extensions["scimsvc"] = services
+    lines = logs.configure(settings.log.level)
+    errors.install(app, services)
+    base_path = settings.scim.base_path
+    requests_logged = lines if logs.informative(settings.log.level) else None
+    observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged)
+    app.register_blueprint(health.blueprint(services, observed))
+    app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
+    app.register_blueprint(resources.blueprint(services), url_prefix=base_path)
     proxies = settings.server.trusted_proxies
-    app.wsgi_app = ProxyFix(application, proxies, proxies, proxies) if proxies else application  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app
-
-
-def services() -> Services:
-    """The services of the application that handles this request."""
-    found: Services = current_app.extensions["scimsvc"]
-    return found

@@ -9,25 +9,28 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import DatabaseUnavailable
 from scimsvc.web import scim
+from scimsvc.web.services import Services
 
 log = structlog.get_logger()
 
 
-def install(app: Flask, base_path: str) -> None:
+def install(app: Flask, services: Services) -> None:
     """Register the handlers. Under the base path an unauthenticated caller learns nothing but that."""
+
+    base_path = services.settings.scim.base_path
 
     def below_base_path() -> bool:
         return request.path == base_path or request.path.startswith(f"{base_path}/")
 
     @app.errorhandler(ScimError)
     def scim_error(error: ScimError) -> Response:
-        return scim.respond_json(error.document(), error.status, error.headers)
+        return scim.respond_json(error.document(), error.status, error.headers.items())
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if below_base_path():
             try:
-                scim.authenticate()
+                scim.authenticate(services, request.environ)
             except ScimError as refused:
                 return scim_error(refused)
             except DatabaseUnavailable as unavailable:

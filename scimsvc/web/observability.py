@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import re
-import sys
 import time
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-import orjson
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 
-from scimsvc.web.logfile import BatchedLines
+from scimsvc.web import logs
+from scimsvc.web.background import Batches
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _REQUESTS = Counter("scimsvc_requests_total", "Requests by method, endpoint and status.", ["method", "endpoint", "status"])
@@ -24,76 +22,87 @@ _SECONDS = Histogram("scimsvc_request_seconds", "Seconds that requests took, by 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ENDPOINTS = frozenset({"users", "groups", "schemas", "resourcetypes", "serviceproviderconfig", "healthz", "readyz", "metrics"})
 
-log = structlog.get_logger()
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def configure_logging(level: str) -> None:
-    """JSON lines on standard output. `level` is debug, info, warning or error; raises KeyError for another."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.BytesLoggerFactory(BatchedLines(sys.stdout.buffer)),  # type: ignore[arg-type]
-        cache_logger_on_first_use=True,
-    )
+class _Record(NamedTuple):
+    ended: float
+    """Seconds since the epoch."""
+    seconds: float
+    request_id: str
+    method: str
+    path: str
+    status: str
 
 
 class Observed:
-    """WSGI middleware: gives every request an id, counts, times and logs it.
+    """WSGI middleware: gives every request an id; counts, times and logs it, after the answer has left.
 
     A request id that the client or a proxy sends in X-Request-Id is kept where it is a plain token.
+    Without `lines` nothing is logged.
     """
 
-    def __init__(self, application: Wsgi, base_path: str) -> None:
+    def __init__(self, application: Wsgi, base_path: str, lines: logs.Lines | None) -> None:
         self._application = application
         self._base_path = base_path
+        self._lines = lines
+        self._records: Batches[_Record] = Batches("requests", self._note)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
         began = time.perf_counter()
-        sent = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if _REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
+        sent = environ.get("HTTP_X_REQUEST_ID")
+        request_id = sent if sent and _REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
         environ["scimsvc.request_id"] = request_id
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             headers.append(("X-Request-Id", request_id))
             seconds = time.perf_counter() - began
-            method, endpoint = self._what(environ)
-            _counter(method, endpoint, status[:3])()
-            _timer(method, endpoint)(seconds)
-            log.info(
-                "request",
-                request_id=request_id,
-                method=method,
-                endpoint=endpoint,
-                status=int(status[:3]),
-                ms=round(seconds * 1000, 2),
+            self._records.add(
+                _Record(time.time(), seconds, request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3])
             )
             return start_response(status, headers, *error)
 
         return self._application(environ, started)
 
-    def _what(self, environ: dict[str, Any]) -> tuple[str, str]:
+    def drain(self) -> None:
+        """Note the requests that have been answered, now."""
+        self._records.drain()
+
+    def _note(self, records: list[_Record]) -> None:
+        counts: Tally[tuple[str, str, str]] = Tally()
+        lines = []
+        for record in records:
+            method, endpoint = self._what(record)
+            counts[method, endpoint, record.status] += 1
+            _SECONDS.labels(method, endpoint).observe(record.seconds)
+            if self._lines:
+                lines.append(_line(record, method, endpoint))
+        for labels, number in counts.items():
+            _REQUESTS.labels(*labels).inc(number)
+        if self._lines:
+            self._lines.send(lines)
+
+    def _what(self, record: _Record) -> tuple[str, str]:
         """Method and endpoint, from fixed sets: never what a client made up."""
-        method = environ["REQUEST_METHOD"]
-        steps = environ["PATH_INFO"].removeprefix(self._base_path).strip("/").split("/")
+        steps = record.path.removeprefix(self._base_path).strip("/").split("/")
         endpoint = f"/{steps[0]}{'/{id}' if len(steps) > 1 else ''}" if steps[0] in _ENDPOINTS else "other"
-        return method if method in _METHODS else "other", endpoint
+        return record.method if record.method in _METHODS else "other", endpoint
 
 
-# Finding a metric's child by its labels takes longer than counting.
-@lru_cache(maxsize=1024)
-def _counter(method: str, endpoint: str, status: str) -> Callable[[], None]:
-    return _REQUESTS.labels(method, endpoint, status).inc
-
-
-@lru_cache(maxsize=1024)
-def _timer(method: str, endpoint: str) -> Callable[[float], None]:
-    return _SECONDS.labels(method, endpoint).observe
+def _line(record: _Record, method: str, endpoint: str) -> bytes:
+    return logs.line(
+        {
+            "event": "request",
+            "request_id": record.request_id,
+            "method": method,
+            "endpoint": endpoint,
+            "status": int(record.status),
+            "ms": round(record.seconds * 1000, 2),
+            "level": "info",
+            "timestamp": datetime.fromtimestamp(record.ended, UTC).isoformat().replace("+00:00", "Z"),
+        }
+    )
 
 
 def exposition() -> bytes:

@@ -13,21 +13,75 @@ from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
-from scimsvc.web import app as application
 from scimsvc.web import scim
+from scimsvc.web.services import Services
 
-blueprint = Blueprint("resources", __name__)
+
+def blueprint(services: Services) -> Blueprint:
+    """The endpoints of all resource types."""
+    routes = Blueprint("resources", __name__)
+
+    def begin(endpoint: str, body: bool = False) -> tuple[Request, ResourceService]:
+        """Authenticate, find the resource type and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
+        environ = request.environ
+        caller = scim.authenticate(services, environ)
+        served = caller.catalog.types.get(endpoint)
+        if served is None:
+            raise _unknown_endpoint(endpoint, caller.catalog)
+        content = scim.json_body(services, request) if body else None
+        asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
+        base = scim.base_url(services, environ)
+        return standardise(asked), ResourceService(services.database, caller.tenant.id, served, base)
+
+    @routes.get("/<endpoint>")
+    def query(endpoint: str) -> Response:
+        """Query resources (§3.4.2)."""
+        standard, service = begin(endpoint)
+        limit = services.settings.scim.max_results
+        return scim.respond(service.query(parse_query(standard.resource_type, standard.parameters, limit)))
+
+    @routes.post("/<endpoint>")
+    def create(endpoint: str) -> Response:
+        """Create a resource (§3.3)."""
+        standard, service = begin(endpoint, body=True)
+        return _resource(service.create(standard.body, _projection(standard)), 201)
+
+    @routes.get("/<endpoint>/<id_>")
+    def get(endpoint: str, id_: str) -> Response:
+        """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
+        standard, service = begin(endpoint)
+        rendered = service.get(id_, _projection(standard))
+        known = request.environ.get("HTTP_IF_NONE_MATCH")
+        if known is not None and etag.matches(known, rendered.version):
+            return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
+        return _resource(rendered)
+
+    @routes.put("/<endpoint>/<id_>")
+    def replace(endpoint: str, id_: str) -> Response:
+        """Replace a resource (§3.5.1)."""
+        standard, service = begin(endpoint, body=True)
+        return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)))
+
+    @routes.patch("/<endpoint>/<id_>")
+    def patch(endpoint: str, id_: str) -> Response:
+        """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
+        standard, service = begin(endpoint, body=True)
+        rendered = service.patch(id_, standard.body, standard.policy, _if_match(), _projection(standard))
+        return scim.respond(None, 204) if rendered is None else _resource(rendered)
+
+    @routes.delete("/<endpoint>/<id_>")
+    def delete(endpoint: str, id_: str) -> Response:
+        """Delete a resource (§3.6)."""
+        _, service = begin(endpoint)
+        service.delete(id_, _if_match())
+        return scim.respond(None, 204)
+
+    return routes
 
 
-def _begin(endpoint: str, body: bool = False) -> tuple[Request, ResourceService]:
-    """Authenticate, find the resource type and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
-    caller = scim.authenticate()
-    served = caller.catalog.types.get(endpoint)
-    if served is None:
-        raise _unknown_endpoint(endpoint, caller.catalog)
-    content = scim.json_body() if body else None
-    standard = standardise(Request(request.method, served.resource_type, scim.parameters(), content))
-    return standard, ResourceService(application.services().database, caller.tenant.id, served, scim.base_url())
+def _if_match() -> str | None:
+    found: str | None = request.environ.get("HTTP_IF_MATCH")
+    return found
 
 
 def _unknown_endpoint(endpoint: str, catalog: Catalog) -> ScimError:
@@ -41,55 +95,4 @@ def _projection(standard: Request) -> Projection:
 
 
 def _resource(rendered: Rendered, status: int = 200) -> Response:
-    headers = {"ETag": etag.etag(rendered.version), "Location": rendered.location}
-    return scim.respond(rendered.body, status, headers)
-
-
-@blueprint.get("/<endpoint>")
-def query(endpoint: str) -> Response:
-    """Query resources (§3.4.2)."""
-    standard, service = _begin(endpoint)
-    limit = application.services().settings.scim.max_results
-    return scim.respond(service.query(parse_query(standard.resource_type, standard.parameters, limit)))
-
-
-@blueprint.post("/<endpoint>")
-def create(endpoint: str) -> Response:
-    """Create a resource (§3.3)."""
-    standard, service = _begin(endpoint, body=True)
-    return _resource(service.create(standard.body, _projection(standard)), 201)
-
-
-@blueprint.get("/<endpoint>/<id_>")
-def get(endpoint: str, id_: str) -> Response:
-    """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
-    standard, service = _begin(endpoint)
-    rendered = service.get(id_, _projection(standard))
-    known = request.headers.get("If-None-Match")
-    if known is not None and etag.matches(known, rendered.version):
-        return scim.respond(None, 304, {"ETag": etag.etag(rendered.version)})
-    return _resource(rendered)
-
-
-@blueprint.put("/<endpoint>/<id_>")
-def replace(endpoint: str, id_: str) -> Response:
-    """Replace a resource (§3.5.1)."""
-    standard, service = _begin(endpoint, body=True)
-    return _resource(service.replace(id_, standard.body, request.headers.get("If-Match"), _projection(standard)))
-
-
-@blueprint.patch("/<endpoint>/<id_>")
-def patch(endpoint: str, id_: str) -> Response:
-    """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
-    standard, service = _begin(endpoint, body=True)
-    if_match = request.headers.get("If-Match")
-    rendered = service.patch(id_, standard.body, standard.policy, if_match, _projection(standard))
-    return scim.respond(None, 204) if rendered is None else _resource(rendered)
-
-
-@blueprint.delete("/<endpoint>/<id_>")
-def delete(endpoint: str, id_: str) -> Response:
-    """Delete a resource (§3.6)."""
-    _, service = _begin(endpoint)
-    service.delete(id_, request.headers.get("If-Match"))
-    return scim.respond(None, 204)
+    return scim.respond(rendered.body, status, [("ETag", etag.etag(rendered.version)), ("Location", rendered.location)])

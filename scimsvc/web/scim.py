@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
-from flask import Response, request
-from werkzeug.datastructures import Headers
+from flask import Request, Response
 from werkzeug.sansio.utils import get_current_url
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.service.catalog import Catalog
 from scimsvc.store.tenants import TenantRecord
-from scimsvc.web import app as application
+from scimsvc.web.services import Services
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
+Environ = dict[str, Any]
+"""A WSGI environment: what Flask's request would wrap and parse once more at each look."""
 
-@dataclass(frozen=True)
-class Caller:
+
+class Caller(NamedTuple):
     """The tenant that sends the request and what its profile serves."""
 
     tenant: TenantRecord
     catalog: Catalog
 
 
-def authenticate() -> Caller:
+def authenticate(services: Services, environ: Environ) -> Caller:
     """Raises ScimError 401, or 503 where the tenant's profile is not there."""
-    services = application.services()
-    tenant = services.authenticator.tenant_of(request.headers.get("Authorization"))
+    tenant = services.authenticator.tenant_of(environ.get("HTTP_AUTHORIZATION"))
     catalog = services.catalogs.get(tenant.profile)
     if catalog is None:
         raise ScimError(
@@ -41,12 +41,13 @@ def authenticate() -> Caller:
     return Caller(tenant, catalog)
 
 
-def base_url() -> str:
+def base_url(services: Services, environ: Environ) -> str:
     """The absolute URL of the SCIM endpoint as the client sees it, without a trailing slash."""
-    scim = application.services().settings.scim
-    environ = request.environ
+    scim = services.settings.scim
+    if scim.public_url:
+        return scim.public_url.rstrip("/") + scim.base_path
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return (scim.public_url.rstrip("/") or _origin(environ["wsgi.url_scheme"], host)) + scim.base_path
+    return _origin(environ["wsgi.url_scheme"], host) + scim.base_path
 
 
 # Werkzeug parses and encodes the address at every look.
@@ -55,21 +56,29 @@ def _origin(scheme: str, host: str) -> str:
     return get_current_url(scheme, host).rstrip("/")
 
 
-def parameters() -> Mapping[str, str]:
+def parameters(environ: Environ) -> Mapping[str, str]:
     """The query parameters, names in lower case; of one that is repeated the first counts."""
-    return {name.lower(): value for name, value in request.args.items()} if request.query_string else {}
+    query = environ.get("QUERY_STRING")
+    if not query:
+        return {}
+    # WSGI has bytes as Latin-1 (PEP 3333).
+    text = query.encode("latin-1", "replace").decode("utf-8", "replace")
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        found.setdefault(name.lower(), value)
+    return found
 
 
-def json_body() -> Any:
+def json_body(services: Services, request: Request) -> Any:
     """The body as JSON. Raises ScimError 400, 413 or 415."""
     if not _is_json(request.environ.get("CONTENT_TYPE", "")):
         raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {request.mimetype[:64]}.")
-    body = request.get_data()
+    body = request.get_data(cache=False)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise invalid_syntax(f"The body is not JSON: {error}.") from None
-    limit = application.services().settings.limits.nesting
+    limit = services.settings.limits.nesting
     # Counting brackets is quick and clears nearly every body; only a suspicious one is walked.
     if body.count(b"{") + body.count(b"[") > limit and _depth(parsed) > limit:
         raise invalid_syntax(f"The body is nested more than {limit} deep.")
@@ -91,24 +100,34 @@ def _depth(value: Any) -> int:
     return depth - 1
 
 
-class _Complete(Response):
-    """A response whose headers are ready to be sent: Werkzeug would parse and encode Location once more."""
+class Answer(Response):
+    """An answer whose headers and body are ready to be sent: Werkzeug would parse, copy and encode them several times."""
 
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        return self.headers
+    default_mimetype = None
+
+    def __init__(self, body: bytes | None, status: int, headers: list[tuple[str, str]], media_type: str) -> None:
+        super().__init__(None, status)
+        self._ready = headers
+        self._body = body
+        if body is not None:
+            headers.append(("Content-Type", media_type))
+            headers.append(("Content-Length", str(len(body))))
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """A WSGI application (PEP 3333)."""
+        start_response(self.status, self._ready)
+        return [self._body] if self._body and environ["REQUEST_METHOD"] != "HEAD" else []
 
 
-def respond(body: bytes | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer of the SCIM media type; None for the body is an empty one. Header values must be ASCII."""
-    complete = Headers(list(headers.items()) if headers else [])
-    if body is not None:
-        complete.add("Content-Type", MEDIA_TYPE)
-        complete.add("Content-Length", str(len(body)))
-    response = _Complete(None, status, complete)
-    response.response = [body] if body else []
-    return response
+def respond(
+    body: bytes | None, status: int = 200, headers: Iterable[tuple[str, str]] = (), media_type: str = MEDIA_TYPE
+) -> Response:
+    """An answer; None for the body is an empty one. Header values must be ASCII."""
+    return Answer(body, status, list(headers), media_type)
 
 
-def respond_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def respond_json(
+    document: Any, status: int = 200, headers: Iterable[tuple[str, str]] = (), media_type: str = MEDIA_TYPE
+) -> Response:
     """The same for a document that is yet to be written as JSON."""
-    return respond(orjson.dumps(document), status, headers)
+    return respond(orjson.dumps(document), status, headers, media_type)

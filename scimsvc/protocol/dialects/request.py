@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from scimsvc.protocol.patch import STRICT, Policy
 from scimsvc.schema.model import ResourceType
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request on a resource type: its query parameters (names in lower case) and its JSON body.
 
     `policy` is how PATCH is to act where the dialect means something else than the standard.

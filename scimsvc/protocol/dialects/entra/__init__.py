@@ -8,7 +8,7 @@ application-provisioning-config-problem-scim-compatibility.md, "customize" is cu
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -33,17 +33,22 @@ whether or not the user has such an address, with Add and with Replace, and take
 
 def standardise(request: Request) -> Request:
     """The request as RFC 7644 has it. Bodies and parameters that aren't of the expected shape pass as they are."""
-    if any("[" in request.parameters.get(name, "") for name in filters.ATTRIBUTE_PARAMETERS):
-        request = replace(request, parameters=filters.brackets_in_attributes(request.parameters))
-    if "filter" in request.parameters:
-        text = filters.standard_filter(request.resource_type, request.parameters["filter"])
-        request = replace(request, parameters={**request.parameters, "filter": text})
+    if request.parameters:
+        request = request._replace(parameters=_parameters(request.resource_type, request.parameters))
     if isinstance(request.body, dict):
         if request.method == "PATCH":
-            return replace(request, body=_patch(request.resource_type, request.body), policy=POLICY)
+            return request._replace(body=_patch(request.resource_type, request.body), policy=POLICY)
         body = reduce(lambda document, rule: rule(request.resource_type, document), RESOURCE_RULES, request.body)
-        return replace(request, body=values.standard_value(request.resource_type.root, body))
+        return request._replace(body=values.standard_value(request.resource_type.root, body))
     return request
+
+
+def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> Mapping[str, str]:
+    if any("[" in parameters.get(name, "") for name in filters.ATTRIBUTE_PARAMETERS):
+        parameters = filters.brackets_in_attributes(parameters)
+    if "filter" in parameters:
+        parameters = {**parameters, "filter": filters.standard_filter(resource_type, parameters["filter"])}
+    return parameters
 
 
 def _patch(resource_type: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
