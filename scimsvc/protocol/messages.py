@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scimsvc.protocol.errors import invalid_filter, invalid_value
+from scimsvc.protocol.errors import invalid_value
 from scimsvc.protocol.filter import Filter, parse_filter
 from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.schema.model import ResourceType
 
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-MAX_FILTER_LENGTH = 8192
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ def parse_query(resource_type: ResourceType, parameters: Mapping[str, str], max_
     Raises ScimError invalidFilter or invalidValue.
     """
     text = parameters.get("filter")
-    if text is not None and len(text) > MAX_FILTER_LENGTH:
-        raise invalid_filter(f"Filter: longer than {MAX_FILTER_LENGTH} characters.")
     return Query(
         filter=None if text is None else parse_filter(text, resource_type),
         start_index=max(1, _integer(parameters, "startIndex", 1)),

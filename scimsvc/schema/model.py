@@ -35,11 +35,11 @@ class Attribute:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Attribute]:
-        return {attribute.name.lower(): attribute for attribute in self.sub_attributes}
+        return {spelled: one for one in self.sub_attributes for spelled in (one.name.lower(), one.name)}
 
     def sub_attribute(self, name: str) -> Attribute | None:
         """The sub-attribute of that name in any case (RFC 7643 §2.1), or None."""
-        return self._by_name.get(name.lower())
+        return self._by_name.get(name) or self._by_name.get(name.lower())
 
     def leaves(self) -> Iterator[tuple[Attribute, ...]]:
         """Every simple attribute at or below this one, each as the steps that lead to it, this one first."""

@@ -40,12 +40,20 @@ class AttributePath:
         return tuple(AttributePath(self.steps[:-1] + steps) for steps in self.leaf.leaves())
 
 
-@lru_cache(maxsize=4096)
+MAX_LENGTH = 512
+"""Characters; no attribute path is longer."""
+
+
 def resolve(resource_type: ResourceType, text: str) -> AttributePath | None:
     """Resolve `[URN:]attribute[.subAttribute]`, any case, against a resource type.
 
     Returns None where a step is unknown. A bare extension URN resolves to the extension as a whole.
     """
+    return _resolve(resource_type, text) if len(text) <= MAX_LENGTH else None
+
+
+@lru_cache(maxsize=4096)
+def _resolve(resource_type: ResourceType, text: str) -> AttributePath | None:
     lowered = text.lower()
     for urn in sorted(resource_type.schema_ids, key=len, reverse=True):
         if lowered == urn.lower():

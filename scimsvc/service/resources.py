@@ -50,9 +50,10 @@ class ResourceService:
         document, members = self._read(body)
         id_ = str(uuid.uuid4())
         document = _canonical(self._type, id_, document)
+        new = self._resources.prepare(id_, document)
 
         def work() -> Rendered:
-            stored = self._resources.insert(id_, document)
+            stored = self._resources.insert(new)
             if members:
                 self._add_members(stored, members)
             return self._render_one(stored, projection)
@@ -79,11 +80,10 @@ class ResourceService:
         read, members = self._read(body)
         document = _canonical(self._type, id_, read)
 
-        def change(stored: Stored) -> tuple[Document, list[Step]]:
+        def change(former: Document) -> tuple[Document, list[Step]]:
             return document, [Change(clear=True, add=members)] if self._served.has(MEMBERS) else []
 
-        rendered = self._change(id_, if_match, "replace", change, projection)
-        return rendered
+        return self._change(id_, if_match, "replace", change, projection)
 
     def patch(self, id_: str, body: Any, policy: Policy, if_match: str | None, projection: Projection = ALL) -> Rendered | None:
         """PATCH (§3.5.2), all operations or none. None where there is nothing to send: a group's answer is 204."""
@@ -91,10 +91,9 @@ class ResourceService:
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members)
 
-        def change(stored: Stored) -> tuple[Document, list[Step]]:
-            before: Document = orjson.loads(stored.document)
-            after = apply(before, own, policy)
-            return before if after == before else _canonical(self._type, stored.id, after), steps
+        def change(former: Document) -> tuple[Document, list[Step]]:
+            document = apply(former, own, policy)
+            return former if document == former else _canonical(self._type, id_, document), steps
 
         silent = self._served.has(MEMBERS) and projection.everything
         rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection)
@@ -127,7 +126,7 @@ class ResourceService:
         id_: str,
         if_match: str | None,
         kind: str,
-        change: Callable[[Stored], tuple[Document, list[Step]]],
+        change: Callable[[Document], tuple[Document, list[Step]]],
         projection: Projection,
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was."""
@@ -136,11 +135,12 @@ class ResourceService:
         def work() -> Rendered:
             stored = self._existing(self._resources.lock, id_)
             require(if_match, str(stored.version))
-            document, steps = change(stored)
+            former: Document = orjson.loads(stored.document)
+            document, steps = change(former)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
-            if document != orjson.loads(stored.document):
-                stored = self._resources.update(stored, document, kind)
+            if document != former:
+                stored = self._resources.update(stored, former, document, kind)
             elif moved:
                 stored = self._resources.touch(stored, kind)
             return self._render_one(stored, projection)

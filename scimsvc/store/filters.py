@@ -148,6 +148,8 @@ class _Builder:
             return self._test(column, column, operator, value, form, column)
         if path.steps[0].name in (MEMBERS, GROUPS):
             return self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+        if path.name == "schemas":
+            return reduce(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
         self._refuse_unindexed(path)
         if operator == "ne":
             equal = self._comparison(path, "eq", value)
@@ -159,8 +161,15 @@ class _Builder:
             self._rows(AttributeValue, path.name).where(self._value_test(AttributeValue, path, operator, value))
         )
 
+    def _schema(self, urn: str, operator: str, value: Slot) -> Expression:
+        """Resources with a schema that a comparison holds for: the core schema is everyone's, an extension's follows from it."""
+        constant = peewee.Value(urn).cast("TEXT")
+        holds = self._test(constant, constant, operator, value, str, constant)
+        extension = self._resource_type.root.sub_attribute(urn)
+        return holds & self._present(AttributePath((extension,))) if extension else holds
+
     def _refuse_unindexed(self, path: AttributePath) -> None:
-        if path.leaf.mutability == "readOnly" and path.name != "schemas":
+        if path.leaf.mutability == "readOnly":
             raise invalid_filter(f"Filter: {path.name} can't be filtered by.")
 
     def _rows(self, model: Any, name: str) -> Any:

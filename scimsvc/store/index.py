@@ -94,11 +94,9 @@ def _plans(path: AttributePath, parent: Attribute) -> dict[str, _Plan]:
 
 
 def _indexed(parent: Attribute) -> Iterator[Attribute]:
-    # What only the server writes has columns of its own; what is never returned must not be found either.
+    # What only the server writes has columns of its own or follows from the rest; what is never returned must not be found.
     return (
-        attribute
-        for attribute in parent.sub_attributes
-        if attribute.returned != "never" and (attribute.mutability != "readOnly" or attribute.name == "schemas")
+        attribute for attribute in parent.sub_attributes if attribute.returned != "never" and attribute.mutability != "readOnly"
     )
 
 

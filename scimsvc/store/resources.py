@@ -34,6 +34,15 @@ class Stored(NamedTuple):
     in_groups: int = 0
 
 
+class New(NamedTuple):
+    """A resource that is yet to be stored; `document` and `rows`, those of its index, are JSON."""
+
+    id: str
+    document: str
+    display: str | None
+    rows: str
+
+
 _COLUMNS = """seq, id, document, version, created, last_modified,
     EXISTS (SELECT 1 FROM membership WHERE membership.tenant_id = resource.tenant_id AND membership.member_seq = resource.seq)"""
 
@@ -51,13 +60,16 @@ _UPDATE = Statement(
 )
 _TOUCH = Statement("UPDATE resource SET version = :version, last_modified = :now WHERE tenant_id = :tenant AND seq = :seq")
 _DELETE = Statement("DELETE FROM resource WHERE tenant_id = :tenant AND seq = :seq")
-_INSERT_VALUE = Statement(
-    """INSERT INTO attribute_value (tenant_id, resource_seq, attribute, element, resource_type, value, overflow, is_unique)
-    VALUES (:tenant, :seq, :attribute, :element, :resource_type, :value, :overflow, :is_unique)"""
+_PUT_VALUES = Statement(
+    """INSERT INTO attribute_value (tenant_id, resource_seq, resource_type, attribute, element, value, overflow, is_unique)
+    SELECT :tenant, :seq, :resource_type,
+        {rows:rows attribute TEXT, element INTEGER, value TEXT, overflow TEXT, is_unique INTEGER}
+    ON CONFLICT (tenant_id, resource_seq, attribute, element)
+    DO UPDATE SET value = excluded.value, overflow = excluded.overflow, is_unique = excluded.is_unique"""
 )
-_DELETE_VALUE = Statement(
-    """DELETE FROM attribute_value
-    WHERE tenant_id = :tenant AND resource_seq = :seq AND attribute = :attribute AND element = :element"""
+_DELETE_THESE_VALUES = Statement(
+    """DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq
+    AND (attribute, element) IN (SELECT {rows:rows attribute TEXT, element INTEGER})"""
 )
 _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
 _UNIQUE_IN_USE = Statement(
@@ -99,39 +111,41 @@ class ResourceStore:
         row = statement(self._database, tenant=self._tenant, id=id_, resource_type=self._type.name).fetchone()
         return Stored(*row) if row else None
 
-    def insert(self, id_: str, document: Mapping[str, Any]) -> Stored:
+    def prepare(self, id_: str, document: Mapping[str, Any]) -> New:
+        """A new resource as `insert` takes it; what can be done before the transaction, in which others wait."""
+        return New(id_, _json(document), document.get("displayName"), _rows(self._indexer.rows(document)))
+
+    def insert(self, new: New) -> Stored:
         """Store a new resource. Raises UniquenessViolation through the transaction."""
-        text, at = orjson.dumps(document).decode(), now()
+        at = now()
         row = _INSERT(
             self._database,
             tenant=self._tenant,
             resource_type=self._type.name,
-            id=id_,
-            document=text,
-            display=document.get("displayName"),
+            id=new.id,
+            document=new.document,
+            display=new.display,
             now=at,
         ).fetchone()
-        stored = Stored(row[0], id_, text, 1, at, at)
-        self._insert_values(stored.seq, self._indexer.rows(document))
+        stored = Stored(row[0], new.id, new.document, 1, at, at)
+        self._put_values(stored.seq, new.rows)
         self._log(stored, "create")
         return stored
 
-    def update(self, stored: Stored, document: Mapping[str, Any], kind: str) -> Stored:
-        """Replace the document of a locked resource. Raises UniquenessViolation through the transaction."""
-        former = orjson.loads(stored.document)
+    def update(self, stored: Stored, former: Mapping[str, Any], document: Mapping[str, Any], kind: str) -> Stored:
+        """Replace the document of a locked resource, `former`. Raises UniquenessViolation through the transaction."""
         differing = {name for name in former.keys() | document.keys() if former.get(name) != document.get(name)}
         before = self._indexer.rows({name: value for name, value in former.items() if name in differing})
         after = self._indexer.rows({name: value for name, value in document.items() if name in differing})
         changed = stored._replace(
-            document=orjson.dumps(document).decode(), version=stored.version + 1, last_modified=_later(stored.last_modified)
+            document=_json(document), version=stored.version + 1, last_modified=_later(stored.last_modified)
         )
-        gone = [key for key, row in before.items() if after.get(key) != row]
+        gone = [key for key in before if key not in after]
         if gone:
-            own = {"tenant": self._tenant, "seq": stored.seq}
-            _DELETE_VALUE.each(
-                self._database, [own | {"attribute": attribute, "element": element} for attribute, element in gone]
-            )
-        self._insert_values(stored.seq, {key: row for key, row in after.items() if before.get(key) != row})
+            _DELETE_THESE_VALUES(self._database, tenant=self._tenant, seq=stored.seq, rows=_json(gone))
+        changed_rows = {key: row for key, row in after.items() if before.get(key) != row}
+        if changed_rows:
+            self._put_values(stored.seq, _rows(changed_rows))
         _UPDATE(
             self._database,
             tenant=self._tenant,
@@ -183,11 +197,8 @@ class ResourceStore:
         bound = filters.bind(parameters, found | values | {"tenant": self._tenant})
         return self._database.execute(sql, bound)
 
-    def _insert_values(self, seq: int, rows: Mapping[Key, Row]) -> None:
-        if rows:
-            own = {"tenant": self._tenant, "seq": seq, "resource_type": self._type.name}
-            values = [{**own, "attribute": key[0], "element": key[1], **row._asdict()} for key, row in rows.items()]
-            _INSERT_VALUE.each(self._database, values)
+    def _put_values(self, seq: int, rows: str) -> None:
+        _PUT_VALUES(self._database, tenant=self._tenant, seq=seq, resource_type=self._type.name, rows=rows)
 
     def _log(self, stored: Stored, kind: str) -> None:
         _LOG(
@@ -199,6 +210,14 @@ class ResourceStore:
             version=stored.version,
             now=stored.last_modified,
         )
+
+
+def _rows(rows: Mapping[Key, Row]) -> str:
+    return _json([key + row for key, row in rows.items()])
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _later(than: str) -> str:

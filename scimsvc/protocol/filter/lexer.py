@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["word", "string", "(", ")", "[", "]", "end"]
 
@@ -18,8 +17,7 @@ class FilterSyntaxError(ValueError):
         super().__init__(f"{message} at column {column}")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the text as it stands there, and where it starts, counted from 0."""
 
     kind: Kind

@@ -88,27 +88,26 @@ def plain_values_of_complex(attribute: Attribute, value: Any) -> Any:
     return [{"value": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
 
 
-RULES: tuple[Callable[[Attribute, Any], Any], ...] = (
-    single_value_in_array,
-    object_of_simple_value,
-    empty_string,
-    boolean_as_string,
-    reference_as_string,
-    json_in_string,
-    display_name_of_role,
-    plain_values_of_complex,
-)
-"""Each takes an attribute and the value sent for it, a list of elements where it is multi-valued."""
+Rule = Callable[[Attribute, Any], Any]
+"""Takes an attribute and the value sent for it, a list of elements where it is multi-valued."""
+
+SIMPLE_RULES: tuple[Rule, ...] = (single_value_in_array, object_of_simple_value, empty_string, boolean_as_string)
+COMPLEX_RULES: tuple[Rule, ...] = (single_value_in_array, reference_as_string)
+MULTI_VALUED_RULES: tuple[Rule, ...] = (json_in_string, display_name_of_role, plain_values_of_complex)
+RULES: tuple[Rule, ...] = (*SIMPLE_RULES, reference_as_string, *MULTI_VALUED_RULES)
 
 
 def standard_value(attribute: Attribute, value: Any) -> Any:
-    """A value of an attribute, and every value below it, by the rules."""
-    if attribute.type in ("string", "reference") and isinstance(value, str):
-        return empty_string(attribute, value)
-    for rule in RULES:
-        value = rule(attribute, value)
+    """A value of an attribute, and every value below it, by the rules for its kind of attribute."""
     if attribute.type != "complex":
+        # Nearly everything that comes says something and needs no rule.
+        if isinstance(value, bool) or (value and isinstance(value, str) and attribute.type != "boolean"):
+            return value
+        for rule in SIMPLE_RULES:
+            value = rule(attribute, value)
         return value
+    for rule in MULTI_VALUED_RULES if attribute.multi_valued else COMPLEX_RULES:
+        value = rule(attribute, value)
     if isinstance(value, list):
         return [_standard_object(attribute, one) for one in value]
     return _standard_object(attribute, value)
