@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path
-from scimsvc.schema.classes import describe, load_value, reader_of
+from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.types import normaliser
@@ -115,7 +115,7 @@ def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
 def _read(path: Path, value: Any) -> Any:
     attribute = path.target.leaf
     if path.value_filter and not path.sub_attribute:
-        return reader_of(attribute).read(value) if attribute.type == "complex" else load_value(attribute, [value])[0]
+        return load_element(attribute, value)
     if attribute.multi_valued and not isinstance(value, list):
         value = [value]
     loaded = load_value(attribute, value)

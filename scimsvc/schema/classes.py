@@ -7,7 +7,7 @@ nulls and empty arrays (both mean "unassigned", RFC 7643 §2.5), without attribu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -48,11 +48,43 @@ class SimpleField(_Field):
 
 
 class ComplexField(_Field):
-    """A value of a complex attribute, read by the Marshmallow class of that attribute."""
+    """An object: its known sub-attributes in the schema's order; nulls and empty arrays are as if they weren't there."""
 
-    def read(self, value: Any) -> Any:
-        """The object with its known sub-attributes."""
-        return reader_of(self.declaration).read(value)
+    def __init__(self, declaration: Attribute, **options: Any) -> None:
+        super().__init__(declaration, **options)
+        writable = [sub for sub in declaration.sub_attributes if sub.mutability != "readOnly"]
+        fields_ = [(sub.name, _field(sub)) for sub in writable]
+        self._fields = {spelled: one for one in fields_ for spelled in (one[0].lower(), one[0])}
+        self._order = {sub.name: place for place, sub in enumerate(writable)}
+        self._required = [sub.name for sub in writable if sub.required]
+
+    def read(self, value: Any) -> dict[str, Any]:
+        """The object in canonical form; errors are keyed by names."""
+        found: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field, below in self.assigned(value):
+            try:
+                found[name] = field.read(below)
+            except ValidationError as error:
+                errors[name] = error.messages
+        errors |= {name: ["is required"] for name in self._required if name not in found and name not in errors}
+        if errors:
+            raise ValidationError(errors)
+        return self.ordered(found)
+
+    def assigned(self, value: Any) -> Iterator[tuple[str, _Field, Any]]:
+        """The sub-attributes that are known and have a value: name, field, value as sent."""
+        if not isinstance(value, dict):
+            raise ValidationError("must be an object")
+        for sent, below in value.items():
+            known = self._fields.get(sent) or self._fields.get(sent.lower())
+            if known and below is not None and below != []:
+                yield *known, below
+
+    def ordered(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Sub-attributes that have been read, in the schema's order, without those that turned out empty."""
+        names = sorted(found, key=self._order.__getitem__)
+        return {name: found[name] for name in names if found[name] not in ([], {})}
 
 
 class ElementsField(_Field):
@@ -83,8 +115,13 @@ def _field(attribute: Attribute) -> _Field:
         "data_key": attribute.name,
         "error_messages": {"required": "is required"},
     }
-    kind = ComplexField if attribute.type == "complex" else SimpleField
-    return ElementsField(kind(attribute), **options) if attribute.multi_valued else kind(attribute, **options)
+    if attribute.multi_valued:
+        return ElementsField(_single_field(attribute), **options)
+    return _single_field(attribute, **options)
+
+
+def _single_field(attribute: Attribute, **options: Any) -> _Field:
+    return (ComplexField if attribute.type == "complex" else SimpleField)(attribute, **options)
 
 
 def _field_name(name: str) -> str:
@@ -92,41 +129,33 @@ def _field_name(name: str) -> str:
     return name.replace(".", "\N{ONE DOT LEADER}")
 
 
-class Reader:
-    """Reads the values of one complex attribute with the Marshmallow class made for it; `reader_of` keeps one for each."""
+def _attribute_name(name: str) -> str:
+    return name.replace("\N{ONE DOT LEADER}", ".")
 
-    def __init__(self, attribute: Attribute) -> None:
-        writable = [sub for sub in attribute.sub_attributes if sub.mutability != "readOnly"]
-        self._class = Schema.from_dict({_field_name(sub.name): _field(sub) for sub in writable}, name=attribute.name)
-        self._names = {spelled: sub.name for sub in writable for spelled in (sub.name.lower(), sub.name)}
+
+class _ResourceReader:
+    """Reads whole resources with the Marshmallow class of their type."""
+
+    def __init__(self, root: Attribute) -> None:
+        self._complex = ComplexField(root)
+        writable = [sub for sub in root.sub_attributes if sub.mutability != "readOnly"]
+        self._class = Schema.from_dict({_field_name(sub.name): _field(sub) for sub in writable}, name=root.name)
         self._required = frozenset(sub.name for sub in writable if sub.required)
-        self._order = [sub.name for sub in writable]
         self._narrowed = lru_cache(maxsize=256)(self._narrow)
 
-    def _narrow(self, present: frozenset[str]) -> tuple[Schema, list[tuple[str, str]]]:
-        """The class for these attributes alone, and its fields in the schema's order."""
+    def _narrow(self, present: frozenset[str]) -> Schema:
         # Marshmallow spends time on each field it knows, so it is told only of those that a document has.
-        chosen = [(_field_name(name), name) for name in self._order if name in present | self._required]
-        return self._class(only=[field for field, _ in chosen]), chosen
+        return self._class(only=[_field_name(name) for name in present | self._required])
 
     def read(self, value: Any) -> dict[str, Any]:
-        """The canonical form of a client's object. Raises marshmallow.ValidationError."""
-        if not isinstance(value, dict):
-            raise ValidationError("must be an object")
-        assigned: dict[str, Any] = {}
-        for sent, below in value.items():
-            name = self._names.get(sent) or self._names.get(sent.lower())
-            if name and below is not None and below != []:
-                assigned[name] = below
-        schema, order = self._narrowed(frozenset(assigned))
-        loaded: dict[str, Any] = schema.load(assigned)
-        return {name: loaded[field] for field, name in order if loaded[field] not in ([], {})}
+        assigned = {name: below for name, _, below in self._complex.assigned(value)}
+        loaded: dict[str, Any] = self._narrowed(frozenset(assigned)).load(assigned)
+        return self._complex.ordered({_attribute_name(name): below for name, below in loaded.items()})
 
 
 @lru_cache(maxsize=1024)
-def reader_of(attribute: Attribute) -> Reader:
-    """The reader of a complex attribute; a resource type's `root` is one."""
-    return Reader(attribute)
+def _reader(root: Attribute) -> _ResourceReader:
+    return _ResourceReader(root)
 
 
 @lru_cache(maxsize=1024)
@@ -134,12 +163,17 @@ def _value_field(attribute: Attribute) -> _Field:
     return _field(attribute)
 
 
+@lru_cache(maxsize=1024)
+def _element_field(attribute: Attribute) -> _Field:
+    return _single_field(attribute)
+
+
 def load(resource_type: ResourceType, document: Any) -> dict[str, Any]:
     """Read a whole resource as a client sends it.
 
     Raises marshmallow.ValidationError, whose messages are keyed by attribute and element.
     """
-    return reader_of(resource_type.root).read(document)
+    return _reader(resource_type.root).read(document)
 
 
 def load_value(attribute: Attribute, value: Any) -> Any:
@@ -148,6 +182,11 @@ def load_value(attribute: Attribute, value: Any) -> Any:
     Raises marshmallow.ValidationError.
     """
     return _value_field(attribute).deserialize(value)
+
+
+def load_element(attribute: Attribute, value: Any) -> Any:
+    """Read one element of an attribute, whether it is multi-valued or not. Raises marshmallow.ValidationError."""
+    return _element_field(attribute).deserialize(value)
 
 
 def describe(messages: Any, path: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -16,8 +16,7 @@ from scimsvc.store.membership import GroupOf, Member
 from scimsvc.store.resources import Stored
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A resource as JSON, its version and its URI."""
 
     body: bytes
@@ -25,12 +24,15 @@ class Rendered:
     location: str
 
 
-@dataclass(frozen=True)
-class Related:
+class Related(NamedTuple):
     """What the membership table adds to a resource; None where it isn't wanted."""
 
     groups: Sequence[GroupOf] | None = None
     members: Sequence[Member] | None = None
+
+
+NONE = Related()
+"""A resource that is a member of nothing and has no members."""
 
 
 def render(stored: Stored, related: Related, resource_type: ResourceType, projection: Projection, base: str) -> Rendered:

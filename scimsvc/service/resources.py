@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from marshmallow import ValidationError
@@ -19,7 +18,8 @@ from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import ResourceType
 from scimsvc.service.catalog import ServedType
-from scimsvc.service.rendering import Related, Rendered, by_owner, render
+from scimsvc.service.ids import new_id
+from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import MembershipStore
@@ -28,7 +28,7 @@ from scimsvc.store.resources import ResourceStore, Stored
 MAX_DOCUMENT_BYTES = 1024 * 1024
 
 Document = dict[str, Any]
-Result = TypeVar("Result")
+Found = tuple[Stored, Related]
 
 
 class ResourceService:
@@ -48,22 +48,27 @@ class ResourceService:
     def create(self, body: Any, projection: Projection = ALL) -> Rendered:
         """POST (§3.3)."""
         document, members = self._read(body)
-        id_ = str(uuid.uuid4())
+        id_ = new_id()
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
 
-        def work() -> Rendered:
+        def work() -> Found:
             stored = self._resources.insert(new)
             if members:
                 self._add_members(stored, members)
-            return self._render_one(stored, projection)
+            return self._with_related(stored, projection)
 
-        return self._write(work, document, None)
+        try:
+            found = self._database.transaction(work)
+        except UniquenessViolation:
+            raise self._clash(document, None) from None
+        return self._render(found, projection)
 
     def get(self, id_: str, projection: Projection) -> Rendered:
         """GET by id (§3.4.1)."""
         with self._database.reading():
-            return self._render_one(self._existing(self._resources.find, id_), projection)
+            found = self._with_related(self._existing(self._resources.find, id_), projection)
+        return self._render(found, projection)
 
     def query(self, query: Query) -> bytes:
         """GET with a query (§3.4.2): a ListResponse."""
@@ -72,8 +77,9 @@ class ResourceService:
             page = self._resources.page(query.filter, offset, query.count) if query.count else []
             complete = 0 < len(page) < query.count or (not page and not offset and query.count)
             total = offset + len(page) if complete else self._resources.count(query.filter)
-            rendered = self._render(page, query.projection)
-        return list_response([one.body for one in rendered], total, query.start_index)
+            related = self._related(page, query.projection)
+        rendered = [self._render(found, query.projection).body for found in zip(page, related, strict=True)]
+        return list_response(rendered, total, query.start_index)
 
     def replace(self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
@@ -132,7 +138,7 @@ class ResourceService:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was."""
         wanted: Document = {}
 
-        def work() -> Rendered:
+        def work() -> Found:
             stored = self._existing(self._resources.lock, id_)
             require(if_match, str(stored.version))
             former: Document = orjson.loads(stored.document)
@@ -143,18 +149,13 @@ class ResourceService:
                 stored = self._resources.update(stored, former, document, kind)
             elif moved:
                 stored = self._resources.touch(stored, kind)
-            return self._render_one(stored, projection)
+            return self._with_related(stored, projection)
 
         try:
-            return self._database.transaction(work)
+            found = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(wanted["document"], wanted["seq"]) from None
-
-    def _write(self, work: Callable[[], Result], document: Document, own_seq: int | None) -> Result:
-        try:
-            return self._database.transaction(work)
-        except UniquenessViolation:
-            raise self._clash(document, own_seq) from None
+        return self._render(found, projection)
 
     def _clash(self, document: Document, own_seq: int | None) -> ScimError:
         with self._database.reading():
@@ -184,27 +185,26 @@ class ResourceService:
             raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")
         return self._memberships.add(stored.seq, ids)
 
-    def _render_one(self, stored: Stored, projection: Projection) -> Rendered:
-        return self._render([stored], projection)[0]
+    def _with_related(self, stored: Stored, projection: Projection) -> Found:
+        return stored, self._related([stored], projection)[0]
 
-    def _render(self, page: Sequence[Stored], projection: Projection) -> list[Rendered]:
-        """What is asked of the membership table is one statement for the whole page."""
-        seqs = [stored.seq for stored in page]
+    def _related(self, page: Sequence[Stored], projection: Projection) -> list[Related]:
+        """What the membership table has on each resource; one statement for the whole page."""
+        with_members = page and self._served.has(MEMBERS) and projection.wants(MEMBERS)
+        members: Any = by_owner(self._memberships.members_of([stored.seq for stored in page])) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
         with_groups = in_groups and self._served.has(GROUPS) and projection.wants(GROUPS)
-        with_members = seqs and self._served.has(MEMBERS) and projection.wants(MEMBERS)
         groups: Any = by_owner(self._memberships.groups_of(in_groups)) if with_groups else {}
-        members: Any = by_owner(self._memberships.members_of(seqs)) if with_members else {}
         return [
-            render(
-                stored,
-                Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None),
-                self._type,
-                projection,
-                self._base,
-            )
+            Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None)
+            if groups or with_members
+            else NONE
             for stored in page
         ]
+
+    def _render(self, found: Found, projection: Projection) -> Rendered:
+        stored, related = found
+        return render(stored, related, self._type, projection, self._base)
 
 
 def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[Operation]]:

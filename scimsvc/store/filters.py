@@ -20,7 +20,7 @@ from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, V
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
-from scimsvc.store.index import PREFIX_LENGTH, key
+from scimsvc.store.index import PREFIX_LENGTH, key, number
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 MEMBERS = "members"
@@ -172,10 +172,11 @@ class _Builder:
         if path.leaf.mutability == "readOnly":
             raise invalid_filter(f"Filter: {path.name} can't be filtered by.")
 
+    def _number(self, name: str) -> int:
+        return number(self._resource_type.name, name)
+
     def _rows(self, model: Any, name: str) -> Any:
-        return model.select(model.resource_seq).where(
-            (model.tenant_id == self._tenant) & (model.resource_type == self._resource_type.name) & (model.attribute == name)
-        )
+        return model.select(model.resource_seq).where((model.tenant_id == self._tenant) & (model.attribute == self._number(name)))
 
     def _value_test(self, model: Any, path: AttributePath, operator: str, value: Slot) -> Expression:
         if path.leaf.type in ("string", "reference", "binary"):
@@ -210,11 +211,9 @@ class _Builder:
             return self._related(first.name, lambda resource: resource.seq.is_null(False))
         if first.mutability == "readOnly":
             return Resource.seq.is_null(False)
-        names = [leaf.name for leaf in path.leaves()]
+        numbers = [self._number(leaf.name) for leaf in path.leaves()]
         rows = AttributeValue.select(AttributeValue.resource_seq).where(
-            (AttributeValue.tenant_id == self._tenant)
-            & (AttributeValue.resource_type == self._resource_type.name)
-            & AttributeValue.attribute.in_(names)
+            (AttributeValue.tenant_id == self._tenant) & AttributeValue.attribute.in_(numbers)
         )
         return Resource.seq.in_(rows)
 
@@ -225,12 +224,9 @@ class _Builder:
         row = AttributeValue.alias()
         driver = _driver(inner)
         if driver is None:
-            names = [leaf.name for leaf in path.leaves()]
+            numbers = [self._number(leaf.name) for leaf in path.leaves()]
             rows = row.select(row.resource_seq).where(
-                (row.tenant_id == self._tenant)
-                & (row.resource_type == self._resource_type.name)
-                & row.attribute.in_(names)
-                & self._element(inner, row)
+                (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row)
             )
         else:
             rows = self._rows(row, driver.path.name).where(self._value_test(row, driver.path, driver.operator, _slot_of(driver)))
@@ -261,7 +257,7 @@ class _Builder:
         same = (
             (other.tenant_id == self._tenant)
             & (other.resource_seq == row.resource_seq)
-            & (other.attribute == path.name)
+            & (other.attribute == self._number(path.name))
             & (other.element == row.element)
         )
         return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))

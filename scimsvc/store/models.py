@@ -48,14 +48,14 @@ class Resource(Model):
 class AttributeValue(Model):
     """One normalised value of one attribute of a resource; `element` is its place in a multi-valued attribute.
 
+    `attribute` is the number of a resource type's attribute (see `scimsvc.store.index.number`).
     `value` is what is indexed; where the normalised value is too long for an index, `overflow` has all of it.
     """
 
     tenant_id = peewee.IntegerField()
     resource_seq = peewee.BigIntegerField()
-    attribute = peewee.TextField()
+    attribute = peewee.IntegerField()
     element = peewee.IntegerField()
-    resource_type = peewee.TextField()
     value = peewee.TextField()
     overflow = peewee.TextField(null=True)
     is_unique = peewee.IntegerField()

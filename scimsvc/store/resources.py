@@ -61,21 +61,19 @@ _UPDATE = Statement(
 _TOUCH = Statement("UPDATE resource SET version = :version, last_modified = :now WHERE tenant_id = :tenant AND seq = :seq")
 _DELETE = Statement("DELETE FROM resource WHERE tenant_id = :tenant AND seq = :seq")
 _PUT_VALUES = Statement(
-    """INSERT INTO attribute_value (tenant_id, resource_seq, resource_type, attribute, element, value, overflow, is_unique)
-    SELECT :tenant, :seq, :resource_type,
-        {rows:rows attribute TEXT, element INTEGER, value TEXT, overflow TEXT, is_unique INTEGER}
+    """INSERT INTO attribute_value (tenant_id, resource_seq, attribute, element, value, overflow, is_unique)
+    SELECT :tenant, :seq, {rows:rows attribute INTEGER, element INTEGER, value TEXT, overflow TEXT, is_unique INTEGER}
     ON CONFLICT (tenant_id, resource_seq, attribute, element)
     DO UPDATE SET value = excluded.value, overflow = excluded.overflow, is_unique = excluded.is_unique"""
 )
 _DELETE_THESE_VALUES = Statement(
     """DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq
-    AND (attribute, element) IN (SELECT {rows:rows attribute TEXT, element INTEGER})"""
+    AND (attribute, element) IN (SELECT {rows:rows attribute INTEGER, element INTEGER})"""
 )
 _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
 _UNIQUE_IN_USE = Statement(
     """SELECT resource_seq FROM attribute_value
-    WHERE tenant_id = :tenant AND resource_type = :resource_type
-    AND attribute = :attribute AND value = :value AND is_unique = 1"""
+    WHERE tenant_id = :tenant AND attribute = :attribute AND value = :value AND is_unique = 1"""
 )
 _LOG = Statement(
     """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, at)
@@ -173,13 +171,11 @@ class ResourceStore:
 
     def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
         """After a UniquenessViolation: the attribute of the document whose value another resource has."""
-        for (attribute, _), row in self._indexer.rows(document).items():
+        for key, row in self._indexer.rows(document).items():
             if row.is_unique:
-                found = _UNIQUE_IN_USE(
-                    self._database, tenant=self._tenant, resource_type=self._type.name, attribute=attribute, value=row.value
-                ).fetchone()
+                found = _UNIQUE_IN_USE(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchone()
                 if found and found[0] != own_seq:
-                    return attribute
+                    return self._indexer.name(key)
         return None
 
     def page(self, query: Filter | None, offset: int, limit: int) -> list[Stored]:
@@ -198,7 +194,7 @@ class ResourceStore:
         return self._database.execute(sql, bound)
 
     def _put_values(self, seq: int, rows: str) -> None:
-        _PUT_VALUES(self._database, tenant=self._tenant, seq=seq, resource_type=self._type.name, rows=rows)
+        _PUT_VALUES(self._database, tenant=self._tenant, seq=seq, rows=rows)
 
     def _log(self, stored: Stored, kind: str) -> None:
         _LOG(

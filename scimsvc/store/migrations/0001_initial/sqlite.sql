@@ -34,18 +34,17 @@ CREATE INDEX resource_order ON resource (tenant_id, resource_type, seq);
 CREATE TABLE attribute_value (
     tenant_id INTEGER NOT NULL,
     resource_seq INTEGER NOT NULL,
-    attribute TEXT NOT NULL,
+    attribute INTEGER NOT NULL,
     element INTEGER NOT NULL,
-    resource_type TEXT NOT NULL,
     value TEXT NOT NULL,
     overflow TEXT,
     is_unique INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, resource_seq, attribute, element)
 ) WITHOUT ROWID;
 
-CREATE INDEX attribute_value_lookup ON attribute_value (tenant_id, resource_type, attribute, value);
+CREATE INDEX attribute_value_lookup ON attribute_value (tenant_id, attribute, value);
 
-CREATE UNIQUE INDEX attribute_value_unique ON attribute_value (tenant_id, resource_type, attribute, value) WHERE is_unique = 1;
+CREATE UNIQUE INDEX attribute_value_unique ON attribute_value (tenant_id, attribute, value) WHERE is_unique = 1;
 
 CREATE TABLE membership (
     tenant_id INTEGER NOT NULL,
