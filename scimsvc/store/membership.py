@@ -10,9 +10,10 @@ import orjson
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
 from scimsvc.store import filters
-from scimsvc.store.database import Database, Statement
+from scimsvc.store.database import Database
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
+from scimsvc.store.statement import Statement
 
 
 class Member(NamedTuple):

@@ -13,10 +13,11 @@ import peewee
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
 from scimsvc.store import filters
-from scimsvc.store.database import Database, Statement
+from scimsvc.store.database import Database
 from scimsvc.store.filters import Slot
 from scimsvc.store.index import Indexer, Key, Row
 from scimsvc.store.models import Membership, Resource
+from scimsvc.store.statement import Statement
 
 
 class Stored(NamedTuple):

@@ -8,9 +8,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scimsvc.store.database import Database, Statement, UniquenessViolation
+from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.models import Tenant, Token
 from scimsvc.store.resources import now
+from scimsvc.store.statement import Statement
 
 PREFIX = "scim_"
 """Secret scanners and people know a token by it."""

@@ -1,0 +1,55 @@
+"""SQL that is written once for both databases, and put into the words of each once."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+
+from scimsvc.store.database import Database, Kind
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+_FRAGMENT = re.compile(r"\{(for_update|each|rows):?(\w*) ?([^}]*)\}")
+
+
+def _fragment(kind: Kind, match: re.Match[str]) -> str:
+    name, parameter, columns = match.groups()
+    sqlite = kind == "sqlite"
+    if name == "for_update":
+        return "" if sqlite else "FOR NO KEY UPDATE"
+    if name == "each":
+        return (
+            f"SELECT value AS id FROM json_each(:{parameter})"
+            if sqlite
+            else (f"SELECT jsonb_array_elements_text(:{parameter}::jsonb) AS id")
+        )
+    places = [column.rsplit(" ", 1) for column in columns.split(", ")]
+    if sqlite:
+        chosen = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(places)))
+        # Without a WHERE, SQLite reads ON CONFLICT as part of a join.
+        return f"{chosen} FROM json_each(:{parameter}) WHERE true"
+    chosen = ", ".join(f"(value ->> {place})::{type_}" for place, (_, type_) in enumerate(places))
+    return f"{chosen} FROM jsonb_array_elements(:{parameter}::jsonb)"
+
+
+class Statement:
+    """SQL with `:named` parameters, written once for both databases.
+
+    `{for_update}` locks the row where the database locks rows. Any number of values is one statement:
+    `{each:name}` selects the texts in a parameter that is a JSON array, as the column `id`;
+    `{rows:name a TEXT, b INTEGER}` continues a SELECT with the columns and FROM of a parameter that is a JSON array of arrays.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = " ".join(text.split())
+        self._compiled: dict[Kind, str] = {}
+
+    def __call__(self, database: Database, **parameters: Any) -> Any:
+        """Execute; answers the driver's cursor."""
+        return database.execute(self._for(database.kind), parameters)
+
+    def _for(self, kind: Kind) -> str:
+        if kind not in self._compiled:
+            text = _FRAGMENT.sub(partial(_fragment, kind), self._text)
+            self._compiled[kind] = text if kind == "sqlite" else _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
+        return self._compiled[kind]
