@@ -23,11 +23,12 @@ max_requests_jitter = 0
 limit_request_line = 8190
 limit_request_fields = 64
 accesslog = None
+logger_class = "scimsvc.web.gunicorn_log.Logger"
 control_socket_disable = True
 
+_own_directory = None
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
-_own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    _own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
 
 
 def child_exit(server, worker):
@@ -39,4 +40,5 @@ def child_exit(server, worker):
 
 def on_exit(server):
     """The metrics of this run end with it."""
-    shutil.rmtree(_own_directory, ignore_errors=True)
+    if _own_directory:
+        shutil.rmtree(_own_directory, ignore_errors=True)

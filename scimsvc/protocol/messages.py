@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from scimsvc.protocol.filter import Filter, parse_filter
 from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.schema.model import ResourceType
 
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 
@@ -42,8 +44,7 @@ def _integer(parameters: Mapping[str, str], name: str, default: int) -> int:
     text = parameters.get(name.lower())
     if text is None or not text.strip():
         return default
-    digits = text.strip().lstrip("+-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+    if not _INTEGER.fullmatch(text):
         raise invalid_value(f"The parameter {name} must be a whole number, not {text[:32]!r}.")
     return int(text)
 

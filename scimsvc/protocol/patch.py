@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal, get_args
 
+import orjson
 from marshmallow import ValidationError
 
-from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target
+from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path
 from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.model import Attribute, ResourceType
@@ -17,6 +17,10 @@ from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.types import normaliser
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+MAX_OPERATIONS = 1000
+MAX_ELEMENTS_LOOKED_AT = 100_000
+"""The elements of multi-valued attributes that all operations of one PATCH may go through."""
 
 Op = Literal["add", "remove", "replace"]
 Document = dict[str, Any]
@@ -50,7 +54,7 @@ STRICT = Policy()
 """The letter of the standard."""
 
 
-def parse_operations(resource_type: ResourceType, body: Any, max_operations: int = 1000) -> list[Operation]:
+def parse_operations(resource_type: ResourceType, body: Any, max_operations: int = MAX_OPERATIONS) -> list[Operation]:
     """Read a PATCH body. Operations without path become one operation for each attribute of their value.
 
     Raises ScimError invalidSyntax, invalidPath, invalidValue, mutability, noTarget or tooMany.
@@ -65,7 +69,7 @@ def parse_operations(resource_type: ResourceType, body: Any, max_operations: int
     if not isinstance(operations, list):
         raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
     if len(operations) > max_operations:
-        raise invalid_value(f"A PATCH may have {max_operations} operations; this one has {len(operations)}. Send several.")
+        raise too_many(f"A PATCH may have {max_operations} operations; this one has {len(operations)}. Send several.")
     return [found for position, one in enumerate(operations) for found in _parse(resource_type, one, f"Operations[{position}]")]
 
 
@@ -125,9 +129,16 @@ def _read(path: Path, value: Any) -> Any:
 def apply(document: Document, operations: Iterable[Operation], policy: Policy = STRICT) -> Document:
     """The document after all operations, in order; the one given stays as it was.
 
-    Raises ScimError noTarget or mutability, in which case nothing is to be stored.
+    Raises ScimError noTarget, mutability or tooMany, in which case nothing is to be stored.
     """
-    return reduce(lambda changed, operation: _apply(changed, operation, policy), operations, document)
+    looked_at = 0
+    for operation in operations:
+        document = _apply(document, operation, policy)
+        elements = document.get(operation.path.attribute.steps[0].name)
+        looked_at += len(elements) if isinstance(elements, list) else 1
+        if looked_at > MAX_ELEMENTS_LOOKED_AT:
+            raise too_many("So many operations on attributes with so many values take too long at once. Send several requests.")
+    return document
 
 
 def _apply(document: Document, operation: Operation, policy: Policy) -> Document:
@@ -179,18 +190,27 @@ def _refuse_change_of_immutable(attribute: Attribute, have: Any, value: Any) -> 
 
 
 def _with_added(have: list[Any], added: list[Any]) -> list[Any]:
-    new = [one for position, one in enumerate(added) if one not in have and one not in added[:position]]
+    known = {_identity(one) for one in have}
+    new = []
+    for one in added:
+        identity = _identity(one)
+        if identity not in known:
+            known.add(identity)
+            new.append(one)
     return _one_primary(have + new, new)
+
+
+def _identity(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _one_primary(elements: list[Any], changed: list[Any]) -> list[Any]:
     """A new primary value takes the mark from the one that had it (§3.5.2)."""
     if not any(isinstance(one, dict) and one.get("primary") for one in changed):
         return elements
+    own = {id(one) for one in changed}
     return [
-        {**one, "primary": False}
-        if isinstance(one, dict) and one.get("primary") and not any(one is new for new in changed)
-        else one
+        {**one, "primary": False} if isinstance(one, dict) and one.get("primary") and id(one) not in own else one
         for one in elements
     ]
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, missing
 
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.types import check
+
+MAX_DESCRIBED = 10
+"""Mistakes that one message names."""
 
 
 class _Field(fields.Field[Any]):
@@ -191,8 +195,12 @@ def load_element(attribute: Attribute, value: Any) -> Any:
 
 def describe(messages: Any, path: str = "") -> str:
     """A ValidationError's messages as one line: `emails[0].value must be a string; userName is required`."""
+    found = list(islice(_described(messages, path), MAX_DESCRIBED + 1))
+    return "; ".join([*found[:MAX_DESCRIBED], "and more"] if len(found) > MAX_DESCRIBED else found)
+
+
+def _described(messages: Any, path: str) -> Iterator[str]:
     if isinstance(messages, Mapping):
-        parts = []
         for key, below in messages.items():
             if key == "_schema":
                 step = path
@@ -200,6 +208,6 @@ def describe(messages: Any, path: str = "") -> str:
                 step = f"{path}[{key}]"
             else:
                 step = f"{path}{':' if ':' in path and '.' not in path.rpartition(':')[2] else '.'}{key}" if path else key
-            parts.append(describe(below, step))
-        return "; ".join(parts)
-    return "; ".join(f"{path or 'the resource'} {message}" for message in messages)
+            yield from _described(below, step)
+    else:
+        yield from (f"{path or 'the resource'} {message}" for message in messages)

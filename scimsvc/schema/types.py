@@ -31,7 +31,9 @@ _WHAT: dict[Type, str] = {
 
 def check(type_: Type, value: Any) -> str | None:
     """None where the JSON value is one of the type, else what would be one, such as "a string"."""
-    return None if _ACCEPTS[type_](value) else _WHAT[type_]
+    if _ACCEPTS[type_](value):
+        return None
+    return "a text without NUL characters" if isinstance(value, str) and "\0" in value else _WHAT[type_]
 
 
 def normaliser(attribute: Attribute) -> Normalise:

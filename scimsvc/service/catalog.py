@@ -37,6 +37,10 @@ class Catalog:
         self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
         self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}
 
+    def endpoints(self) -> list[str]:
+        """The endpoints of the resource types and those of discovery."""
+        return [*(type_.endpoint for type_ in self.resource_types()), "/Schemas", "/ResourceTypes", "/ServiceProviderConfig"]
+
     def resource_types(self) -> list[ResourceType]:
         """The resource types, Users first."""
         return [type_.resource_type for type_ in self.types.values()]

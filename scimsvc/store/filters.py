@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator as op
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import peewee
@@ -89,6 +88,14 @@ def slot(of: Slot, form: Callable[[Any], Any] | None = None) -> Expression:
     return peewee.Value(Slot(of.key, form or of.form), converter=False)
 
 
+def joined(operator: Callable[[Expression, Expression], Expression], terms: list[Expression]) -> Expression:
+    """Terms joined in pairs, and those in pairs: SQL nests what Peewee joins, and a parser's stack is no deeper than it must."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return operator(joined(operator, terms[:half]), joined(operator, terms[half:]))
+
+
 def after(text: str) -> str:
     """The least text that is greater than every text that starts with this one."""
     for position in range(len(text) - 1, -1, -1):
@@ -129,9 +136,9 @@ class _Builder:
     def condition(self, node: Filter) -> Expression:
         match node:
             case And(operands):
-                return reduce(op.and_, map(self.condition, operands))
+                return joined(op.and_, list(map(self.condition, operands)))
             case Or(operands):
-                return reduce(op.or_, map(self.condition, operands))
+                return joined(op.or_, list(map(self.condition, operands)))
             case Not(operand):
                 return ~self.condition(operand)
             case Present(path):
@@ -149,7 +156,7 @@ class _Builder:
         if path.steps[0].name in (MEMBERS, GROUPS):
             return self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
         if path.name == "schemas":
-            return reduce(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
+            return joined(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
         self._refuse_unindexed(path)
         if operator == "ne":
             equal = self._comparison(path, "eq", value)
@@ -230,18 +237,17 @@ class _Builder:
             )
         else:
             rows = self._rows(row, driver.path.name).where(self._value_test(row, driver.path, driver.operator, _slot_of(driver)))
-            rest = [operand for operand in _conjuncts(inner) if operand is not driver]
-            for operand in rest:
-                rows = rows.where(self._element(operand, row))
+            rest = [self._element(operand, row) for operand in _conjuncts(inner) if operand is not driver]
+            rows = rows.where(joined(op.and_, rest)) if rest else rows
         return Resource.seq.in_(rows)
 
     def _element(self, node: Filter, row: Any) -> Expression:
         """A condition on the element that the row `row` belongs to."""
         match node:
             case And(operands):
-                return reduce(op.and_, [self._element(operand, row) for operand in operands])
+                return joined(op.and_, [self._element(operand, row) for operand in operands])
             case Or(operands):
-                return reduce(op.or_, [self._element(operand, row) for operand in operands])
+                return joined(op.or_, [self._element(operand, row) for operand in operands])
             case Not(operand):
                 return ~self._element(operand, row)
             case Present(path):
@@ -289,9 +295,9 @@ class _Builder:
         """A value filter of `members` or `groups` as a condition on the related resource."""
         match node:
             case And(operands):
-                return reduce(op.and_, [self.related_condition(operand, related) for operand in operands])
+                return joined(op.and_, [self.related_condition(operand, related) for operand in operands])
             case Or(operands):
-                return reduce(op.or_, [self.related_condition(operand, related) for operand in operands])
+                return joined(op.or_, [self.related_condition(operand, related) for operand in operands])
             case Not(operand):
                 return ~self.related_condition(operand, related)
             case Present():

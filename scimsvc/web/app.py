@@ -20,7 +20,7 @@ def create_app(settings: Settings) -> Flask:
     """The application for gunicorn. Raises ProfileError or ValueError where profiles or settings are wrong."""
     app = Flask("scimsvc", static_folder=None)
     app.url_map.strict_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.limits.request_bytes
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     database = Database(settings.database.url)
     catalogs = {name: Catalog(profile) for name, profile in load_profiles(settings.mappings.directory).items()}
     services = Services(settings, database, Authenticator(database), catalogs)

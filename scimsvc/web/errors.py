@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import DatabaseUnavailable
@@ -28,15 +28,16 @@ def install(app: Flask, services: Services) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
+        endpoints: list[str] = []
         if below_base_path():
             try:
-                scim.authenticate(services, request.environ)
+                endpoints = scim.authenticate(services, request.environ).catalog.endpoints()
             except ScimError as refused:
                 return scim_error(refused)
             except DatabaseUnavailable as unavailable:
                 return database_unavailable(unavailable)
         headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
-        return scim_error(ScimError(error.code or 500, _detail(error), headers=headers))
+        return scim_error(ScimError(error.code or 500, _detail(error, endpoints), headers=headers))
 
     @app.errorhandler(DatabaseUnavailable)
     def database_unavailable(error: DatabaseUnavailable) -> Response:
@@ -62,12 +63,11 @@ def install(app: Flask, services: Services) -> None:
         )
 
 
-def _detail(error: HTTPException) -> str:
+def _detail(error: HTTPException, endpoints: list[str]) -> str:
     match error:
         case NotFound():
-            return f"There is nothing at {request.path[:128]}."
+            there = f" The endpoints are {', '.join(endpoints)}." if endpoints else ""
+            return f"There is nothing at {request.path[:128]}.{there}"
         case MethodNotAllowed():
             return f"{request.method[:16]} is not possible here; {', '.join(sorted(error.valid_methods or ()))} are."
-        case RequestEntityTooLarge():
-            return "The body is too large; send less at once."
     return error.description or error.name

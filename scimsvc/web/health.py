@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from scimsvc.store.database import DatabaseUnavailable
 from scimsvc.store.migrations import pending
-from scimsvc.web.observability import Observed, exposition
+from scimsvc.web.observability import Observed
 from scimsvc.web.scim import respond_json
 from scimsvc.web.services import Services
 
@@ -37,8 +37,7 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
     @routes.get("/metrics")
     def metrics() -> Response:
         """The metrics of all workers in Prometheus' text format."""
-        observed.drain()
-        return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
+        return Response(observed.exposition(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
 

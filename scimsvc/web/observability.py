@@ -17,8 +17,6 @@ from scimsvc.web import logs
 from scimsvc.web.background import Batches
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-_REQUESTS = Counter("scimsvc_requests_total", "Requests by method, endpoint and status.", ["method", "endpoint", "status"])
-_SECONDS = Histogram("scimsvc_request_seconds", "Seconds that requests took, by method and endpoint.", ["method", "endpoint"])
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ENDPOINTS = frozenset({"users", "groups", "schemas", "resourcetypes", "serviceproviderconfig", "healthz", "readyz", "metrics"})
 
@@ -47,6 +45,19 @@ class Observed:
         self._base_path = base_path
         self._lines = lines
         self._records: Batches[_Record] = Batches("requests", self._note)
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "scimsvc_requests_total",
+            "Requests by method, endpoint and status.",
+            ["method", "endpoint", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "scimsvc_request_seconds",
+            "Seconds that requests took, by method and endpoint.",
+            ["method", "endpoint"],
+            registry=self._registry,
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
@@ -65,9 +76,14 @@ class Observed:
 
         return self._application(environ, started)
 
-    def drain(self) -> None:
-        """Note the requests that have been answered, now."""
+    def exposition(self) -> bytes:
+        """The metrics of all processes that share PROMETHEUS_MULTIPROC_DIR, or of this one where it isn't set."""
         self._records.drain()
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
     def _note(self, records: list[_Record]) -> None:
         counts: Tally[tuple[str, str, str]] = Tally()
@@ -75,11 +91,11 @@ class Observed:
         for record in records:
             method, endpoint = self._what(record)
             counts[method, endpoint, record.status] += 1
-            _SECONDS.labels(method, endpoint).observe(record.seconds)
+            self._seconds.labels(method, endpoint).observe(record.seconds)
             if self._lines:
                 lines.append(_line(record, method, endpoint))
         for labels, number in counts.items():
-            _REQUESTS.labels(*labels).inc(number)
+            self._requests.labels(*labels).inc(number)
         if self._lines:
             self._lines.send(lines)
 
@@ -103,12 +119,3 @@ def _line(record: _Record, method: str, endpoint: str) -> bytes:
             "timestamp": datetime.fromtimestamp(record.ended, UTC).isoformat().replace("+00:00", "Z"),
         }
     )
-
-
-def exposition() -> bytes:
-    """The metrics of all processes that share PROMETHEUS_MULTIPROC_DIR, or of this one where it isn't set."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest()
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)

@@ -10,7 +10,6 @@ from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.messages import parse_query
 from scimsvc.protocol.projection import Projection, parse_projection
-from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.web import scim
@@ -20,6 +19,8 @@ from scimsvc.web.services import Services
 def blueprint(services: Services) -> Blueprint:
     """The endpoints of all resource types."""
     routes = Blueprint("resources", __name__)
+    names = sorted({name for catalog in services.catalogs.values() for name in catalog.types})
+    endpoints = f"/<any({', '.join(repr(name) for name in names)}):endpoint>"
 
     def begin(endpoint: str, body: bool = False) -> tuple[Request, ResourceService]:
         """Authenticate, find the resource type and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
@@ -27,26 +28,26 @@ def blueprint(services: Services) -> Blueprint:
         caller = scim.authenticate(services, environ)
         served = caller.catalog.types.get(endpoint)
         if served is None:
-            raise _unknown_endpoint(endpoint, caller.catalog)
-        content = scim.json_body(services, request) if body else None
+            raise ScimError(404, f"This tenant has no endpoint /{endpoint}; it has {', '.join(caller.catalog.endpoints())}.")
+        content = scim.json_body(services, environ) if body else None
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(services, environ)
         return standardise(asked), ResourceService(services.database, caller.tenant.id, served, base)
 
-    @routes.get("/<endpoint>")
+    @routes.get(endpoints)
     def query(endpoint: str) -> Response:
         """Query resources (§3.4.2)."""
         standard, service = begin(endpoint)
         limit = services.settings.scim.max_results
         return scim.respond(service.query(parse_query(standard.resource_type, standard.parameters, limit)))
 
-    @routes.post("/<endpoint>")
+    @routes.post(endpoints)
     def create(endpoint: str) -> Response:
         """Create a resource (§3.3)."""
         standard, service = begin(endpoint, body=True)
         return _resource(service.create(standard.body, _projection(standard)), 201)
 
-    @routes.get("/<endpoint>/<id_>")
+    @routes.get(endpoints + "/<id_>")
     def get(endpoint: str, id_: str) -> Response:
         """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
         standard, service = begin(endpoint)
@@ -56,20 +57,20 @@ def blueprint(services: Services) -> Blueprint:
             return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
         return _resource(rendered)
 
-    @routes.put("/<endpoint>/<id_>")
+    @routes.put(endpoints + "/<id_>")
     def replace(endpoint: str, id_: str) -> Response:
         """Replace a resource (§3.5.1)."""
         standard, service = begin(endpoint, body=True)
         return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)))
 
-    @routes.patch("/<endpoint>/<id_>")
+    @routes.patch(endpoints + "/<id_>")
     def patch(endpoint: str, id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
         standard, service = begin(endpoint, body=True)
         rendered = service.patch(id_, standard.body, standard.policy, _if_match(), _projection(standard))
         return scim.respond(None, 204) if rendered is None else _resource(rendered)
 
-    @routes.delete("/<endpoint>/<id_>")
+    @routes.delete(endpoints + "/<id_>")
     def delete(endpoint: str, id_: str) -> Response:
         """Delete a resource (§3.6)."""
         _, service = begin(endpoint)
@@ -82,11 +83,6 @@ def blueprint(services: Services) -> Blueprint:
 def _if_match() -> str | None:
     found: str | None = request.environ.get("HTTP_IF_MATCH")
     return found
-
-
-def _unknown_endpoint(endpoint: str, catalog: Catalog) -> ScimError:
-    known = [type_.endpoint for type_ in catalog.resource_types()] + ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"]
-    return ScimError(404, f"There is no endpoint /{endpoint[:64]}; there are {', '.join(known)}.")
 
 
 def _projection(standard: Request) -> Projection:

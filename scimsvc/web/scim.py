@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
-from flask import Request, Response
-from werkzeug.sansio.utils import get_current_url
+from flask import Response
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.service.catalog import Catalog
@@ -17,6 +17,8 @@ from scimsvc.store.tenants import TenantRecord
 from scimsvc.web.services import Services
 
 MEDIA_TYPE = "application/scim+json"
+_HOST = re.compile(r"(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
 Environ = dict[str, Any]
@@ -42,7 +44,7 @@ def authenticate(services: Services, environ: Environ) -> Caller:
 
 
 def base_url(services: Services, environ: Environ) -> str:
-    """The absolute URL of the SCIM endpoint as the client sees it, without a trailing slash."""
+    """The absolute URL of the SCIM endpoint as the client sees it, without a trailing slash. Raises ScimError 400."""
     scim = services.settings.scim
     if scim.public_url:
         return scim.public_url.rstrip("/") + scim.base_path
@@ -50,10 +52,12 @@ def base_url(services: Services, environ: Environ) -> str:
     return _origin(environ["wsgi.url_scheme"], host) + scim.base_path
 
 
-# Werkzeug parses and encodes the address at every look.
 @lru_cache(maxsize=256)
 def _origin(scheme: str, host: str) -> str:
-    return get_current_url(scheme, host).rstrip("/")
+    match = _HOST.fullmatch(host)
+    if match is None:
+        raise ScimError(400, "The Host header must be a host name or address, with or without a port.")
+    return f"{scheme}://{match['host'] if match['port'] == _DEFAULT_PORTS.get(scheme) else host}"
 
 
 def parameters(environ: Environ) -> Mapping[str, str]:
@@ -69,11 +73,14 @@ def parameters(environ: Environ) -> Mapping[str, str]:
     return found
 
 
-def json_body(services: Services, request: Request) -> Any:
+def json_body(services: Services, environ: Environ) -> Any:
     """The body as JSON. Raises ScimError 400, 413 or 415."""
-    if not _is_json(request.environ.get("CONTENT_TYPE", "")):
-        raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {request.mimetype[:64]}.")
-    body = request.get_data(cache=False)
+    content_type = environ.get("CONTENT_TYPE", "")
+    if not _is_json(content_type):
+        raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {content_type[:64]}.")
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise ScimError(415, "Send the body without Content-Encoding.")
+    body = _body(environ, services.settings.limits.request_bytes)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -83,6 +90,25 @@ def json_body(services: Services, request: Request) -> Any:
     if body.count(b"{") + body.count(b"[") > limit and _depth(parsed) > limit:
         raise invalid_syntax(f"The body is nested more than {limit} deep.")
     return parsed
+
+
+def _body(environ: Environ, limit: int) -> bytes:
+    stated = environ.get("CONTENT_LENGTH")
+    length = int(stated) if stated and stated.isdecimal() else None
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""
+    body = b""
+    if length is None or length <= limit:
+        try:
+            body = environ["wsgi.input"].read(limit + 1 if length is None else length)
+        except Exception:
+            # Each server has errors of its own for a connection that breaks and for chunks that are none.
+            raise invalid_syntax("The body could not be read to its end.") from None
+    if len(body) > limit or (length or 0) > limit:
+        raise ScimError(413, f"The body is larger than {limit} bytes; send less at once.")
+    if length is not None and len(body) < length:
+        raise invalid_syntax(f"The body has {len(body)} bytes, but Content-Length says {length}.")
+    return body
 
 
 @lru_cache(maxsize=256)

@@ -117,6 +117,7 @@ class _Parser:
         self._tokens = tokens(text)
         self._position = 0
         self._depth = 0
+        self._in_brackets = False
         self._terms = 0
         self._resource_type = resource_type
 
@@ -204,11 +205,14 @@ class _Parser:
 
     def _value_filter(self, path: AttributePath, scope: Scope) -> Filter:
         bracket = self._tokens[self._position]
-        if len(path.steps) > 1 and path.steps[-2].multi_valued:
+        if self._in_brackets:
             raise FilterSyntaxError("a value filter inside a value filter", bracket.start + 1)
         if path.leaf.type != "complex" and not path.leaf.multi_valued:
             raise FilterSyntaxError(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
-        return self._group(_scope_of_element(path), closing="]")
+        self._in_brackets = True
+        found = self._group(_scope_of_element(path), closing="]")
+        self._in_brackets = False
+        return found
 
     def _comparison(self, path: AttributePath, operator: Any, token: Token) -> Filter:
         value = literal(token)

@@ -23,7 +23,7 @@ ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
 def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
     """`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json."""
     return {
-        name: re.sub(r"\[[^\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS else value for name, value in parameters.items()
+        name: re.sub(r"\[[^\[\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS else value for name, value in parameters.items()
     }
 
 

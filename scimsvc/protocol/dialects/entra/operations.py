@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,8 @@ from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
 Operation = dict[str, Any]
-_BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
+_REMOVED_AT_ONCE = 100
+"""Elements that one filter chooses; a filter has a limit of its own."""
 
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -87,7 +87,9 @@ def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[O
     if operation.get("op") != "remove" or value is None or attribute is None or not attribute.multi_valued or "[" in str(path):
         return [operation]
     elements = value if isinstance(value, list) else [value]
-    return [{"op": "remove", "path": f"{path}[{_equal_to(attribute, element)}]"} for element in elements]
+    terms = [_equal_to(attribute, element) for element in elements]
+    groups = [terms[start : start + _REMOVED_AT_ONCE] for start in range(0, len(terms), _REMOVED_AT_ONCE)]
+    return [{"op": "remove", "path": f"{path}[{' or '.join(group)}]"} for group in groups]
 
 
 def _equal_to(attribute: Attribute, element: Any) -> str:
@@ -104,7 +106,9 @@ def _equal_to(attribute: Attribute, element: Any) -> str:
 def _attribute_at(resource_type: ResourceType, path: Any) -> Attribute | None:
     if not isinstance(path, str) or not path:
         return None
-    found = resolve(resource_type, path) or resolve(resource_type, standard_name(resource_type, _BRACKETS.sub("", path)))
+    before, bracket, rest = path.partition("[")
+    plain = before + rest.rpartition("]")[2] if bracket else path
+    found = resolve(resource_type, path) or resolve(resource_type, standard_name(resource_type, plain))
     return found.leaf if found else None
 
 

@@ -21,8 +21,8 @@ def unknown_schema_uris(resource_type: ResourceType, document: Document) -> Docu
     if not isinstance(schemas, list):
         return document
     known = {urn.lower() for urn in resource_type.schema_ids}
-    foreign = [urn for urn in schemas if isinstance(urn, str) and urn.lower() not in known and not urn.lower().startswith(_CORE)]
-    return {**document, "schemas": [urn for urn in schemas if urn not in foreign]} if foreign else document
+    kept = [urn for urn in schemas if not isinstance(urn, str) or urn.lower() in known or urn.lower().startswith(_CORE)]
+    return document if len(kept) == len(schemas) else {**document, "schemas": kept}
 
 
 # The core schema of another resource type is a mistake worth telling, not a habit.

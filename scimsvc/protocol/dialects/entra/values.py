@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from scimsvc.schema.model import Attribute
 
@@ -60,8 +61,8 @@ def _from_json(attribute: Attribute, element: Any) -> Any:
     if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return element
     try:
-        inside = json.loads(text)
-    except (ValueError, RecursionError):
+        inside = orjson.loads(text)
+    except orjson.JSONDecodeError:
         return element
     if not isinstance(inside, dict) or not isinstance(inside.get("value"), str):
         return element
