@@ -1,0 +1,130 @@
+"""`scimsvc mappings` and `scimsvc expression`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimsvc.mapping.functions import REGISTRY
+from tests.cli.conftest import Run
+
+WRONG = """profile: wrong
+users:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+    - expression: Swich([a], , "x", "y")
+      target: titl
+groups:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+"""
+
+
+def test_right_profiles_are_ok(run: Run):
+    result = run("mappings", "check")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "mappings/entra.yaml: ok\n", "")
+
+
+def test_every_mistake_of_every_file_is_shown_with_its_place(run: Run, folder: Path):
+    (folder / "mappings" / "wrong.yaml").write_text(WRONG)
+    (folder / "mappings" / "worse.yaml").write_text("a: [")
+    result = run("mappings", "check")
+    assert (result.exit_code, result.stdout) == (1, "mappings/entra.yaml: ok\n")
+    lines = result.stderr.splitlines()
+    assert [line.split(" ")[0] for line in lines if line.startswith("mappings/")] == [
+        "mappings/worse.yaml:1:5:",
+        "mappings/wrong.yaml:5:19:",
+        "mappings/wrong.yaml:6:15:",
+    ]
+    place = lines.index("mappings/wrong.yaml:5:19: unknown function Swich, did you mean Switch?")
+    assert lines[place + 1 : place + 3] == ['        - expression: Swich([a], , "x", "y")', " " * 22 + "^"]
+
+
+def test_only_the_files_that_are_named_are_checked(run: Run, folder: Path):
+    (folder / "mappings" / "wrong.yaml").write_text(WRONG)
+    result = run("mappings", "check", "mappings/entra.yaml", "mappings/absent.yaml", SCIMSVC_CONFIG="absent.yaml")
+    assert (result.exit_code, result.stdout) == (1, "mappings/entra.yaml: ok\n")
+    assert result.stderr == "mappings/absent.yaml:1:1: can't be read: No such file or directory\n"
+
+
+def test_profiles_are_listed(run: Run, folder: Path):
+    (folder / "mappings" / "b.yaml").write_text(
+        WRONG.replace("wrong", "acme\ntitle: Acme").replace("Swich", "Switch").replace("titl\n", "title\n")
+    )
+    assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
+
+
+@pytest.mark.parametrize("command", [("mappings", "list"), ("tenant", "create", "acme", "--profile", "entra"), ("init",)])
+def test_wrong_profile_is_in_the_way(run: Run, folder: Path, command: tuple[str, ...]):
+    (folder / "mappings" / "wrong.yaml").write_text(WRONG)
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "mappings/wrong.yaml:5:19: unknown function Swich" in result.stderr
+
+
+def test_folder_of_profiles_that_is_missing_is_named(run: Run):
+    result = run("mappings", "list", SCIMSVC_MAPPINGS_DIRECTORY="absent")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "absent:1:1: there is no such folder; setting mappings.directory names it" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("expression", "attributes", "printed"),
+    [
+        ('Join(" ", [a], [b])', {"a": "x", "b": "y"}, '"x y"'),
+        ('Join("", "é\\"")', None, '"é\\""'),
+        ('Join("", [a])', {"a": "one\ntwo"}, '"one\\ntwo"'),
+        ('Join("", [a])', None, '""'),
+        ('Switch([a], , "x", "y")', {"a": "z"}, "null"),
+        ('Switch([a], [b], "x", "y")', {"b": ["1", "2"]}, '["1", "2"]'),
+        ('Switch([a], [b], "x", "y")', {"b": True}, "true"),
+    ],
+)
+def test_value_of_an_expression_is_one_line_of_json(
+    run: Run, folder: Path, expression: str, attributes: dict[str, Any] | None, printed: str
+):
+    (folder / "attributes.json").write_text(json.dumps(attributes or {}))
+    more = ["--attributes", "attributes.json"] if attributes is not None else []
+    result = run("expression", "eval", expression, *more)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{printed}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "message"),
+    [
+        ('Join("", [a]', 13, "expected a comma or )"),
+        ('Swich([a], , "x", "y")', 1, "unknown function Swich, did you mean Switch?"),
+        ('Join("", Qwertz())', 10, "unknown function Qwertz"),
+        ("[a]", 1, "an expression must be a function"),
+        ("", 1, "found the end"),
+    ],
+)
+def test_wrong_expression_is_shown_with_its_column(run: Run, expression: str, column: int, message: str):
+    result = run("expression", "eval", expression)
+    assert (result.exit_code, result.stdout) == (2, "")
+    first, *shown = result.stderr.splitlines()
+    assert first.startswith(f"column {column}: ")
+    assert message in first
+    assert shown == [f"    {expression}", " " * (column + 3) + "^"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"x"', "\0", b"\xff"])
+def test_attributes_must_be_a_json_object(run: Run, folder: Path, content: str | bytes):
+    (folder / "a.json").write_bytes(content.encode() if isinstance(content, str) else content)
+    result = run("expression", "eval", 'Join("", "x")', "--attributes", "a.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a.json: " in result.stderr
+
+
+def test_attributes_that_are_missing_are_named(run: Run):
+    result = run("expression", "eval", 'Join("", "x")', "--attributes", "absent.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "absent.json" in result.stderr
+
+
+def test_functions_are_listed_with_their_help(run: Run):
+    lines = run("expression", "functions").stdout.splitlines()
+    assert [line.split("(")[0] for line in lines if not line.startswith(" ")] == REGISTRY.names()
+    assert "Switch(source, [defaultValue], key, value, …)" in lines
+    assert len(lines) == 2 * len(REGISTRY.names())

@@ -1,0 +1,235 @@
+"""`scimsvc init`, `db`, `tenant` and `token`."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scimsvc.store import tenants
+from scimsvc.store.database import Database
+from scimsvc.store.migrations import names, pending
+from scimsvc.store.tenants import digest
+from tests.cli.conftest import Run
+
+SECRET = re.compile(r"scim_[A-Za-z0-9_-]{43}")
+URL = "sqlite:///var/scimsvc.db"
+
+
+def speaks_for(secret: str) -> str | None:
+    """The tenant that a token opens."""
+    database = Database(URL)
+    try:
+        credential = tenants.find_credential(database, digest(secret))
+        return credential.tenant.name if credential else None
+    finally:
+        database.close()
+
+
+def test_init_makes_a_tenant_and_shows_its_token_once(run: Run):
+    first = run("init")
+    assert (first.exit_code, first.stderr) == (0, "")
+    url, secret, hint = first.stdout.splitlines()
+    assert url == "Tenant URL:   http://127.0.0.1:8000/api/scim/v2/"
+    assert speaks_for(secret.removeprefix("Secret Token: ")) == "default"
+    assert "scimsvc token create --tenant default" in hint
+    second = run("init")
+    assert (second.exit_code, second.output) == (0, "")
+    assert run("tenant", "list").stdout == "default\tentra\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "url"),
+    [
+        (["--url", "http://host:9000"], {}, "http://host:9000/api/scim/v2/"),
+        (["--url", "http://host:9000/"], {}, "http://host:9000/api/scim/v2/"),
+        (
+            ["--url", "http://host"],
+            {"SCIMSVC_SCIM_PUBLIC_URL": "https://scim.example.com/"},
+            "https://scim.example.com/api/scim/v2/",
+        ),
+        ([], {"SCIMSVC_SCIM_BASE_PATH": "/scim"}, "http://127.0.0.1:8000/scim/"),
+    ],
+)
+def test_init_shows_the_url_that_clients_see(run: Run, arguments: list[str], environment: dict[str, str], url: str):
+    assert run("init", *arguments, **environment).stdout.splitlines()[0] == f"Tenant URL:   {url}"
+
+
+def test_init_makes_no_tenant_where_there_is_one(run: Run, folder: Path):
+    (folder / "var").mkdir()
+    run("db", "migrate")
+    run("tenant", "create", "acme", "--profile", "entra")
+    assert run("init").output == ""
+    assert run("tenant", "list").stdout == "acme\tentra\n"
+
+
+def test_init_on_postgresql(run: Run, new_database_url: Callable[[str], str]):
+    url = new_database_url("postgresql")
+    assert "Secret Token: scim_" in run("init", SCIMSVC_DATABASE_URL=url).stdout
+    assert run("init", SCIMSVC_DATABASE_URL=url).output == ""
+    assert run("tenant", "list", SCIMSVC_DATABASE_URL=url).stdout == "default\tentra\n"
+
+
+def test_init_stores_nothing_without_the_profile_that_it_needs(run: Run, folder: Path):
+    (folder / "mappings" / "entra.yaml").write_text("profile: other\n")
+    result = run("init")
+    assert result.exit_code == 1
+    assert "mappings/entra.yaml:1:1: the key 'users' is missing" in result.stderr
+    assert not (folder / "var" / "scimsvc.db").exists()
+
+
+def test_migrate_says_what_it_did(run: Run, folder: Path):
+    (folder / "var").mkdir()
+    assert run("db", "migrate").stdout == "".join(f"applied {name}\n" for name in names())
+    assert run("db", "migrate").stdout == "up to date\n"
+    database = Database(URL)
+    assert pending(database) == []
+    database.close()
+
+
+def test_tenants_are_created_and_listed(ready: Run):
+    result = ready("tenant", "create", "acme.example_1-x", "--profile", "entra")
+    assert result.exit_code == 0
+    assert "scimsvc token create --tenant acme.example_1-x" in result.stdout
+    assert ready("tenant", "list").stdout == "default\tentra\nacme.example_1-x\tentra\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "message"),
+    [
+        ("acme", "entre", "there is no profile 'entre' in mappings; there are: entra"),
+        ("default", "entra", "there is a tenant 'default' already"),
+        ("", "entra", "a tenant's name is"),
+        ("a b", "entra", "a tenant's name is"),
+        (".a", "entra", "a tenant's name is"),
+        ("é", "entra", "a tenant's name is"),
+        ("a\n", "entra", "a tenant's name is"),
+        ("a" * 64, "entra", "a tenant's name is"),
+    ],
+)
+def test_wrong_tenant_is_refused_in_one_line(ready: Run, name: str, profile: str, message: str):
+    result = ready("tenant", "create", name, "--profile", profile)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+def test_token_is_alone_on_standard_output(ready: Run):
+    result = ready("token", "create", "--tenant", "default")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert SECRET.fullmatch(result.stdout.removesuffix("\n"))
+    assert speaks_for(result.stdout.strip()) == "default"
+
+
+def test_tokens_are_listed_without_their_secrets(ready: Run):
+    secret = ready("token", "create", "--tenant", "default", "--description", "for Entra", "--expires-in", "30").stdout.strip()
+    first, second = (line.split("\t") for line in ready("token", "list", "--tenant", "default").stdout.splitlines())
+    assert first[0] != second[0]
+    assert (first[1], first[3], first[4], first[5]) == ("live", "-", "-", "made by scimsvc init")
+    assert (second[1], second[3], second[5]) == ("live", "-", "for Entra")
+    assert second[4] > second[2]
+    assert secret not in str(second)
+
+
+def test_revoked_token_opens_nothing(ready: Run):
+    secret = ready("token", "create", "--tenant", "default").stdout.strip()
+    number = ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[0]
+    assert ready("token", "revoke", "--tenant", "default", number).stdout == f"revoked token {number}\n"
+    assert speaks_for(secret) is None
+    states = [line.split("\t")[1] for line in ready("token", "list", "--tenant", "default").stdout.splitlines()]
+    assert states == ["live", "revoked"]
+    again = ready("token", "revoke", "--tenant", "default", number)
+    assert (again.exit_code, again.stderr) == (1, f"Error: tenant 'default' has no live token {number}\n")
+
+
+def test_token_of_another_tenant_is_not_revoked(ready: Run):
+    ready("tenant", "create", "acme", "--profile", "entra")
+    number = ready("token", "list", "--tenant", "default").stdout.split("\t")[0]
+    assert "has no live token" in ready("token", "revoke", "--tenant", "acme", number).stderr
+    assert ready("token", "list", "--tenant", "acme").stdout == ""
+    assert ready("token", "list", "--tenant", "default").stdout.split("\t")[1] == "live"
+
+
+@pytest.mark.parametrize("command", [("create",), ("list",), ("revoke", "1")])
+def test_unknown_tenant_is_refused_with_those_there_are(ready: Run, command: tuple[str, ...]):
+    result = ready("token", *command, "--tenant", "defualt")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: there is no tenant 'defualt'; there are: default\n"
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "36501", "1.5"])
+def test_wrong_expiry_is_refused(ready: Run, days: str):
+    result = ready("token", "create", "--tenant", "default", "--expires-in", days)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--expires-in" in result.stderr
+    assert len(ready("token", "list", "--tenant", "default").stdout.splitlines()) == 1
+
+
+COMMANDS = [
+    ("tenant", "list"),
+    ("tenant", "create", "acme", "--profile", "entra"),
+    ("token", "create", "--tenant", "default"),
+    ("token", "list", "--tenant", "default"),
+    ("token", "revoke", "--tenant", "default", "1"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_asks_for_the_tables_where_they_are_missing(run: Run, folder: Path, command: tuple[str, ...]):
+    (folder / "var").mkdir()
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: the database's tables are not up to date; run: scimsvc db migrate\n"
+
+
+MISTAKES = [
+    ({"SCIMSVC_CONFIG": "absent.yaml"}, "absent.yaml: No such file or directory"),
+    ({"SCIMSVC_CONFIG": "wrong.yaml"}, "wrong.yaml: unknown section 'a'"),
+    ({"SCIMSVC_SERVER_WORKERS": "x"}, "SCIMSVC_SERVER_WORKERS must be a whole number"),
+    ({"SCIMSVC_DATABASE_URI": "x"}, "SCIMSVC_DATABASE_URI: there is no such setting"),
+    ({"SCIMSVC_DATABASE_URL": "mysql://host/name"}, "setting database.url: the database URL must be sqlite:///"),
+    ({"SCIMSVC_DATABASE_URL": "scimsvc.db"}, "setting database.url: the database URL must be sqlite:///"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "the database can't be reached: unable to open"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "the database can't be reached: file is not a database"),
+]
+
+
+@pytest.mark.parametrize("command", [("tenant", "list"), ("token", "create", "--tenant", "default")])
+@pytest.mark.parametrize(("environment", "message"), MISTAKES)
+def test_what_is_wrong_is_said_in_one_line(
+    run: Run, folder: Path, command: tuple[str, ...], environment: dict[str, str], message: str
+):
+    (folder / "wrong.yaml").write_text("a: 1")
+    result = run(*command, **environment)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("tenant", "list"), ("db", "migrate"), ("init",)])
+def test_file_that_is_no_yaml_is_named(run: Run, folder: Path, command: tuple[str, ...]):
+    (folder / "config.yaml").write_text("scim: [")
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: config.yaml: not YAML")
+
+
+def test_postgresql_that_is_not_there_is_reported(run: Run, folder: Path):
+    for command in (("tenant", "list"), ("db", "migrate")):
+        result = run(*command, SCIMSVC_DATABASE_URL=f"postgresql:///name?host={folder}")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("Error: the database can't be reached: ")
+
+
+def test_installed_command_works(folder: Path):
+    command = Path(sys.executable).with_name("scimsvc")
+    shown = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
+    assert all(name in shown.stdout for name in ("init", "db", "tenant", "token", "mappings", "expression"))
+    failed = subprocess.run([command, "tenant", "list"], capture_output=True, text=True)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "Traceback" not in failed.stderr

@@ -1,0 +1,395 @@
+"""Profiles: what a good one says, and what is said about a bad one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
+from scimsvc.mapping.source import MAX_BYTES
+from scimsvc.protocol.filter import parse_filter
+from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
+from scimsvc.schema.paths import resolve
+
+SHIPPED = Path(__file__).resolve().parents[2] / "mappings" / "entra.yaml"
+FILE = Path("p.yaml")
+
+HEAD = """profile: p
+users:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+"""
+GROUPS = """groups:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+"""
+
+
+def rows(*lines: str) -> str:
+    """A profile with further rows for users, the first of them in line 5."""
+    return HEAD + "".join(f"    - {line}\n" for line in lines) + GROUPS
+
+
+def attributes(*lines: str) -> str:
+    """A profile with custom attributes for users, the first of them in line 6."""
+    return HEAD + "  attributes:\n" + "".join(f"    - {line}\n" for line in lines) + GROUPS
+
+
+def findings(text: str) -> list[tuple[int, int, str]]:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text, FILE)
+    return [(finding.line, finding.column, finding.message) for finding in caught.value.findings]
+
+
+def unique(profile: Profile) -> dict[str, list[str]]:
+    return {type_.name: [target.path.name for target in profile.unique_paths(type_)] for type_ in profile.resource_types()}
+
+
+def test_entra_profile_has_the_tables_of_the_setup_guide():
+    profile = load_profile(SHIPPED)
+    assert (profile.name, profile.title) == ("entra", "Microsoft Entra ID")
+    assert [
+        (row.source or (row.expression and row.expression.text), row.target_text, row.matching) for row in profile.users.mappings
+    ] == [
+        ("objectId", "externalId", 1),
+        ('Switch([IsSoftDeleted], , "False", "True", "True", "False")', "active", None),
+        ("displayName", "displayName", None),
+        ("userPrincipalName", 'emails[type eq "work"].value', None),
+        ("objectId", "userName", None),
+        ("givenName", "name.givenName", None),
+        ("surname", "name.familyName", None),
+        ('Join(" ", [givenName], [surname])', "name.formatted", None),
+    ]
+    assert [(row.source, row.target_text, row.matching) for row in profile.groups.mappings] == [
+        ("objectId", "externalId", 1),
+        ("displayName", "displayName", None),
+        ("members", "members", None),
+    ]
+    assert unique(profile) == {"User": ["userName", "externalId"], "Group": ["externalId"]}
+    assert list(load_profiles(SHIPPED.parent)) == ["entra"]
+
+
+def test_row_has_what_the_profile_says():
+    text = rows(
+        "{constant: abc, target: title, default: none, apply: create}",
+        "{target: nickName}",
+        'expression: Join(" ", [a], [b])\n      target: name.formatted',
+    )
+    constant, nothing, expression = parse_profile(text, FILE).users.mappings[1:]
+    assert (constant.constant, constant.default, constant.apply) == ("abc", "none", "create")
+    assert (nothing.source, nothing.constant, nothing.expression, nothing.apply) == (None, None, None, "always")
+    assert expression.expression
+    assert expression.expression.evaluate({"a": "x", "b": "y"}) == "x y"
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ("{source: a, target: displayName, matching: 2}", "displayName"),
+        ("{source: a, target: displayName, unique: true}", "displayName"),
+        ("{source: a, target: DISPLAYNAME, matching: 2}", "displayName"),
+        ("{source: a, target: name.formatted, matching: 2}", "name.formatted"),
+        ("{source: a, target: 'emails[type eq \"work\"].value', matching: 2}", "emails.value"),
+        (f"{{source: a, target: '{USER_URN}:title', matching: 2}}", "title"),
+        (f"{{source: a, target: '{ENTERPRISE_USER_URN}:employeeNumber', matching: 2}}", f"{ENTERPRISE_USER_URN}:employeeNumber"),
+        (f"{{source: a, target: '{ENTERPRISE_USER_URN}:manager', unique: true}}", f"{ENTERPRISE_USER_URN}:manager.value"),
+    ],
+)
+def test_matching_and_unique_attributes_are_unique_paths(row: str, path: str):
+    assert unique(parse_profile(rows(row), FILE)) == {"User": ["userName", "externalId", path], "Group": ["externalId"]}
+
+
+def test_unique_path_keeps_the_filter_of_its_target():
+    profile = parse_profile(rows("{source: a, target: 'emails[type eq \"work\"].value', matching: 2}"), FILE)
+    user, _ = profile.resource_types()
+    (target,) = [one for one in profile.unique_paths(user) if one.path.name == "emails.value"]
+    assert parse_filter('emails[type eq "work"]', user).filter == target.value_filter  # type: ignore[union-attr]
+
+
+def test_matching_rows_come_in_order_of_precedence():
+    text = rows("{source: b, target: userName, matching: 3}", "{source: a, target: title, matching: 2}")
+    assert [row.target_text for row in parse_profile(text, FILE).users.matching()] == ["externalId", "title", "userName"]
+
+
+def test_custom_attributes_extend_the_schemas():
+    profile = parse_profile(
+        attributes(
+            "{name: shoeSize, type: Integer}",
+            "{name: tags, multiValued: true, exactCase: true}",
+            f"{{name: '{ENTERPRISE_USER_URN}:badge', type: Binary}}",
+            "{name: 'urn:example:2.0:User:since', type: DateTime, required: true, description: Since when.}",
+        ),
+        FILE,
+    )
+    user, group = profile.resource_types()
+    found = {
+        name: path.leaf
+        for name in ("shoeSize", "tags", f"{ENTERPRISE_USER_URN}:badge", "urn:example:2.0:User:since")
+        if (path := resolve(user, name))
+    }
+    assert [(leaf.type, leaf.multi_valued, leaf.required, leaf.case_exact) for leaf in found.values()] == [
+        ("integer", False, False, False),
+        ("string", True, False, True),
+        ("binary", False, False, True),
+        ("dateTime", False, True, False),
+    ]
+    assert found["urn:example:2.0:User:since"].description == "Since when."
+    assert user.schema_ids == (USER_URN, ENTERPRISE_USER_URN, "urn:example:2.0:User")
+    assert resolve(group, "shoeSize") is None
+
+
+def test_custom_attribute_can_be_a_target_and_unique():
+    text = HEAD + "    - {source: a, target: badge, matching: 2}\n  attributes:\n    - {name: badge}\n" + GROUPS
+    assert unique(parse_profile(text, FILE))["User"] == ["userName", "externalId", "badge"]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [
+        ("{sorce: a, target: title}", 8, "unknown key 'sorce' in a mapping, did you mean 'source'?"),
+        ("{source: a, target: title, foo: 1}", 34, "unknown key 'foo' in a mapping; known are source, constant"),
+        ("{<<: {source: a}, target: title}", 8, "unknown key '<<'"),
+        ("{source: a, source: b, target: title}", 19, "source stands here twice"),
+        ("{source: a}", 7, "the key 'target' is missing"),
+        ("abc", 7, "a mapping must be a mapping"),
+        ("[1]", 7, "a mapping must be a mapping"),
+        ("{source: [a], target: title}", 16, "source must be a text"),
+        ("{source: , target: title}", 15, "source must be a text"),
+        ("{source: a, target: {title: 1}}", 27, "target must be a text"),
+        ("{source: a, target: ''}", 27, "no such target attribute"),
+        ("{source: a, target: titl}", 27, "did you mean 'title'?"),
+        ("{source: a, target: name.given}", 27, "no such target attribute: Path 'name.given'"),
+        ("{source: a, target: 'emails[type eq \"work\"'}", 27, "expected ']'"),
+        ("{source: a, target: 'emails[typ eq \"work\"].value'}", 27, "unknown attribute 'typ'"),
+        ("{source: a, target: 'emails[type eq \"work\"].val'}", 27, "no sub-attribute '.val'"),
+        ("{source: a, target: 'urn:example:User:x'}", 27, "no such target attribute"),
+        ("{source: a, target: members}", 27, "no such target attribute"),
+        ("{source: a, target: id}", 27, "id is read-only"),
+        ("{source: a, target: meta.created}", 27, "meta.created is read-only"),
+        ("{source: a, target: groups}", 27, "groups is read-only"),
+        ("{source: a, target: externalId}", 7, "two mappings for externalId"),
+        ("{source: a, target: EXTERNALID}", 7, "two mappings for EXTERNALID"),
+        ("{source: a, target: title, matching: 1}", 7, "externalId has the matching precedence 1 already"),
+        ("{source: a, target: title, matching: 0}", 44, "counts from 1"),
+        ("{source: a, target: title, matching: first}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: true}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: 2.0}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: '2'}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: }", 43, "matching must be a whole number"),
+        ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, unique: 1}", 42, "unique must be true or false"),
+        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique"),
+        ("{source: a, target: name, unique: true}", 27, "name can't be matched by or unique"),
+        ("{source: a, target: password, unique: true}", 27, "password can't be matched by or unique"),
+        ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
+        ("{source: a, constant: b, target: title}", 29, "one of source, constant and expression"),
+        ('expression: Swich([a], , "x", "y")\n      target: title', 19, "unknown function Swich, did you mean Switch?"),
+        ('expression: Join("", Join("", Qwertz()))\n      target: title', 37, "unknown function Qwertz"),
+        ('expression: Join("", [a]\n      target: title', 31, "expected a comma or )"),
+        ("expression: 'Join(\"\")'\n      target: title", 19, "here are 1 arguments (column 1 of it)"),
+        ("expression: |\n        Join(x, y)\n      target: title", 19, "x is not known here; a text needs quotation marks"),
+        ("{expression: '[a]', target: title}", 20, "must be a function"),
+    ],
+)
+def test_mistake_in_a_row_is_found_at_its_place(row: str, column: int, message: str):
+    ((line, found_column, found),) = findings(rows(row))
+    assert (line, found_column) == (5, column)
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("attribute", "column", "message"),
+    [
+        ("abc", 7, "a custom attribute must be a mapping"),
+        ("{type: String}", 7, "the key 'name' is missing"),
+        ("{name: [a]}", 14, "name must be a text"),
+        ("{name: 1a}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: a.b}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: 'a b'}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: 'urn:x'}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: displayname}", 14, "User has an attribute displayname already"),
+        ("{name: meta}", 14, "User has an attribute meta already"),
+        (f"{{name: '{ENTERPRISE_USER_URN}:costCenter'}}", 14, "already"),
+        ("{name: x, type: Strin}", 23, "unknown type 'Strin', did you mean 'String'?; known are String, Boolean"),
+        ("{name: x, type: [String]}", 23, "type must be a text"),
+        ("{name: x, multiValued: 3}", 30, "multiValued must be true or false"),
+        ("{name: x, required: 'true'}", 27, "required must be true or false"),
+        ("{name: x, exactCase: }", 27, "exactCase must be true or false"),
+        ("{name: x, multivalued: true}", 17, "unknown key 'multivalued' in a custom attribute, did you mean 'multiValued'?"),
+        ("{name: x, name: y}", 17, "name stands here twice"),
+    ],
+)
+def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, column: int, message: str):
+    ((line, found_column, found),) = findings(attributes(attribute))
+    assert (line, found_column) == (6, column)
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("", 1, 1, "the file is empty"),
+        ("# nothing\n", 1, 1, "the file is empty"),
+        ("abc", 1, 1, "a profile must be a mapping"),
+        ("[]", 1, 1, "a profile must be a mapping"),
+        ("a: [1, 2\nb: {", 2, 2, "not YAML: expected ',' or ']'"),
+        ("a:\n\t- b\n", 2, 1, "not YAML"),
+        ("a: 'b", 1, 6, "not YAML"),
+        ("a: 1\n---\nb: 1\n", 2, 1, "another document"),
+        ("a: %b", 1, 4, "not YAML"),
+        ('a: "\0"', 1, 1, "not YAML"),
+        ("a: &x 1\nb: *x\n", 2, 4, "a profile can't have aliases"),
+        ("b: *x\n", 1, 4, "a profile can't have aliases"),
+        ("- " * 600, 1, 1, "not YAML"),
+        ("#" * (MAX_BYTES + 1), 1, 1, "bytes"),
+        (HEAD, 1, 1, "the key 'groups' is missing"),
+        (HEAD.replace("profile", "profil") + GROUPS, 1, 1, "the key 'profile' is missing"),
+        (HEAD.replace("profile: p", "profile: a b") + GROUPS, 1, 10, "a profile's name is"),
+        (HEAD.replace("profile: p", "profile: [p]") + GROUPS, 1, 10, "profile must be a text"),
+        (HEAD.replace("profile: p", "profile: p\ntitle: {}") + GROUPS, 2, 8, "title must be a text"),
+        (HEAD.replace(", matching: 1", "") + GROUPS, 3, 3, "no User mapping has `matching`"),
+        (
+            HEAD + GROUPS.replace("mappings", "mapping"),
+            6,
+            3,
+            "unknown key 'mapping' in the Group table, did you mean 'mappings'?",
+        ),
+        (HEAD + "groups: 5\n", 5, 9, "the Group table must be a mapping"),
+        (HEAD + "groups:\n  mappings: {}\n", 6, 13, "mappings must be a list"),
+        (HEAD + "groups:\n  mappings:\n", 6, 3, "no Group mapping has `matching`"),
+        (HEAD + "  attributes: 5\n" + GROUPS, 5, 15, "attributes must be a list"),
+    ],
+)
+def test_mistake_in_a_file_is_found_at_its_place(text: str, line: int, column: int, message: str):
+    found = findings(text)
+    assert any(one[:2] == (line, column) and message in one[2] for one in found), found
+
+
+def test_aliases_that_would_grow_without_end_are_refused():
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    assert findings(f"a0: &a0 [x]\n{levels}") == [(2, 10, "a profile can't have aliases")]
+
+
+def test_tags_make_no_objects():
+    ((line, column, _),) = findings(rows("{source: a, target: title, matching: !!python/object/apply:os.getcwd []}"))
+    assert (line, column) == (5, 44)
+
+
+def test_all_mistakes_are_found_at_once_and_shown_with_a_caret():
+    text = rows("{sorce: a, target: titl}", 'expression: Swich([a], , "x", "y")\n      target: active') + "extra: 1\n"
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text, FILE)
+    first, second, third, fourth = caught.value.findings
+    assert [(one.line, one.column) for one in (first, second, third, fourth)] == [(5, 8), (5, 26), (6, 19), (11, 1)]
+    assert str(third).splitlines() == [
+        "p.yaml:6:19: unknown function Swich, did you mean Switch?",
+        '        - expression: Swich([a], , "x", "y")',
+        "                      ^",
+    ]
+    assert str(caught.value) == "\n".join(map(str, (first, second, third, fourth)))
+
+
+def test_findings_of_all_files_of_a_folder_come_together(tmp_path: Path):
+    (tmp_path / "a.yaml").write_text(rows("{source: a, target: titl}"))
+    (tmp_path / "b.yaml").write_text("[")
+    (tmp_path / "c.yaml").write_bytes(b"profile: \xff")
+    (tmp_path / "d.yaml").mkdir()
+    (tmp_path / "e.yaml").write_text(rows())
+    (tmp_path / "f.yaml").write_text(rows())
+    (tmp_path / "g.txt").write_text("[")
+    with pytest.raises(ProfileError) as caught:
+        load_profiles(tmp_path)
+    assert [(one.path.name, one.line) for one in caught.value.findings] == [
+        ("a.yaml", 5),
+        ("b.yaml", 1),
+        ("c.yaml", 1),
+        ("d.yaml", 1),
+        ("f.yaml", 1),
+    ]
+    assert "is in" in caught.value.findings[-1].message
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.yaml"])
+def test_file_or_folder_that_is_missing_is_a_finding(tmp_path: Path, name: str):
+    with pytest.raises(ProfileError, match=name):
+        (load_profile if name.endswith(".yaml") else load_profiles)(tmp_path / name)  # type: ignore[operator]
+
+
+def read(text: str) -> None:
+    """The text is a profile, or every problem has a place in it."""
+    found = []
+    try:
+        parse_profile(text, FILE)
+    except ProfileError as error:
+        found = error.findings
+        assert found
+    for finding in found:
+        assert finding.column >= 1
+        assert 1 <= finding.line <= len(text.splitlines()) + 1
+        assert finding.message
+
+
+KEYS = st.sampled_from(
+    [
+        "profile",
+        "title",
+        "users",
+        "groups",
+        "mappings",
+        "attributes",
+        "source",
+        "constant",
+        "expression",
+        "target",
+        "matching",
+        "unique",
+        "default",
+        "apply",
+        "name",
+        "type",
+        "multiValued",
+        "required",
+        "exactCase",
+        "description",
+    ]
+)
+WORDS = st.sampled_from(
+    ["p", "externalId", "userName", 'emails[type eq "work"].value', "members", "a", 'Join("", [a])', "String", "create", ""]
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.text(max_size=10), st.dates(), st.binary(max_size=5)
+)
+DATA: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.integers() | st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+ROWS = st.lists(st.dictionaries(KEYS, SCALARS, max_size=4) | DATA, max_size=3)
+TABLES = st.fixed_dictionaries({}, optional={"mappings": ROWS, "attributes": ROWS})
+PROFILES = st.fixed_dictionaries({"profile": WORDS, "users": TABLES, "groups": TABLES | DATA})
+
+
+@settings(max_examples=200, deadline=None)
+@given(DATA | PROFILES)
+def test_any_data_is_a_profile_or_gives_findings(data: Any):
+    read(yaml.safe_dump(data, allow_unicode=True))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_a_profile_or_gives_findings(text: str):
+    read(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, len(SHIPPED.read_text()) - 1),
+    st.integers(0, 30),
+    st.sampled_from(["", '"', "[", "{", ":", "- ", "\n", "é", "x"]),
+)
+def test_damaged_profile_gives_findings(start: int, length: int, instead: str):
+    text = SHIPPED.read_text()
+    read(text[:start] + instead + text[start + length :])

@@ -1,0 +1,250 @@
+"""Who is a member of which group: directly, through other groups, in circles."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scimsvc.protocol.filter import parse_path
+from scimsvc.schema.core import GROUP_TYPE
+from scimsvc.store.database import Database
+from scimsvc.store.membership import MembershipStore
+from scimsvc.store.tenants import TenantRecord
+from tests.store.resources import Resources
+
+
+@dataclass
+class Company:
+    """Users u0, u1, … and groups g0, g1, … of one tenant; groups are told by the ids of their members."""
+
+    users: Resources
+    groups: Resources
+    memberships: MembershipStore
+
+    def seq(self, id_: str) -> int:
+        return (self.groups if id_.startswith("g") else self.users).get(id_).seq
+
+    def add(self, group: str, *members: str) -> int:
+        return self.users.database.transaction(lambda: self.memberships.add(self.seq(group), members))
+
+    def members(self, group: str) -> list[str]:
+        return [member.id for member in self.memberships.members_of([self.seq(group)])]
+
+    def groups_of(self, id_: str) -> dict[str, bool]:
+        """The groups, and whether each is a direct one."""
+        return {group.id: group.direct for group in self.memberships.groups_of([self.seq(id_)])}
+
+
+def company_of(database: Database, tenant: TenantRecord, users: int = 3, groups: int = 3) -> Company:
+    made = Company(Resources(database, tenant), Resources(database, tenant, GROUP_TYPE), MembershipStore(database, tenant.id))
+    made.users.insert({f"u{number}": {"userName": f"u{number}", "displayName": f"User {number}"} for number in range(users)})
+    made.groups.insert({f"g{number}": {"displayName": f"Group {number}"} for number in range(groups)})
+    return made
+
+
+@pytest.fixture
+def company(shared_database: Database, tenant: TenantRecord) -> Company:
+    return company_of(shared_database, tenant)
+
+
+def test_members_are_users_and_groups_with_their_names(company: Company):
+    company.add("g0", "g1", "u1", "u0")
+    members = company.memberships.members_of([company.seq("g0"), company.seq("g1")])
+    assert [(member.id, member.resource_type, member.display) for member in members] == [
+        ("u0", "User", "User 0"),
+        ("u1", "User", "User 1"),
+        ("g1", "Group", "Group 1"),
+    ]
+    assert company.members("g1") == []
+
+
+def test_change_answers_how_many_memberships_changed(company: Company):
+    memberships, group = company.memberships, company.seq("g0")
+    change = company.users.database.transaction
+    assert company.add("g0", "u0", "u1", "u1") == 2
+    assert company.add("g0", "u1", "u2") == 1
+    assert company.add("g0", "unknown") == 0
+    assert company.add("g0") == 0
+    assert change(lambda: memberships.remove(group, ["u1", "u1", "g0", "unknown"])) == 1
+    assert change(lambda: memberships.remove(group, [])) == 0
+    assert company.members("g0") == ["u0", "u2"]
+    assert change(lambda: memberships.keep(group, ["u2", "u1"])) == 1
+    assert change(lambda: memberships.clear(group)) == 1
+    assert company.members("g0") == []
+
+
+def test_unknown_ids_are_named(company: Company):
+    assert company.memberships.unknown(["u0", "nobody", "g1", "U0", ""]) == ["nobody", "U0", ""]
+    assert company.memberships.unknown([]) == []
+    assert len(company.memberships.unknown([f"x{number}" for number in range(100)])) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ('members[value eq "u0"]', ["u1", "g1"]),
+        ('members[value eq "U0"]', ["u0", "u1", "g1"]),
+        ('members[value ne "u0"]', ["u0"]),
+        ('members[type eq "group"]', ["u0", "u1"]),
+        ('members[type eq "User" and value sw "u"]', ["g1"]),
+        ('members[value eq "u0" or value eq "g1"]', ["u1"]),
+        ('members[not (value eq "u0")]', ["u0"]),
+        ('members[value eq "u2"]', ["u0", "u1", "g1"]),
+        ("members[value pr]", []),
+    ],
+)
+def test_members_are_removed_by_filter(company: Company, path: str, left: list[str]):
+    company.add("g0", "u0", "u1", "g1")
+    company.add("g2", "u0", "u1", "u2", "g1")
+    value_filter = parse_path(path, GROUP_TYPE).value_filter
+    assert value_filter
+    group = company.seq("g0")
+    gone = company.users.database.transaction(lambda: company.memberships.remove_where(group, value_filter, GROUP_TYPE))
+    assert (company.members("g0"), gone) == (left, 3 - len(left))
+    assert company.members("g2") == ["u0", "u1", "u2", "g1"]
+
+
+def test_groups_are_direct_or_through_other_groups(company: Company):
+    company.add("g0", "u0")
+    company.add("g1", "g0", "u1")
+    company.add("g2", "g1", "u0")
+    assert company.groups_of("u0") == {"g0": True, "g1": False, "g2": True}
+    assert company.groups_of("u1") == {"g1": True, "g2": False}
+    assert company.groups_of("u2") == {}
+    assert company.groups_of("g0") == {"g1": True, "g2": False}
+
+
+def test_circles_of_groups_end(company: Company):
+    company.add("g0", "u0", "g2")
+    company.add("g1", "g0")
+    company.add("g2", "g1", "g2")
+    assert company.groups_of("u0") == {"g0": True, "g1": False, "g2": False}
+    assert company.groups_of("g0") == {"g1": True, "g2": False, "g0": False}
+    assert company.users.found('groups.value eq "g1"') == ["u0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ('groups.value eq "g0"', ["u0"]),
+        ('groups.value eq "g1"', ["u0", "u1"]),
+        ('groups eq "g1"', ["u0", "u1"]),
+        ('groups[value eq "g1"]', ["u0", "u1"]),
+        ('groups.value eq "G1"', []),
+        ('groups.value sw "g"', ["u0", "u1"]),
+        ("groups pr", ["u0", "u1"]),
+        ("not (groups pr)", ["u2"]),
+        ('not (groups.value eq "g0")', ["u1", "u2"]),
+        ('groups.value eq "g1" and userName eq "u1"', ["u1"]),
+    ],
+)
+def test_users_are_found_by_their_groups(company: Company, text: str, ids: list[str]):
+    company.add("g0", "u0")
+    company.add("g1", "g0", "u1")
+    assert company.users.found(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ('members.value eq "u0"', ["g0"]),
+        ('members eq "u1"', ["g1"]),
+        ('members[value eq "g0"]', ["g1"]),
+        ('members.type eq "Group"', ["g1"]),
+        ('members[type eq "User" and value eq "g0"]', []),
+        ('members.value eq "u0" and id eq "g0"', ["g0"]),
+        ("members pr", ["g0", "g1"]),
+        ('not (members.value eq "u0")', ["g1", "g2"]),
+    ],
+)
+def test_groups_are_found_by_their_direct_members(company: Company, text: str, ids: list[str]):
+    company.add("g0", "u0")
+    company.add("g1", "g0", "u1")
+    assert company.groups.found(text) == ids
+
+
+def test_resource_that_goes_leaves_its_groups_and_lets_go_of_its_members(company: Company):
+    company.add("g0", "u0", "g1")
+    company.add("g1", "u0", "u1")
+    company.add("g2", "u1")
+    versions = {id_: company.groups.get(id_).version for id_ in ("g0", "g2")}
+
+    def work() -> None:
+        stored = company.groups.get("g1")
+        company.memberships.forget(stored.seq)
+        company.groups.store.delete(stored)
+
+    company.users.database.transaction(work)
+    assert company.members("g0") == ["u0"]
+    assert (company.groups_of("u0"), company.groups_of("u1")) == ({"g0": True}, {"g2": True})
+    assert company.groups.get("g0").version == versions["g0"] + 1
+    assert company.groups.get("g2").version == versions["g2"]
+
+
+def test_resource_knows_whether_it_is_in_a_group(company: Company):
+    company.add("g0", "u0")
+    assert [bool(company.users.get(id_).in_groups) for id_ in ("u0", "u1")] == [True, False]
+    assert [bool(stored.in_groups) for stored in company.users.store.page(None, 0, 9)] == [True, False, False]
+
+
+def test_other_tenants_resources_are_no_members(company: Company, new_tenant: Callable[[], TenantRecord]):
+    other = company_of(company.users.database, new_tenant(), users=1, groups=1)
+    other.users.insert({"stranger": {"userName": "stranger"}})
+    assert company.add("g0", "stranger", "u0") == 1
+    assert company.memberships.unknown(["stranger", "u0"]) == ["stranger"]
+    assert company.memberships.members_of([other.seq("g0")]) == []
+    group = company.seq("g0")
+    assert company.users.database.transaction(lambda: other.memberships.remove(group, ["u0"])) == 0
+    assert company.users.database.transaction(lambda: other.memberships.clear(group)) == 0
+    assert other.memberships.groups_of([company.seq("u0")]) == []
+    assert other.users.found('groups.value eq "g0"') == []
+    assert other.groups.found('members.value eq "u0"') == []
+    assert company.members("g0") == ["u0"]
+
+
+def above(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, bool]:
+    """The groups of a resource by walking up, and whether each is a direct one."""
+    direct = {group for group, member in edges if member == start}
+    reached, front = set(direct), direct
+    while front:
+        front = {group for group, member in edges if member in front} - reached
+        reached |= front
+    return {group: group in direct for group in reached}
+
+
+NAMES = [*(f"u{number}" for number in range(3)), *(f"g{number}" for number in range(4))]
+EDGES = st.sets(st.tuples(st.sampled_from(NAMES[3:]), st.sampled_from(NAMES)), max_size=12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(added=EDGES, removed=EDGES)
+def test_any_memberships_read_the_same_from_both_sides(
+    shared_database: Database,
+    new_tenant: Callable[[], TenantRecord],
+    added: set[tuple[str, str]],
+    removed: set[tuple[str, str]],
+):
+    company = company_of(shared_database, new_tenant(), 3, 4)
+    seqs = {name: company.seq(name) for name in NAMES}
+
+    def work() -> None:
+        for group, member in sorted(added):
+            company.memberships.add(seqs[group], [member])
+        for group, member in sorted(removed):
+            company.memberships.remove(seqs[group], [member])
+
+    shared_database.transaction(work)
+    edges = added - removed
+    for group in NAMES[3:]:
+        assert company.members(group) == [name for name in NAMES if (group, name) in edges]
+        users = [name for name in NAMES[:3] if group in above(name, edges)]
+        assert company.users.found(f'groups.value eq "{group}"') == users
+        assert company.groups.found(f'members.value eq "{group}"') == [one for one in NAMES[3:] if (one, group) in edges]
+    for name in NAMES:
+        assert company.groups_of(name) == above(name, edges)
+    many = company.memberships.groups_of(list(seqs.values()))
+    assert {(group.member_seq, group.id, group.direct) for group in many} == {
+        (seqs[name], group, direct) for name in NAMES for group, direct in above(name, edges).items()
+    }

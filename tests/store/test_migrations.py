@@ -1,0 +1,76 @@
+"""Migrations: whatever the state of the database and however many start at once, its tables end up complete."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from scimsvc.store.database import Database, DatabaseUnavailable
+from scimsvc.store.migrations import migrate, names, pending
+from tests.conftest import KINDS
+
+PROCESS = """
+import sys
+from scimsvc.store.database import Database
+from scimsvc.store.migrations import migrate
+database = Database(sys.argv[1])
+print(len(migrate(database)))
+database.close()
+"""
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, new_database_url: Callable[[str], str]) -> str:
+    return new_database_url(request.param)
+
+
+def test_second_migration_has_nothing_to_do(empty_url: str):
+    database = Database(empty_url)
+    assert pending(database) == names()
+    assert migrate(database) == names()
+    assert pending(database) == []
+    assert migrate(database) == []
+    database.close()
+
+
+def test_migration_that_fails_leaves_nothing_behind(empty_url: str):
+    database = Database(empty_url)
+    database.transaction(lambda: database.peewee.execute_sql("CREATE TABLE membership (one INTEGER)"))
+    with pytest.raises(DatabaseUnavailable, match="membership"):
+        migrate(database)
+    assert database.peewee.get_tables() == ["membership"]
+    database.transaction(lambda: database.peewee.execute_sql("DROP TABLE membership"))
+    assert migrate(database) == names()
+    database.close()
+
+
+def test_only_one_of_several_threads_migrates(empty_url: str):
+    database = Database(empty_url)
+
+    def one(_: int) -> list[str]:
+        try:
+            return migrate(database)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        applied = list(threads.map(one, range(4)))
+    assert sorted(applied) == [[], [], [], names()]
+
+
+def test_only_one_of_several_processes_migrates(empty_url: str):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, empty_url], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert sorted(process.communicate()[0].strip() for process in processes) == ["0", str(len(names()))]
+    assert [process.returncode for process in processes] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "scimsvc.db", "sqlite://", "sqlite:///", "mysql://localhost/x", "http://localhost", "postgresql://[x/y"]
+)
+def test_wrong_url_is_refused(url: str):
+    with pytest.raises(ValueError, match=r"."):
+        Database(url)

@@ -1,0 +1,119 @@
+"""Unique values are kept unique by the database itself."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from scimsvc.protocol.filter import Path, parse_path
+from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.store.database import Database, UniquenessViolation
+from scimsvc.store.index import UniqueRule
+from scimsvc.store.tenants import TenantRecord
+from tests.store.resources import Resources
+
+
+def rule(target: str) -> UniqueRule:
+    path: Path = parse_path(target, USER_TYPE)
+    return UniqueRule(path.target.value(), path.value_filter)
+
+
+UNIQUE = [rule(target) for target in ("userName", "externalId", 'emails[type eq "work"].value')]
+ANN = {"userName": "Ann", "externalId": "E1", "emails": [{"value": "a@x", "type": "work"}, {"value": "h@x", "type": "home"}]}
+
+
+@pytest.fixture
+def users(shared_database: Database, tenant: TenantRecord) -> Resources:
+    made = Resources(shared_database, tenant, unique=UNIQUE)
+    made.insert({"ann": ANN})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("body", "attribute"),
+    [
+        ({"userName": "Ann"}, "userName"),
+        ({"userName": "ANN"}, "userName"),
+        ({"userName": "bob", "externalId": "E1"}, "externalId"),
+        ({"userName": "bob", "externalId": "e1"}, None),
+        ({"userName": "bob", "emails": [{"value": "A@X", "type": "work"}]}, "emails.value"),
+        ({"userName": "bob", "emails": [{"value": "a@x", "type": "Work"}]}, "emails.value"),
+        ({"userName": "bob", "emails": [{"value": "a@x", "type": "home"}]}, None),
+        ({"userName": "bob", "emails": [{"value": "h@x", "type": "work"}]}, None),
+        ({"userName": "bob", "emails": [{"value": "a@x"}]}, None),
+        ({"userName": "bob", "displayName": "Ann"}, None),
+    ],
+)
+def test_value_in_use_is_refused_and_nothing_stored(users: Resources, body: dict, attribute: str | None):
+    if attribute is None:
+        users.insert({"bob": body})
+        assert users.found("userName pr") == ["ann", "bob"]
+        return
+    with pytest.raises(UniquenessViolation):
+        users.insert({"other": {"userName": "other"}, "bob": body})
+    assert users.found("userName pr") == ["ann"]
+    assert users.store.attribute_in_use(users.document("bob", body), None) == attribute
+
+
+def test_long_values_are_compared_to_their_end(users: Resources):
+    users.insert({"one": {"userName": "x" * 3000 + "1"}, "two": {"userName": "x" * 3000 + "2"}})
+    with pytest.raises(UniquenessViolation):
+        users.insert({"three": {"userName": "X" * 3000 + "2"}})
+
+
+def test_update_to_a_value_in_use_is_refused(users: Resources):
+    users.insert({"bob": {"userName": "bob"}})
+    with pytest.raises(UniquenessViolation):
+        users.update({"bob": {"userName": "ann"}})
+    assert users.found('userName eq "bob"') == ["bob"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ANN,
+        {**ANN, "userName": "ANN"},
+        {**ANN, "emails": [{"value": "a@x", "type": "work"}]},
+        {**ANN, "emails": [{"value": "new@x", "type": "work"}, {"value": "a@x", "type": "home"}]},
+    ],
+)
+def test_own_values_are_no_clash(users: Resources, body: dict):
+    users.update({"ann": body})
+    users.insert({"bob": {"userName": "bob"}})
+    assert users.found('userName eq "ann"') == ["ann"]
+    assert users.store.attribute_in_use(users.document("ann", body), users.get("ann").seq) is None
+
+
+def test_value_is_free_once_it_is_given_up(users: Resources):
+    users.update({"ann": {"userName": "anna"}})
+    users.insert({"new": ANN})
+    users.delete("new")
+    users.insert({"newer": ANN})
+    assert users.found('externalId eq "E1"') == ["newer"]
+
+
+def test_values_are_unique_only_in_their_tenant_and_type(users: Resources, new_tenant: Callable[[], TenantRecord]):
+    Resources(users.database, new_tenant(), unique=UNIQUE).insert({"ann": ANN})
+    groups = Resources(users.database, new_tenant(), GROUP_TYPE, [UniqueRule(UNIQUE[1].path)])
+    groups.insert({"g": {"displayName": "g", "externalId": "E1"}, "h": {"displayName": "g"}})
+    assert groups.found('displayName eq "G"') == ["g", "h"]
+
+
+def test_one_of_many_that_insert_a_value_at_once_succeeds(users: Resources):
+    def one(number: int) -> bool:
+        try:
+            users.insert({f"b{number}": {"userName": "bob"}})
+        except UniquenessViolation:
+            return False
+        finally:
+            users.database.close()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(one, range(8))) == 1
+    assert len(users.found('userName eq "bob"')) == 1
+
+
+def test_id_of_another_resource_is_refused(users: Resources):
+    with pytest.raises(UniquenessViolation):
+        users.insert({"ann": {"userName": "other"}})

@@ -1,0 +1,157 @@
+"""Settings: defaults, under `config.yaml`, under the environment."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimsvc.settings import Settings, SettingsError, from_mapping, load
+from tests.support.server import ROOT
+
+FILE = Path("config.yaml")
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | bytes], Path]:
+    """Writes `config.yaml` into the working folder, which is an empty one."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "config.yaml"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert load({}) == Settings()
+    assert Settings().scim.base_path == "/api/scim/v2"
+    assert Settings().database.url == "sqlite:///var/scimsvc.db"
+
+
+def test_the_projects_own_file_is_right():
+    found = load({"SCIMSVC_CONFIG": str(ROOT / "config.yaml")})
+    assert (found.scim.base_path, found.mappings.directory) == ("/api/scim/v2", Path("mappings"))
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "{}", "scim:\n", "scim: {}\n", "scim:\n  base_path:\n"])
+def test_what_a_file_leaves_out_has_its_default(write: Callable[[str], Path], content: str):
+    write(content)
+    assert load({}) == Settings()
+
+
+def test_file_in_the_working_folder_is_read_and_another_by_its_variable(write: Callable[[str], Path], tmp_path: Path):
+    write("log: {level: debug}")
+    (tmp_path / "other.yaml").write_text("log: {level: error}")
+    assert load({}).log.level == "debug"
+    assert load({"SCIMSVC_CONFIG": str(tmp_path / "other.yaml")}).log.level == "error"
+
+
+def test_environment_is_over_the_file_and_the_file_over_the_default(write: Callable[[str], Path]):
+    write("server: {workers: 3, threads: 5}\ndatabase: {url: 'sqlite:///file.db'}")
+    found = load({"SCIMSVC_SERVER_THREADS": "7", "SCIMSVC_DATABASE_URL": "postgresql://host/name", "OTHER": "x"})
+    assert (found.server.workers, found.server.threads, found.server.graceful_timeout) == (3, 7, 30)
+    assert found.database.url == "postgresql://host/name"
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "typed"),
+    [
+        ("scim", "base_path", "/scim", "/scim"),
+        ("scim", "public_url", "https://scim.example.com", "https://scim.example.com"),
+        ("scim", "max_results", "50", 50),
+        ("database", "url", "sqlite:///x.db", "sqlite:///x.db"),
+        ("mappings", "directory", "/etc/mappings", Path("/etc/mappings")),
+        ("server", "workers", "2", 2),
+        ("server", "threads", "8", 8),
+        ("server", "graceful_timeout", "5", 5),
+        ("server", "trusted_proxies", "1", 1),
+        ("limits", "request_bytes", "1000", 1000),
+        ("limits", "nesting", "9", 9),
+        ("log", "level", "warning", "warning"),
+    ],
+)
+def test_every_setting_can_be_in_the_file_and_in_the_environment(section: str, name: str, value: str, typed: Any):
+    from_file = from_mapping({section: {name: yaml.safe_load(value)}}, {}, FILE)
+    from_environment = from_mapping({}, {f"SCIMSVC_{section}_{name}".upper(): value}, FILE)
+    assert from_file == from_environment
+    assert getattr(getattr(from_file, section), name) == typed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("- 1", "config.yaml: must be a mapping of sections"),
+        ("abc", "config.yaml: must be a mapping of sections"),
+        ("databse: {}", "unknown section 'databse'; there are scim, database"),
+        ("1: {}", "unknown section 1"),
+        ("database: sqlite:///x.db", "database must be a mapping of settings"),
+        ("database: [url]", "database must be a mapping of settings"),
+        ("database: {ulr: x}", "unknown setting database.ulr; there are url"),
+        ("database: {url: 5}", "database.url must be a text, not 5"),
+        ("database: {url: [x]}", r"database.url must be a text, not \['x'\]"),
+        ("mappings: {directory: 5}", "mappings.directory must be a text"),
+        ("log: {level: true}", "log.level must be a text"),
+        ("server: {workers: two}", "server.workers must be a whole number, not 'two'"),
+        ("server: {workers: 1.5}", "server.workers must be a whole number, not 1.5"),
+        ("server: {workers: -1}", "server.workers must be a whole number, not -1"),
+        ("server: {workers: true}", "server.workers must be a whole number, not True"),
+        ("server: {workers: [1]}", "server.workers must be a whole number"),
+        ("server: {workers: 2026-01-01}", "server.workers must be a whole number"),
+        ("scim: {max_results: ''}", "scim.max_results must be a whole number"),
+        ("a: [", "config.yaml: not YAML"),
+        ("a: *x", "config.yaml: not YAML"),
+        ("a: !!python/object/apply:os.getcwd []", "config.yaml: not YAML"),
+        ("? [a]\n: b", "config.yaml: not YAML"),
+        (b"a: \xff", "config.yaml: not YAML"),
+        ("a: '\0'", "config.yaml: not YAML"),
+    ],
+)
+def test_mistake_in_the_file_is_named(write: Callable[[str | bytes], Path], content: str | bytes, message: str):
+    write(content)
+    with pytest.raises(SettingsError, match=message):
+        load({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SCIMSVC_DATABSE_URL", "x", "SCIMSVC_DATABSE_URL: there is no such setting"),
+        ("SCIMSVC_", "x", "SCIMSVC_: there is no such setting"),
+        ("SCIMSVC_SERVER_WORKERS", "two", "SCIMSVC_SERVER_WORKERS must be a whole number, not 'two'"),
+        ("SCIMSVC_SERVER_WORKERS", "-1", "SCIMSVC_SERVER_WORKERS must be a whole number"),
+        ("SCIMSVC_SERVER_WORKERS", "", "SCIMSVC_SERVER_WORKERS must be a whole number"),
+        ("SCIMSVC_LIMITS_NESTING", "9" * 5000, "SCIMSVC_LIMITS_NESTING must be a whole number"),
+        ("SCIMSVC_CONFIG", "absent.yaml", "absent.yaml: No such file"),
+        ("SCIMSVC_CONFIG", ".", "Is a directory"),
+    ],
+)
+def test_mistake_in_the_environment_is_named(write: Callable[[str], Path], name: str, value: str, message: str):
+    write("")
+    with pytest.raises(SettingsError, match=message):
+        load({name: value})
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates()
+NAMES = st.sampled_from(
+    ["scim", "database", "mappings", "server", "limits", "log", "url", "directory", "workers", "nesting", "level"]
+)
+CONTENT: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES | st.integers(), inner, max_size=3), max_leaves=8
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(CONTENT)
+def test_any_content_is_settings_or_a_mistake(content: Any):
+    try:
+        found = from_mapping(content, {}, FILE)
+    except SettingsError:
+        return
+    assert isinstance(found, Settings)

@@ -1,0 +1,383 @@
+"""What is too much, too deep or of the wrong kind is refused with a 4xx that says so, and stores nothing."""
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from scimsvc.schema.core import USER_URN
+from scimsvc.store.database import Database
+from tests.support.client import Answer, Client
+from tests.support.errors import assert_scim_error
+from tests.support.raw import exchange
+from tests.support.server import BASE_PATH, new_token
+from tests.support.wsgi import call
+
+HUGE = b"9" * 5000
+BODIES = {
+    "empty": (b"", "invalidSyntax"),
+    "only spaces": (b"   ", "invalidSyntax"),
+    "null": (b"null", "invalidSyntax"),
+    "a string": (b'"userName"', "invalidSyntax"),
+    "an array": (b'[{"userName": "a"}]', "invalidSyntax"),
+    "cut off": (b'{"userName": "a"', "invalidSyntax"),
+    "two documents": (b'{"userName": "a"} {"userName": "b"}', "invalidSyntax"),
+    "a form": (b"userName=a", "invalidSyntax"),
+    "UTF-16": ('{"userName": "a"}'.encode("utf-16"), "invalidSyntax"),
+    "invalid UTF-8": (b'{"userName": "\xff\xfe"}', "invalidSyntax"),
+    "UTF-8 of a surrogate": (b'{"userName": "\xed\xa0\x80"}', "invalidSyntax"),
+    "lone surrogate": (b'{"userName": "\\ud800"}', "invalidSyntax"),
+    "raw control character": (b'{"userName": "a\x01"}', "invalidSyntax"),
+    "raw NUL": (b'{"userName": "a\0"}', "invalidSyntax"),
+    "escaped NUL": (b'{"userName": "a\\u0000"}', "invalidValue"),
+    "escaped NUL inside": (b'{"userName": "a", "emails": [{"value": "\\u0000"}]}', "invalidValue"),
+    "infinite": (b'{"userName": "a", "active": 1e400}', "invalidSyntax"),
+    "infinite below zero": (b'{"userName": -1e400}', "invalidSyntax"),
+    "NaN": (b'{"userName": NaN}', "invalidSyntax"),
+    "Infinity": (b'{"userName": Infinity}', "invalidSyntax"),
+    "5,000 digits": (b'{"userName": %s}' % HUGE, "invalidSyntax"),
+    "100,000 arrays": (b"[" * 100_000 + b"]" * 100_000, "invalidSyntax"),
+    "100,000 arrays, never closed": (b"[" * 100_000, "invalidSyntax"),
+    "100,000 objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "invalidSyntax"),
+    "nested deeper than the limit": (b'{"userName": "a", "x": %s}' % (b"[" * 16 + b"1" + b"]" * 16), "invalidSyntax"),
+    "number as name": (b'{"userName": 5}', "invalidValue"),
+    "64-bit number as name": (b'{"userName": 18446744073709551616}', "invalidValue"),
+    "boolean as name": (b'{"userName": true}', "invalidValue"),
+    "object as name": (b'{"userName": {"formatted": "a"}}', "invalidValue"),
+    "empty name": (b'{"userName": ""}', "invalidValue"),
+    "no name": (b'{"schemas": ["%s"]}' % USER_URN.encode(), "invalidValue"),
+    "number as boolean": (b'{"userName": "a", "active": 1}', "invalidValue"),
+    "string as complex": (b'{"userName": "a", "name": "A B"}', "invalidValue"),
+    "number as e-mail": (b'{"userName": "a", "emails": [{"value": 1.5}]}', "invalidValue"),
+    "number as e-mails": (b'{"userName": "a", "emails": 1}', "invalidValue"),
+    "array in array": (b'{"userName": "a", "emails": [[["x"]]]}', "invalidValue"),
+    "not Base64": (b'{"userName": "a", "x509Certificates": [{"value": "#"}]}', "invalidValue"),
+    "schemas of another kind": (b'{"userName": "a", "schemas": [1]}', "invalidSyntax"),
+    "schemas as string": (b'{"userName": "a", "schemas": "%s"}' % USER_URN.encode(), "invalidSyntax"),
+    "schema of a group": (b'{"userName": "a", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"]}', "invalidValue"),
+}
+
+
+def test_bodies_that_are_no_user_are_refused_and_store_nothing(client: Client) -> None:
+    kept = client.post("/Users", {"userName": "kept"}).body["id"]
+    before = client.get(f"/Users/{kept}").raw
+    for label, (body, scim_type) in BODIES.items():
+        for method, path in (("POST", "/Users"), ("PUT", f"/Users/{kept}")):
+            answer = client(method, path, raw=body)
+            assert (label, method, answer.status) == (label, method, 400)
+            assert_scim_error(answer, 400, scim_type)
+    assert client.get("/Users?count=0").body["totalResults"] == 1
+    assert client.get(f"/Users/{kept}").raw == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"userName": "a", "x": %s}' % (b"[" * 15 + b"1" + b"]" * 15),
+        b'{"userName": "a", "x": [%s]}' % b",".join([b"[]"] * 10_000),
+        b'{"userName": "%s"}' % ("\U0001f600" * 10_000).encode(),
+        b'{"userName": "a", "x\\u0000": "\\u0000"}',
+        b'{"userName": "a"}' + b" " * 1_000_000,
+        b'{"userName": "b", "userName": "a"}',
+        b'{"USERNAME": "a", "password": null, "emails": null, "name": {}}',
+    ],
+    ids=["nested up to the limit", "wide", "long", "NUL in what is ignored", "padded", "duplicate key", "nulls"],
+)
+def test_odd_bodies_that_are_users_are_created(client: Client, body: bytes) -> None:
+    answer = client("POST", "/Users", raw=body)
+    assert answer.status == 201, answer.raw[:500]
+    assert client.get(f"/Users/{answer.body['id']}").body["userName"] == json.loads(body.lower().replace(b"username", b"n"))["n"]
+
+
+PATCHES: list[tuple[Any, str]] = [
+    ([], "invalidSyntax"),
+    ({}, "invalidSyntax"),
+    ({"Operations": {}}, "invalidSyntax"),
+    ({"Operations": [1]}, "invalidSyntax"),
+    ({"Operations": [[]]}, "invalidSyntax"),
+    ({"schemas": [USER_URN], "Operations": []}, "invalidSyntax"),
+    ({"Operations": [{"op": "move", "path": "title"}]}, "invalidSyntax"),
+    ({"Operations": [{"op": None, "path": "title"}]}, "invalidSyntax"),
+    ({"Operations": [{"op": ["add"], "path": "title", "value": "x"}]}, "invalidSyntax"),
+    ({"Operations": [{"op": "add", "path": 5, "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "emails[", "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "emails[type eq", "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "nope", "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "x" * 9000, "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "a." * 4000, "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "emails[" + "(" * 1000, "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "add", "path": "title\0", "value": "x"}]}, "invalidPath"),
+    ({"Operations": [{"op": "remove"}]}, "noTarget"),
+    ({"Operations": [{"op": "replace", "path": "id", "value": "x"}]}, "mutability"),
+    ({"Operations": [{"op": "replace", "path": "meta.created", "value": "2026-01-31T08:30:00Z"}]}, "mutability"),
+    ({"Operations": [{"op": "remove", "path": "userName"}]}, "mutability"),
+    ({"Operations": [{"op": "add", "value": "x"}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": 5}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": {"a": "b"}}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": ["a", "b"]}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": "\0"}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "active", "value": "perhaps"}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "active", "value": 10**18}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "name", "value": "A B"}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": 'emails[type eq "work"].value', "value": 1}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": "x" * 1_500_000}]}, "invalidValue"),
+    ({"Operations": [{"op": "add", "path": "title", "value": "x"}] * 1001}, "tooMany"),
+    ({"Operations": [{"op": "add", "path": "title", "value": "x"}] * 999 + [{"op": "add"}]}, "invalidValue"),
+]
+
+
+def test_patches_that_are_none_are_refused_and_change_nothing(client: Client) -> None:
+    user = client.post("/Users", {"userName": "a", "emails": [{"type": "work", "value": "a@example.com"}]}).body["id"]
+    before = client.get(f"/Users/{user}")
+    for body, scim_type in PATCHES:
+        assert_scim_error(client("PATCH", f"/Users/{user}", body), 400, scim_type)
+    after = client.get(f"/Users/{user}")
+    assert (after.raw, after.headers["ETag"]) == (before.raw, before.headers["ETag"])
+
+
+def test_a_thousand_operations_are_one_patch(client: Client) -> None:
+    user = client.post("/Users", {"userName": "a"}).body["id"]
+    answer = client.patch(f"/Users/{user}", *({"op": "add", "path": "title", "value": str(n)} for n in range(1000)))
+    assert (answer.status, answer.body["title"], answer.headers["ETag"]) == (200, "999", 'W/"2"')
+    group = client.post("/Groups", {"displayName": "g", "externalId": "g"}).body["id"]
+    answer = client.patch(f"/Groups/{group}", *[{"op": "add", "path": "members", "value": [{"value": user}]}] * 1000)
+    assert answer.status == 204
+    assert [member["value"] for member in client.get(f"/Groups/{group}").body["members"]] == [user]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "userName",
+        "userName eq",
+        'userName eq "a',
+        'userName eq "a" and',
+        'userName is "a"',
+        'userName eq "a" userName eq "b"',
+        'userName eq "\\ud800"',
+        'userName eq "\\u0000"',
+        'userName eq "\0"',
+        "active eq 1e400",
+        f"active eq {'9' * 5000}",
+        'active gt "true"',
+        'meta.created gt "yesterday"',
+        'nope eq "a"',
+        'password eq "a"',
+        'emails.nope eq "a"',
+        'emails[value[value eq "a"]]',
+        'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User[manager[value eq "2"]]',
+        f"{'a' * 5000} pr",
+        f"{'a.' * 2000}a pr",
+        "(" * 1000 + 'userName eq "a"' + ")" * 1000,
+        "not (" * 300 + 'userName eq "a"' + ")" * 300,
+        "(" * 1000,
+        ")" * 1000,
+        "[" * 1000,
+        " or ".join(["id pr"] * 257),
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+def test_filters_that_are_none_are_refused(client: Client, text: str) -> None:
+    assert_scim_error(client.filter("/Users", text), 400, "invalidFilter")
+
+
+def test_filters_nested_too_deep_are_refused(app: Flask, database: Database) -> None:
+    headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
+    for opening, closing in (("(", ")"), ("not+(", ")"), ("emails[", "]")):
+        for depth in (33, 100_000):
+            target = f"{BASE_PATH}/Users?filter={opening * depth}id+pr{closing * depth}".encode()
+            assert_scim_error(call(app, "GET", target, headers), 400, "invalidFilter")
+
+
+def test_filters_nested_up_to_the_limit_are_answered(client: Client) -> None:
+    client.post("/Users", {"userName": "a"})
+    for opening in ("(", "not ("):
+        assert client.filter("/Users", opening * 32 + 'userName eq "a"' + ")" * 32).body["totalResults"] == 1
+
+
+def test_a_request_line_that_is_too_long_is_refused(client: Client) -> None:
+    assert client.filter("/Users", f'userName eq "{"x" * 20_000}"').status == 414
+    assert client.filter("/Users", f'userName eq "{"x" * 7_000}"').body["totalResults"] == 0
+
+
+def test_headers_that_are_too_long_are_refused(client: Client) -> None:
+    assert client.get("/Users", **{"X-Long": "x" * 20_000}).status == 431
+    assert_scim_error(client.get("/Users", Authorization=f"Bearer {'x' * 5000}"), 401)
+
+
+QUERIES: list[tuple[str, int]] = [
+    *((f"startIndex={text}", 400) for text in ("abc", "1.5", "1e3", "0x1", "9999999999", "%00", "%D9%A3", "1%202", "1_0")),
+    *((f"count={text}", 400) for text in ("abc", "-", "1.5", "null", "%22%22", "99999999999999999999")),
+    *((f"startIndex={text}", 200) for text in ("", "0", "-1", "1", "999999999", "+1", "%2B1")),
+    *((f"count={text}", 200) for text in ("", "0", "-5", "999999999")),
+    *((f"attributes={text}", 200) for text in ("", "nope", "userName,nope", ",,,", "*", "emails[", "%00", "%FF", "a." * 500)),
+    *((f"excludedAttributes={text}", 200) for text in ("", "nope", "id,schemas,meta", "%ED%A0%80")),
+    *((text, 200) for text in ("nope=1", "sortBy=userName&sortOrder=sideways", "=", "&&&", "%00=%00", "%zz", "x" * 5000)),
+    ("filter=%FF", 400),
+    ("filter=%", 400),
+    ("FILTER=nope", 400),
+    ("filter=userName+pr&filter=nope", 200),
+]
+
+
+def test_query_values_are_understood_or_refused(client: Client) -> None:
+    client.post("/Users", {"userName": "a"})
+    for query, status in QUERIES:
+        answer = client.get(f"/Users?{query}")
+        assert (query, answer.status) == (query, status)
+        if status == 400:
+            assert_scim_error(answer)
+        else:
+            assert answer.body["totalResults"] == 1
+
+
+def test_a_body_of_20_mb_is_refused(app: Flask, database: Database) -> None:
+    headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
+    body = b'{"userName": "%s"}' % (b"x" * 20_000_000)
+    for method, path in (("POST", "/Users"), ("PUT", "/Users/x"), ("PATCH", "/Groups/x")):
+        assert_scim_error(call(app, method, f"{BASE_PATH}{path}".encode(), headers, body), 413)
+
+
+def test_a_body_of_20_mb_is_refused_before_it_is_sent(client: Client) -> None:
+    assert_scim_error(exchange(client, "POST", "/Users", b"{", Content_Length="20000000"), 413)
+
+
+@pytest.mark.parametrize(
+    ("sent", "length"),
+    [
+        (b'{"userName": "a"}', "0"),
+        (b'{"userName": "a"}', "5"),
+        (b'{"userName": "a"}', "100"),
+        (b'{"userName": "a"', "1000"),
+        (b'{"userName": "a"}', "-1"),
+        (b'{"userName": "a"}', "17.0"),
+        (b'{"userName": "a"}', "seventeen"),
+        (b'{"userName": "a"}', "17, 17"),
+    ],
+)
+def test_a_wrong_content_length_is_refused(client: Client, sent: bytes, length: str) -> None:
+    assert exchange(client, "POST", "/Users", sent, Content_Length=length).status == 400
+    assert client.get("/Users").body["totalResults"] == 0
+
+
+def test_what_comes_after_the_content_length_is_no_part_of_the_body(client: Client) -> None:
+    assert exchange(client, "POST", "/Users", b'{"userName": "a"}, "title": "b"}', Content_Length="17").status == 201
+    assert client.get("/Users?attributes=title,userName").body["Resources"][0]["userName"] == "a"
+
+
+def test_a_body_without_a_length_is_empty(client: Client) -> None:
+    assert_scim_error(exchange(client, "POST", "/Users", b'{"userName": "a"}'), 400, "invalidSyntax")
+
+
+def test_a_chunked_body_is_read(client: Client) -> None:
+    parts = (b'{"user', b'Name": ', b'"a"}')
+    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
+    assert exchange(client, "POST", "/Users", *chunks, b"0\r\n\r\n", Transfer_Encoding="chunked").status == 201
+
+
+def test_a_chunked_body_that_breaks_off_is_refused(client: Client) -> None:
+    answer = exchange(client, "POST", "/Users", b'11\r\n{"userName": "a"}\r\n', b"50\r\nabc", Transfer_Encoding="chunked")
+    assert answer.status == 400
+    assert client.get("/Users").body["totalResults"] == 0
+
+
+def test_a_body_with_two_lengths_is_refused(client: Client) -> None:
+    chunks = b'11\r\n{"userName": "a"}\r\n0\r\n\r\n'
+    assert exchange(client, "POST", "/Users", chunks, Transfer_Encoding="chunked", Content_Length="5").status == 400
+    assert client.get("/Users").body["totalResults"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/scim+json", 201),
+        ("application/json", 201),
+        ("application/scim+json; charset=utf-8", 201),
+        ('application/json;odata=verbose;charset="UTF-8"', 201),
+        ("Application/SCIM+JSON", 201),
+        (None, 201),
+        ("text/plain", 415),
+        ("text/json", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/xml", 415),
+        ("application/json-patch+json", 415),
+        ("application/scim", 415),
+        ("x" * 1000, 415),
+    ],
+)
+def test_only_json_is_taken(client: Client, content_type: str | None, status: int) -> None:
+    sent: Any = {"Content-Type": content_type}
+    answer = client("POST", "/Users", {"userName": "a"}, headers=sent)
+    assert answer.status == status
+    if status == 415:
+        assert_scim_error(answer)
+        assert client.get("/Users").body["totalResults"] == 0
+
+
+@pytest.mark.parametrize("accept", ["application/scim+json", "application/json", "*/*", "text/html", "", "q=;,", "x" * 1000])
+def test_every_answer_is_scim_whatever_is_accepted(client: Client, accept: str) -> None:
+    for path in ("/Users", "/Schemas", "/ServiceProviderConfig"):
+        answer = client.get(path, Accept=accept)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/scim+json")
+    assert_scim_error(client.get("/Users/nobody", Accept=accept), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", path) for path in ("", "/", "/Nope", "/Nope/x", "/Users/x/y", "/Users/nobody", "/Groups/nobody", "/Users/%00")),
+        *(
+            ("GET", path)
+            for path in ("/..", "/../../../healthz", "/Users/../Groups", "/Schemas/nope", "/ResourceTypes/nope", "/Me")
+        ),
+        *(("GET", path) for path in ("/Users/%FF", "/Users/%ED%A0%80", "/Users/" + "x" * 5000, "/User", "/Users.json")),
+        *(("POST", path) for path in ("/Nope", "/Bulk", "/.search")),
+        *((method, "/Users/nobody") for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "/Groups/nobody") for method in ("PUT", "PATCH", "DELETE")),
+    ],
+)
+def test_what_is_not_there_is_404(client: Client, method: str, path: str) -> None:
+    whole = {"userName": "a", "displayName": "a"}
+    body: dict[str, Any] = {"Operations": []} if method == "PATCH" else whole
+    assert_scim_error(client(method, path, body if method in ("POST", "PUT", "PATCH") else None), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        *((method, "/Users", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")),
+        *((method, "/Groups", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "/Users/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}) for method in ("POST", "TRACE", "PURGE")),
+        *((method, "/Schemas", {"GET", "HEAD"}) for method in ("PUT", "PATCH", "DELETE")),
+    ],
+)
+def test_a_method_that_is_not_possible_is_405_with_those_that_are(
+    client: Client, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = client(method, path)
+    assert_scim_error(answer, 405)
+    assert allowed <= set(answer.headers["Allow"].split(", "))
+
+
+def test_head_answers_as_get_without_the_body(client: Client) -> None:
+    user = client.post("/Users", {"userName": "a"}).body["id"]
+    for path in (
+        "/Users",
+        f"/Users/{user}",
+        "/Users/nobody",
+        "/Schemas",
+        "/ServiceProviderConfig",
+        "/Nope",
+        "/Users?filter=nope",
+    ):
+        get, head = client.get(path), client("HEAD", path)
+        assert (head.status, head.raw) == (get.status, b"")
+        assert described(head) == described(get)
+
+
+def described(answer: Answer) -> dict[str, str | None]:
+    return {name: answer.headers.get(name) for name in ("Content-Type", "Content-Length", "ETag", "Location")}
