@@ -29,11 +29,15 @@ class ServedType:
 
 
 class Catalog:
-    """The resource types of one profile, by endpoint, and their schemas, by URN; names are found in any case."""
+    """The resource types of one profile, by endpoint, and their schemas, by URN; names are found in any case.
+
+    Raises ValueError where two attributes can't be told apart in the index, which renaming one of them mends.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         types = [ServedType(type_, Indexer(type_, _unique_rules(profile, type_))) for type_ in profile.resource_types()]
+        _check_numbers(types)
         self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
         self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}
 
@@ -44,6 +48,15 @@ class Catalog:
     def resource_types(self) -> list[ResourceType]:
         """The resource types, Users first."""
         return [type_.resource_type for type_ in self.types.values()]
+
+
+def _check_numbers(types: Iterable[ServedType]) -> None:
+    names: dict[int, str] = {}
+    for type_ in types:
+        for number, attribute in type_.indexer.numbers().items():
+            name = f"{type_.name}.{attribute}"
+            if names.setdefault(number, name) != name:
+                raise ValueError(f"the attributes {names[number]} and {name} can't be told apart in the index; rename one")
 
 
 def _unique_rules(profile: Profile, resource_type: ResourceType) -> Iterable[UniqueRule]:

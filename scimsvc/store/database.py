@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -88,9 +89,18 @@ class Database:
             self.peewee.close()
 
 
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite URL; None for another. Raises ValueError for what is no URL at all."""
+    parts = urlsplit(url)
+    path = unquote(parts.path[1:])
+    usable = path.strip("/") and "\0" not in path and path != ":memory:"
+    return Path(path) if parts.scheme == "sqlite" and not parts.netloc and usable else None
+
+
 def _open(url: str) -> tuple[peewee.Database, Kind]:
     parts = urlsplit(url)
-    if parts.scheme == "sqlite" and parts.path.strip("/"):
+    path = sqlite_path(url)
+    if path:
         pragmas = {
             "journal_mode": "wal",
             "synchronous": "full",
@@ -99,9 +109,8 @@ def _open(url: str) -> tuple[peewee.Database, Kind]:
             "wal_autocheckpoint": 8000,
             "temp_store": "memory",
         }
-        return peewee.SqliteDatabase(unquote(parts.path[1:]), pragmas=pragmas, timeout=10, cached_statements=512), "sqlite"
+        return peewee.SqliteDatabase(str(path), pragmas=pragmas, timeout=10, cached_statements=512), "sqlite"
     if parts.scheme in ("postgresql", "postgres"):
-        name = unquote(parts.path[1:])
         conninfo = url.replace("postgres://", "postgresql://", 1)
-        return peewee.PostgresqlDatabase(conninfo if name else "postgres", prefer_psycopg3=True, connect_timeout=5), "postgresql"
+        return peewee.PostgresqlDatabase(conninfo, prefer_psycopg3=True, connect_timeout=5), "postgresql"
     raise ValueError("the database URL must be sqlite:///path/to/file.db or postgresql://user:password@host:port/name")

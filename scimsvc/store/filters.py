@@ -19,7 +19,7 @@ from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, V
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
-from scimsvc.store.index import PREFIX_LENGTH, key, number
+from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 MEMBERS = "members"
@@ -97,13 +97,14 @@ def joined(operator: Callable[[Expression, Expression], Expression], terms: list
 
 
 def after(text: str) -> str:
-    """The least text that is greater than every text that starts with this one."""
+    """The least text that is greater than every indexed text that starts with this one."""
     for position in range(len(text) - 1, -1, -1):
         code = ord(text[position])
         if code < 0x10FFFF:
             following = 0xE000 if code == 0xD7FF else code + 1
             return text[:position] + chr(following)
-    return chr(0x10FFFF)
+    # No text is greater than all of those, but this one is than any that an index holds.
+    return chr(0x10FFFF) * (MAX_KEY_LENGTH + 2)
 
 
 def _prefix(text: str) -> str:
@@ -154,7 +155,8 @@ class _Builder:
             column, form = self._columns[path.name]
             return self._test(column, column, operator, value, form, column)
         if path.steps[0].name in (MEMBERS, GROUPS):
-            return self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+            related = self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+            return related | ~self._present(path) if operator == "ne" else related
         if path.name == "schemas":
             return joined(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
         self._refuse_unindexed(path)

@@ -15,7 +15,8 @@ from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.types import normaliser
 
 MAX_KEY_LENGTH = 512
-PREFIX_LENGTH = 400
+PREFIX_LENGTH = 448
+"""Of a long value's key; with the digest it is longer than any value that is its own key, so the two never meet."""
 
 Key = tuple[int, int]
 """Attribute number and place of the element; 0 where there is only one."""
@@ -60,7 +61,10 @@ class Indexer:
     """
 
     def __init__(self, resource_type: ResourceType, unique: Iterable[UniqueRule]) -> None:
-        self._unique: Mapping[int, UniqueRule] = {number(resource_type.name, rule.path.name): rule for rule in unique}
+        self._unique: dict[int, list[UniqueRule]] = {}
+        for rule in unique:
+            self._unique.setdefault(number(resource_type.name, rule.path.name), []).append(rule)
+        self._may_repeat = any(step.multi_valued for rules in self._unique.values() for step in rules[0].path.steps)
         self._names: dict[int, str] = {}
         self._plans = self._plans_below(AttributePath(()), resource_type.root, resource_type.name)
 
@@ -75,7 +79,13 @@ class Indexer:
             plan = self._plans.get(name)
             if plan is not None:
                 self._collect(plan, value, 0, None, found)
+        if self._may_repeat:
+            _claim_once(found)
         return found
+
+    def numbers(self) -> Mapping[int, str]:
+        """The names of all attributes by their numbers."""
+        return self._names
 
     def _collect(self, plan: _Plan, value: Any, element: int, owner: Any, found: dict[Key, Row]) -> None:
         if plan.multi_valued and isinstance(value, list):
@@ -93,8 +103,8 @@ class Indexer:
             return
         normalised = plan.normalise(value)
         indexed = key(normalised)
-        rule = self._unique.get(plan.number)
-        is_unique = rule is not None and (rule.value_filter is None or matches(rule.value_filter, owner))
+        rules = self._unique.get(plan.number, ())
+        is_unique = any(rule.value_filter is None or matches(rule.value_filter, owner) for rule in rules)
         found[plan.number, element] = Row(indexed, normalised if indexed is not normalised else None, int(is_unique))
 
     def _plans_below(self, path: AttributePath, parent: Attribute, type_: str) -> dict[str, _Plan]:
@@ -117,6 +127,17 @@ class _Plan:
     multi_valued: bool
     normalise: Callable[[Any], str] | None
     sub_plans: Mapping[str, _Plan]
+
+
+def _claim_once(rows: dict[Key, Row]) -> None:
+    """A value that a resource has twice is claimed by its first element, or the resource would clash with itself."""
+    claimed = set()
+    for place, row in rows.items():
+        if row.is_unique:
+            claim = place[0], row.value
+            if claim in claimed:
+                rows[place] = row._replace(is_unique=0)
+            claimed.add(claim)
 
 
 def _indexed(parent: Attribute) -> Iterator[Attribute]:

@@ -139,10 +139,10 @@ class ResourceStore:
         changed = stored._replace(
             document=_json(document), version=stored.version + 1, last_modified=_later(stored.last_modified)
         )
-        gone = [key for key in before if key not in after]
+        changed_rows = {key: row for key, row in after.items() if before.get(key) != row}
+        gone = [key for key in before if key not in after] + _moving(before, changed_rows)
         if gone:
             _DELETE_THESE_VALUES(self._database, tenant=self._tenant, seq=stored.seq, rows=_json(gone))
-        changed_rows = {key: row for key, row in after.items() if before.get(key) != row}
         if changed_rows:
             self._put_values(stored.seq, _rows(changed_rows))
         _UPDATE(
@@ -207,6 +207,13 @@ class ResourceStore:
             version=stored.version,
             now=stored.last_modified,
         )
+
+
+def _moving(before: Mapping[Key, Row], changed: Mapping[Key, Row]) -> list[Key]:
+    """Where unique values stand that come to stand elsewhere: they leave first, or the resource would clash with itself."""
+    places = {(key[0], row.value): key for key, row in before.items() if row.is_unique}
+    new = {(key[0], row.value): key for key, row in changed.items() if row.is_unique}
+    return [place for claim, place in places.items() if new.get(claim, place) != place]
 
 
 def _rows(rows: Mapping[Key, Row]) -> str:

@@ -39,9 +39,11 @@ groups:
 )
 USER, _ = PROFILE.resource_types()
 
-LONG = ["x" * length + end for length in (399, 400, 401, 512, 513, 600) for end in ("", "y")]
+LONG = ["x" * length + end for length in (447, 448, 449, 512, 513, 600) for end in ("", "y")]
 SPECIAL = ["", "a", "A", "ab", "AB", "b", "ß", "SS", "é", "e\u0301", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
-TEXTS = st.sampled_from([*SPECIAL, "\U0001f600", "\uffff", "\ud7ff", *LONG]) | st.text("abAB", max_size=3)
+TEXTS = st.sampled_from([*SPECIAL, "\U0001f600", "\U0010ffff", "\U0010ffff" * 2, "\uffff", "\ud7ff", *LONG]) | st.text(
+    "abAB", max_size=3
+)
 NUMBERS = st.sampled_from([0, -1, 1, 2, 9, 10, -10, 100, 2**63 - 1, -(2**63)])
 SAME = ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00", "2025-12-31T23:59:00.000-00:01"]
 INSTANTS = st.sampled_from(
@@ -110,7 +112,7 @@ PATHS = {
     f"{ENTERPRISE_USER_URN}:manager.value": (PARTS, st.sampled_from(IDS)),
     f"{OWN_URN}:level": (ORDER, NUMBERS),
     f"{OWN_URN}:days": (ORDER, INSTANTS),
-    "id": (PARTS, st.sampled_from([*IDS, "u", "", "1"])),
+    "id": (ALL, st.sampled_from([*IDS, "u", "", "1"])),
     "schemas": (PARTS, st.sampled_from([USER_URN, ENTERPRISE_USER_URN, "urn:", ""])),
     "meta.resourceType": (PARTS, st.sampled_from(["User", "user", "Us", "er"])),
 }

@@ -138,6 +138,8 @@ def test_circles_of_groups_end(company: Company):
         ("not (groups pr)", ["u2"]),
         ('not (groups.value eq "g0")', ["u1", "u2"]),
         ('groups.value eq "g1" and userName eq "u1"', ["u1"]),
+        ('groups.value ne "g0"', ["u0", "u1", "u2"]),
+        ('groups.value ne "g1"', ["u0", "u2"]),
     ],
 )
 def test_users_are_found_by_their_groups(company: Company, text: str, ids: list[str]):
@@ -156,6 +158,8 @@ def test_users_are_found_by_their_groups(company: Company, text: str, ids: list[
         ('members[type eq "User" and value eq "g0"]', []),
         ('members.value eq "u0" and id eq "g0"', ["g0"]),
         ("members pr", ["g0", "g1"]),
+        ('members.value ne "u0"', ["g1", "g2"]),
+        ('members.type ne "User"', ["g1", "g2"]),
         ('not (members.value eq "u0")', ["g1", "g2"]),
     ],
 )

@@ -1,14 +1,19 @@
 """Unique values are kept unique by the database itself."""
 
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path as FilePath
 
 import pytest
 
+from scimsvc.mapping import load_profile
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.service.catalog import Catalog
+from scimsvc.store import index
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.index import UniqueRule
+from scimsvc.store.index import Indexer, UniqueRule, key
 from scimsvc.store.tenants import TenantRecord
 from tests.store.resources import Resources
 
@@ -117,3 +122,59 @@ def test_one_of_many_that_insert_a_value_at_once_succeeds(users: Resources):
 def test_id_of_another_resource_is_refused(users: Resources):
     with pytest.raises(UniquenessViolation):
         users.insert({"ann": {"userName": "other"}})
+
+
+def emails(*values: str, type_: str = "work") -> list[dict[str, str]]:
+    return [{"value": value, "type": type_} for value in values]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        emails("b@x", "a@x"),
+        emails("b@x"),
+        emails("c@x", "a@x", "b@x"),
+        emails("a@x", "a@x", "b@x"),
+        emails("b@x", "b@x"),
+        emails("a@x", type_="home") + emails("a@x"),
+    ],
+)
+def test_a_resource_never_clashes_with_itself(users: Resources, after: list[dict[str, str]]):
+    users.update({"ann": {**ANN, "emails": emails("a@x", "b@x")}})
+    users.update({"ann": {**ANN, "emails": after}})
+    claimed = {email["value"] for email in after if email["type"] == "work"}
+    for value in claimed:
+        with pytest.raises(UniquenessViolation):
+            users.insert({"bob": {"userName": "bob", "emails": emails(value)}})
+    free = {"a@x", "b@x", "c@x"} - claimed
+    users.insert({"bob": {"userName": "bob", "emails": emails(*free)}})
+
+
+def test_a_value_twice_in_one_new_resource_is_no_clash(users: Resources):
+    users.insert({"bob": {"userName": "bob", "emails": emails("b@x", "b@x", "B@X")}})
+    with pytest.raises(UniquenessViolation):
+        users.insert({"eve": {"userName": "eve", "emails": emails("b@x")}})
+
+
+def test_every_rule_on_a_path_counts(shared_database: Database, tenant: TenantRecord):
+    rules = [rule('emails[type eq "work"].value'), rule('emails[type eq "home"].value')]
+    users = Resources(shared_database, tenant, unique=rules)
+    users.insert({"ann": ANN})
+    for type_, value in (("work", "a@x"), ("home", "h@x")):
+        with pytest.raises(UniquenessViolation):
+            users.insert({"bob": {"userName": "bob", "emails": emails(value, type_=type_)}})
+    users.insert({"bob": {"userName": "bob", "emails": emails("a@x", "h@x", type_="other")}})
+
+
+def test_a_value_that_looks_like_the_key_of_a_long_one_is_another(users: Resources):
+    users.insert({"long": {"userName": "x" * 600}, "short": {"userName": key("x" * 600)}})
+    assert users.found(f'userName eq "{"x" * 600}"') == ["long"]
+
+
+def test_attributes_that_share_a_number_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(index, "number", lambda type_, attribute: len(attribute))
+    with pytest.raises(ValueError, match="rename one"):
+        Indexer(USER_TYPE, ())
+    monkeypatch.setattr(index, "number", lambda type_, attribute: zlib.crc32(attribute.encode()))
+    with pytest.raises(ValueError, match=r"User\.(\w+) and Group\.\1 can't be told apart"):
+        Catalog(load_profile(FilePath("mappings/entra.yaml")))

@@ -20,7 +20,7 @@ CREATE TABLE resource (
     seq BIGINT GENERATED ALWAYS AS IDENTITY,
     tenant_id INTEGER NOT NULL REFERENCES tenant (id),
     resource_type TEXT NOT NULL,
-    id TEXT NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
     document TEXT NOT NULL,
     display TEXT,
     version BIGINT NOT NULL,
