@@ -15,13 +15,13 @@ from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.filter import Path, parse_path
+from scimsvc.protocol.filter import Filter, Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_ATTRIBUTE_NAME = re.compile(r"(?:urn:[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
+_ATTRIBUTE_NAME = re.compile(r"(?:(?i:urn):[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
 
@@ -80,22 +80,24 @@ def parse_profile(text: str, path: FilePath) -> Profile:
 
 def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ObjectMapping:
     entries = source.mapping(node, f"the {resource_type.name} table", ("mappings", "attributes"))
-    custom = [
-        one for entry in source.sequence(entries.get("attributes"), "attributes") for one in _custom(source, entry, resource_type)
-    ]
-    extended = extend(resource_type, custom)
+    extended = extend(resource_type, _custom_attributes(source, entries.get("attributes"), resource_type))
     rows: list[AttributeMapping] = []
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, Filter | None], str] = {}
     precedences: dict[int, str] = {}
     for entry in source.sequence(entries.get("mappings"), "mappings"):
         row = _row(source, entry, extended)
         if row is None:
             continue
         rows.append(row)
-        if seen.setdefault(row.target_text.lower(), row.target_text) is not row.target_text:
-            source.complain(entry, f"two mappings for {row.target_text}")
-        if row.matching is not None and precedences.setdefault(row.matching, row.target_text) is not row.target_text:
+        target = row.target.target.value().name, row.target.value_filter
+        if target in seen:
+            other = "" if seen[target] == row.target_text else f", which is {seen[target]} too"
+            source.complain(entry, f"two mappings for {row.target_text}{other}")
+        seen.setdefault(target, row.target_text)
+        if row.matching in precedences:
             source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
+        elif row.matching is not None:
+            precedences[row.matching] = row.target_text
     if node is not None and not precedences:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     return ObjectMapping(extended, tuple(rows))
@@ -120,8 +122,8 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
     if matching is not None and matching < 1:
         source.complain(entries["matching"], "a matching precedence counts from 1")
     unique = bool(source.typed(entries.get("unique"), bool, "unique"))
-    apply = source.text_of(entries.get("apply"), "apply") or "always"
-    if apply not in ("always", "create"):
+    apply = source.text_of(entries["apply"], "apply") if "apply" in entries else "always"
+    if apply is not None and apply not in ("always", "create"):
         source.complain(entries["apply"], "apply must be always or create")
     expression = _expression(source, entries.get("expression"))
     if target is None:
@@ -145,9 +147,7 @@ def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceT
     try:
         found = parse_path(text, resource_type)
     except ScimError as error:
-        known = [sub.name for sub in resource_type.root.sub_attributes]
-        hint = "" if resolve(resource_type, text.split(".")[0].split("[")[0]) else did_you_mean(text, known)
-        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}{hint}")
+        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
         return None
     if found.target.leaf.mutability == "readOnly":
         source.complain(node, f"{text} is read-only; the service provider sets it")
@@ -175,6 +175,20 @@ def _can_be_unique(target: Path) -> bool:
     return indexed and target.attribute.steps[0].name != "members"
 
 
+def _custom_attributes(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> list[CustomAttribute]:
+    found: list[CustomAttribute] = []
+    names: set[tuple[str, str]] = set()
+    for entry in source.sequence(node, "attributes"):
+        for one in _custom(source, entry, resource_type):
+            name = (one.urn or resource_type.schema.id).lower(), one.attribute.name.lower()
+            if name in names:
+                source.complain(entry, f"there is a custom attribute {one.attribute.name} already")
+            else:
+                names.add(name)
+                found.append(one)
+    return found
+
+
 def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> list[CustomAttribute]:
     entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
     name = source.text_of(entries.get("name"), "name")
@@ -188,7 +202,9 @@ def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> lis
     if resolve(resource_type, name):
         source.complain(entries["name"], f"{resource_type.name} has an attribute {name} already")
         return []
-    kind = source.text_of(entries.get("type"), "type") or "String"
+    kind = source.text_of(entries["type"], "type") if "type" in entries else "String"
+    if kind is None:
+        return []
     if kind not in TYPES:
         source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.protocol.filter import Filter, Path
@@ -76,14 +76,13 @@ class Profile:
 
 
 def _unique_targets(table: ObjectMapping) -> Iterator[Target]:
-    named: dict[str, Any] = {}
+    named: set[str] = set()
     for steps in table.resource_type.root.leaves():
         path = AttributePath(steps[1:])
         if path.leaf.uniqueness != "none" and path.leaf.mutability != "readOnly":
-            named[path.name] = None
+            named.add(path.name)
             yield Target(path)
     for row in table.mappings:
         target = Target(row.target.target.value(), row.target.value_filter)
         if (row.matching is not None or row.unique) and target.path.name not in named:
-            named[target.path.name] = None
             yield target

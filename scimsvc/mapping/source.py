@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ import yaml
 from scimsvc.mapping.findings import Finding
 
 MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
 
 
 @dataclass
@@ -35,11 +38,15 @@ class Source:
             self._note(1, 1, f"a profile may have {MAX_BYTES} bytes")
             return None
         try:
-            # An alias makes a small text a huge document, and nothing in a profile needs one.
+            depth = 0
             for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                # An alias makes a small text a huge document, and nothing in a profile needs one.
+                if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
                     mark = event.start_mark
-                    self._note(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, "a profile can't have aliases")
+                    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+                    deep = f"a profile can't be nested more than {MAX_DEPTH} deep"
+                    self._note(line, column, deep if depth > MAX_DEPTH else "a profile can't have aliases")
                     return None
             found = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
@@ -47,8 +54,8 @@ class Source:
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             self._note(line, column, f"not YAML: {error.problem or error.context}")
             return None
-        except (yaml.YAMLError, RecursionError) as error:
-            self._note(1, 1, f"not YAML: {str(error).splitlines()[0] if str(error) else 'nested too deep'}")
+        except yaml.YAMLError as error:
+            self._note(1, 1, f"not YAML: {str(error).splitlines()[0]}")
             return None
         if found is None:
             self._note(1, 1, "the file is empty")
@@ -65,7 +72,9 @@ class Source:
         entries: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = str(key.value)
-            if name in entries:
+            if not isinstance(key, yaml.ScalarNode):
+                self.complain(key, f"a key of {what} must be a text; known are {', '.join(names)}")
+            elif name in entries:
                 self.complain(key, f"{name} stands here twice")
             elif name not in names:
                 self.complain(key, f"unknown key {name!r} in {what}{did_you_mean(name, names)}; known are {', '.join(names)}")
@@ -95,11 +104,13 @@ class Source:
         """The value of a scalar of a kind, int or bool; None where it is missing or, with a finding, another."""
         if node is None:
             return None
-        value = yaml.safe_load(str(node.value)) if isinstance(node, yaml.ScalarNode) and node.style is None else None
-        if type(value) is not kind:
-            self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
-            return None
-        return value
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        if kind is int and plain and _WHOLE_NUMBER.fullmatch(node.value):
+            return int(node.value)
+        if kind is bool and plain and node.tag.endswith(":bool"):
+            return node.value.lower() in ("true", "yes", "on")
+        self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
+        return None
 
     def _note(self, line: int, column: int, message: str) -> None:
         lines = self.text.splitlines()

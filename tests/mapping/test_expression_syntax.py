@@ -67,6 +67,11 @@ def test_number_has_its_value(spelling: str, value: int):
         ("F([a] = [b] = [c])", 13, r"expected a comma or \)"),
         ("[a] = [b]", 5, "expected the end"),
         ("F(\N{LEFT DOUBLE QUOTATION MARK}x)", 3, "unexpected character"),
+        ("F(\u00a0 [a])", 3, "unexpected character"),
+        ("F( \x1f)", 4, "unexpected character"),
+        ("F([a])\x85", 7, "unexpected character"),
+        (f"F({'1' * 5000})", 3, "longer than 32 characters"),
+        (f"F(1, &H{'1' * 5000})", 6, "longer than 32 characters"),
     ],
 )
 def test_mistake_is_reported_at_its_column(text: str, column: int, message: str):
@@ -143,6 +148,10 @@ PIECES = [
     ";",
     "é",
     "\0",
+    "\u00a0",
+    "\x1f",
+    "\x85",
+    "1" * 5000,
 ]
 
 

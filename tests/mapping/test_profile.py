@@ -160,7 +160,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: , target: title}", 15, "source must be a text"),
         ("{source: a, target: {title: 1}}", 27, "target must be a text"),
         ("{source: a, target: ''}", 27, "no such target attribute"),
-        ("{source: a, target: titl}", 27, "did you mean 'title'?"),
+        ("{source: a, target: titl}", 27, "unknown attribute 'titl', did you mean 'title'? at column 1"),
         ("{source: a, target: name.given}", 27, "no such target attribute: Path 'name.given'"),
         ("{source: a, target: 'emails[type eq \"work\"'}", 27, "expected ']'"),
         ("{source: a, target: 'emails[typ eq \"work\"].value'}", 27, "unknown attribute 'typ'"),
@@ -177,6 +177,15 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: title, matching: first}", 44, "matching must be a whole number"),
         ("{source: a, target: title, matching: true}", 44, "matching must be a whole number"),
         ("{source: a, target: title, matching: 2.0}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: 2001-13-45}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: =}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: <<}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: 0x_}", 44, "matching must be a whole number"),
+        (f"{{source: a, target: title, matching: {'1' * 5000}}}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, unique: =}", 42, "unique must be true or false"),
+        ("{source: a, target: title, [x, y]: 1}", 34, "a key of a mapping must be a text"),
+        ("{source: a, target: title, apply: ''}", 41, "apply must be always or create"),
+        (f"{{source: a, target: '{USER_URN}:externalId'}}", 7, f"two mappings for {USER_URN}:externalId, which is externalId"),
         ("{source: a, target: title, matching: '2'}", 44, "matching must be a whole number"),
         ("{source: a, target: title, matching: }", 43, "matching must be a whole number"),
         ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
@@ -210,6 +219,7 @@ def test_mistake_in_a_row_is_found_at_its_place(row: str, column: int, message: 
         ("{name: a.b}", 14, "a custom attribute's name is letters and digits"),
         ("{name: 'a b'}", 14, "a custom attribute's name is letters and digits"),
         ("{name: 'urn:x'}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: x, type: ''}", 23, "unknown type ''"),
         ("{name: displayname}", 14, "User has an attribute displayname already"),
         ("{name: meta}", 14, "User has an attribute meta already"),
         (f"{{name: '{ENTERPRISE_USER_URN}:costCenter'}}", 14, "already"),
@@ -243,7 +253,8 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
         ('a: "\0"', 1, 1, "not YAML"),
         ("a: &x 1\nb: *x\n", 2, 4, "a profile can't have aliases"),
         ("b: *x\n", 1, 4, "a profile can't have aliases"),
-        ("- " * 600, 1, 1, "not YAML"),
+        ("- " * 600, 1, 65, "nested more than 32 deep"),
+        ("[" * 5000, 1, 33, "nested more than 32 deep"),
         ("#" * (MAX_BYTES + 1), 1, 1, "bytes"),
         (HEAD, 1, 1, "the key 'groups' is missing"),
         (HEAD.replace("profile", "profil") + GROUPS, 1, 1, "the key 'profile' is missing"),
@@ -266,6 +277,25 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
 def test_mistake_in_a_file_is_found_at_its_place(text: str, line: int, column: int, message: str):
     found = findings(text)
     assert any(one[:2] == (line, column) and message in one[2] for one in found), found
+
+
+@pytest.mark.parametrize("spelling", ['emails[type eq "work" ].value', 'EMAILS[Type EQ "Work"].Value'])
+def test_one_target_in_two_spellings_is_found(spelling: str):
+    text = rows("{source: a, target: 'emails[type eq \"work\"].value'}", f"{{source: a, target: '{spelling}'}}")
+    ((line, _, message),) = findings(text)
+    assert (line, message) == (6, f'two mappings for {spelling}, which is emails[type eq "work"].value too')
+
+
+@pytest.mark.parametrize("names", [("x", "x"), ("badge", "BADGE"), ("badge", f"{USER_URN}:badge"), ("urn:x:y", "URN:X:Y")])
+def test_two_custom_attributes_of_one_name_are_found(names: tuple[str, str]):
+    ((line, _, message),) = findings(attributes(*(f"{{name: '{name}'}}" for name in names)))
+    assert line == 7
+    assert "already" in message
+
+
+def test_every_matching_row_on_one_path_is_unique():
+    text = rows(*(f"{{source: a, target: 'emails[type eq \"{one}\"].value', unique: true}}" for one in ("work", "home")))
+    assert unique(parse_profile(text, FILE))["User"] == ["userName", "externalId", "emails.value", "emails.value"]
 
 
 def test_aliases_that_would_grow_without_end_are_refused():

@@ -19,6 +19,9 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_SPACE = re.compile(r"\s*", re.ASCII)
+MAX_NUMBER_LENGTH = 32
+"""Characters of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,13 @@ def tokens(text: str) -> list[Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
-            start = position + len(text[position:]) - len(text[position:].lstrip())
+            space = _SPACE.match(text, position)
+            start = space.end() if space else position
             raise ExpressionError(_complaint(text[start]), start + 1)
         kind = match.lastgroup or ""
         piece = match[kind]
+        if kind == "number" and len(piece) > MAX_NUMBER_LENGTH:
+            raise ExpressionError(f"a number is longer than {MAX_NUMBER_LENGTH} characters", match.start(kind) + 1)
         found.append(Token(piece if kind in ("mark", "operator") else kind, piece, match.start(kind) + 1))
         if kind == "end":
             return found

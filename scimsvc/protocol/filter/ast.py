@@ -5,7 +5,7 @@ Attributes are resolved and values typed, so whoever works on a tree needs no sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from scimsvc.schema.paths import AttributePath
@@ -15,12 +15,15 @@ Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """`path operator literal`; `value` is the literal as normalised text (see scimsvc.schema.types.normaliser)."""
+    """`path operator literal`; `value` is the literal as normalised text (see scimsvc.schema.types.normaliser).
+
+    Two are equal where they mean the same, however their literals are spelled.
+    """
 
     path: AttributePath
     operator: Operator
     value: str
-    literal: str | bool | int | float
+    literal: str | bool | int | float = field(compare=False)
 
 
 @dataclass(frozen=True)
