@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,6 +13,7 @@ from typing import Any, get_type_hints
 import yaml
 
 DEFAULT_PATH = "config.yaml"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "SCIMSVC_"
 
 
@@ -92,9 +94,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not YAML: {error}") from error
-    return from_mapping(content or {}, environ, path)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A date or a number that can't be is a ValueError here.
+        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    return from_mapping({} if content is None else content, environ, path)
 
 
 def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settings:
@@ -109,12 +112,11 @@ def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settin
     for variable in environ:
         if variable.startswith(PREFIX) and variable not in known and variable != f"{PREFIX}CONFIG":
             raise SettingsError(f"environment variable {variable}: there is no such setting")
-    return Settings(
-        **{section: _section(section, kind, content.get(section) or {}, environ, path) for section, kind in hints.items()}
-    )
+    return Settings(**{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()})
 
 
 def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, str], path: Path) -> Any:
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: {section} must be a mapping of settings")
     hints = get_type_hints(kind)
@@ -124,11 +126,30 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
     found = {}
     for name, type_ in hints.items():
         variable = f"{PREFIX}{section}_{name}".upper()
+        setting = f"{section}.{name}"
         if variable in environ:
-            found[name] = _converted(type_, environ[variable], f"environment variable {variable}")
+            found[name] = _checked(setting, _converted(type_, environ[variable], f"environment variable {variable}"))
         elif values.get(name) is not None:
-            found[name] = _converted(type_, values[name], f"{path}: {section}.{name}")
+            found[name] = _checked(setting, _converted(type_, values[name], f"{path}: {setting}"))
     return dataclasses.replace(kind(), **found)
+
+
+_AT_LEAST = {"scim.max_results": 1, "limits.request_bytes": 1000, "limits.nesting": 4}
+_RULES: dict[str, tuple[Callable[[str], object], str]] = {
+    "scim.base_path": (re.compile(r"(/[\w.~-]+)+", re.ASCII).fullmatch, "a path like /api/scim/v2"),
+    "scim.public_url": (re.compile(r"(https?://[^\s/?#]+/?)?").fullmatch, "a URL without a path, like https://scim.example.com"),
+    "log.level": (lambda level: level.lower() in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
+}
+
+
+def _checked(setting: str, value: Any) -> Any:
+    least = _AT_LEAST.get(setting)
+    if least is not None and value < least:
+        raise SettingsError(f"{setting} must be at least {least}, not {value}")
+    rule, right = _RULES.get(setting, (None, ""))
+    if rule and not rule(value):
+        raise SettingsError(f"{setting} must be {right}, not {value!r}")
+    return value
 
 
 def _converted(type_: type[Any], value: Any, where: str) -> Any:

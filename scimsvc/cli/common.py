@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import click
 
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
-from scimsvc.store.database import Database, DatabaseUnavailable
+from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.migrations import pending
 from scimsvc.store.tenants import TenantRecord
 
@@ -28,7 +29,7 @@ def database(migrated: bool = True) -> Iterator[Database]:
     url = settings().database.url
     try:
         found = Database(url)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
         with found.reading():
@@ -37,9 +38,28 @@ def database(migrated: bool = True) -> Iterator[Database]:
             raise click.ClickException("the database's tables are not up to date; run: scimsvc db migrate")
         yield found
     except DatabaseUnavailable as error:
-        raise click.ClickException(f"the database can't be reached: {error}") from error
+        raise click.ClickException(f"the database can't be reached: {_without_password(str(error), url)}") from error
     finally:
         found.close()
+
+
+def make_database_folder(configured: Settings) -> None:
+    """Make the folder of an SQLite file, where it is missing. Raises click.ClickException."""
+    try:
+        path = sqlite_path(configured.database.url)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
+        raise click.ClickException(f"setting database.url: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"the folder {error.filename} can't be made: {error.strerror}") from error
+
+
+def _without_password(message: str, url: str) -> str:
+    """The first line of a driver's message; libpq shows what it can't read of a URL."""
+    password = urlsplit(url).password
+    line = message.partition("\n")[0]
+    return line.replace(password, "***") if password else line
 
 
 def tenant_named(found: Database, name: str) -> TenantRecord:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import orjson
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.functions import REGISTRY
@@ -26,7 +27,7 @@ def expression() -> None:
 def evaluate(text: str, attributes: Path | None) -> None:
     """Print the value of EXPR as one line of JSON; an expression that is wrong is exit status 2."""
     try:
-        source = json.loads(attributes.read_text(encoding="utf-8")) if attributes else {}
+        source = orjson.loads(attributes.read_bytes()) if attributes else {}
     except ValueError as error:
         raise click.UsageError(f"{attributes}: not JSON: {error}") from error
     if not isinstance(source, dict):
@@ -36,7 +37,7 @@ def evaluate(text: str, attributes: Path | None) -> None:
     except ExpressionError as error:
         click.echo(f"column {error.column}: {error.message}\n    {text}\n    {' ' * (error.column - 1)}^", err=True)
         raise SystemExit(2) from error
-    click.echo(json.dumps(compiled.evaluate(source), ensure_ascii=False))
+    click.echo(json.dumps(compiled.evaluate(source), ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 @expression.command("functions")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
-
 import click
 
-from scimsvc.cli.common import database, settings
+from scimsvc.cli.common import database, make_database_folder, settings
 from scimsvc.cli.tenant import check_profile
 from scimsvc.store import tenants
 from scimsvc.store.migrations import migrate
@@ -21,10 +18,8 @@ DEFAULT_PROFILE = "entra"
 def init(url: str) -> None:
     """Migrate the database; where it has no tenant yet, make `default` and print its Tenant URL and Secret Token once."""
     configured = settings()
-    parts = urlsplit(configured.database.url)
-    if parts.scheme == "sqlite":
-        Path(unquote(parts.path[1:])).parent.mkdir(parents=True, exist_ok=True)
     check_profile(DEFAULT_PROFILE)
+    make_database_folder(configured)
     with database(migrated=False) as found:
         migrate(found)
         if tenants.tenants(found):

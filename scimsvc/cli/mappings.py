@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.common import settings
-from scimsvc.mapping import ProfileError, load_profile, load_profiles
+from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.service.catalog import Catalog
 
 
 @click.group()
@@ -19,16 +20,32 @@ def mappings() -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def check(files: tuple[Path, ...]) -> None:
     """Check FILES, or every profile in the mappings folder: all problems at once, exit status 1 where there are any."""
+    paths = files or _profiles_in(settings().mappings.directory)
     wrong = False
-    for path in files or sorted(settings().mappings.directory.glob("*.yaml")):
+    names: dict[str, Path] = {}
+    for path in paths:
         try:
-            load_profile(path)
+            profile = load_profile(path)
+            if profile.name in names:
+                raise ProfileError([Finding(path, 1, 1, f"the profile {profile.name!r} is in {names[profile.name]} already")])
+            names[profile.name] = path
+            Catalog(profile)
             click.echo(f"{path}: ok")
         except ProfileError as error:
             wrong = True
             click.echo(str(error), err=True)
+        except ValueError as error:
+            wrong = True
+            click.echo(f"{path}: {error}", err=True)
     if wrong:
         raise SystemExit(1)
+
+
+def _profiles_in(directory: Path) -> tuple[Path, ...]:
+    paths = tuple(sorted(directory.glob("*.yaml")))
+    if not paths:
+        raise click.ClickException(f"{directory}: there are no profiles (*.yaml); setting mappings.directory names the folder")
+    return paths
 
 
 @mappings.command("list")

@@ -10,6 +10,7 @@ from scimsvc.cli.common import database, tenant_named
 from scimsvc.store import tenants
 from scimsvc.store.tenants import TokenRecord
 
+_MAX_NUMBER = 2**31 - 1
 _TENANT = click.option("--tenant", "tenant_name", required=True, help="The tenant's name.")
 
 
@@ -36,18 +37,17 @@ def list_(tenant_name: str) -> None:
     with database() as found:
         for record in tenants.tokens(found, tenant_named(found, tenant_name)):
             times = (record.created, record.last_used, record.expires)
-            click.echo(
-                "\t".join([str(record.id), _state(record), *(f"{time}Z" if time else "-" for time in times), record.description])
-            )
+            description = " ".join(record.description.split())
+            click.echo("\t".join([str(record.id), _state(record), *(f"{time}Z" if time else "-" for time in times), description]))
 
 
 @token.command()
 @_TENANT
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1))
 def revoke(tenant_name: str, number: int) -> None:
     """End a token at once, by its NUMBER in the list."""
     with database() as found:
-        if not tenants.revoke_token(found, tenant_named(found, tenant_name), number):
+        if number > _MAX_NUMBER or not tenants.revoke_token(found, tenant_named(found, tenant_name), number):
             raise click.ClickException(f"tenant {tenant_name!r} has no live token {number}")
     click.echo(f"revoked token {number}")
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
+from scimsvc.settings import LOG_LEVELS
 from scimsvc.web.background import Batches
 
 
@@ -38,7 +39,7 @@ class Lines:
 
 
 def configure(level: str) -> Lines:
-    """Set structlog up, and give the stream it writes to. `level` is a key of LEVELS."""
+    """Set structlog up, and give the stream it writes to. `level` is one of LOG_LEVELS, in any case."""
     lines = Lines(sys.stdout.buffer)
     structlog.configure(
         processors=[
@@ -63,4 +64,4 @@ def line(event: dict[str, Any]) -> bytes:
     return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
 
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS: dict[str, int] = {level: getattr(logging, level.upper()) for level in LOG_LEVELS}

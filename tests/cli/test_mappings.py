@@ -55,6 +55,21 @@ def test_profiles_are_listed(run: Run, folder: Path):
     assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
 
 
+def test_folder_without_profiles_is_named(run: Run, folder: Path):
+    (folder / "empty").mkdir()
+    for name in ("absent", "empty"):
+        result = run("mappings", "check", SCIMSVC_MAPPINGS_DIRECTORY=name)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (f"Error: {name}: there are no profiles (*.yaml); setting mappings.directory names the folder\n")
+
+
+def test_two_files_with_one_profile_are_found(run: Run, folder: Path):
+    (folder / "mappings" / "two.yaml").write_text((folder / "mappings" / "entra.yaml").read_text())
+    result = run("mappings", "check")
+    assert (result.exit_code, result.stdout) == (1, "mappings/entra.yaml: ok\n")
+    assert result.stderr == "mappings/two.yaml:1:1: the profile 'entra' is in mappings/entra.yaml already\n"
+
+
 @pytest.mark.parametrize("command", [("mappings", "list"), ("tenant", "create", "acme", "--profile", "entra"), ("init",)])
 def test_wrong_profile_is_in_the_way(run: Run, folder: Path, command: tuple[str, ...]):
     (folder / "mappings" / "wrong.yaml").write_text(WRONG)
@@ -109,12 +124,18 @@ def test_wrong_expression_is_shown_with_its_column(run: Run, expression: str, co
     assert shown == [f"    {expression}", " " * (column + 3) + "^"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"x"', "\0", b"\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '"x"', "\0", b"\xff", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a": ' * 5000]
+)
 def test_attributes_must_be_a_json_object(run: Run, folder: Path, content: str | bytes):
     (folder / "a.json").write_bytes(content.encode() if isinstance(content, str) else content)
     result = run("expression", "eval", 'Join("", "x")', "--attributes", "a.json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "a.json: " in result.stderr
+
+
+def test_text_that_is_no_unicode_is_printed_as_json(run: Run):
+    assert run("expression", "eval", 'Join("", "\udcff")').stdout == '"\\udcff"\n'
 
 
 def test_attributes_that_are_missing_are_named(run: Run):

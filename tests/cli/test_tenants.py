@@ -146,6 +146,16 @@ def test_revoked_token_opens_nothing(ready: Run):
     assert (again.exit_code, again.stderr) == (1, f"Error: tenant 'default' has no live token {number}\n")
 
 
+def test_number_that_no_token_has_is_refused(ready: Run):
+    result = ready("token", "revoke", "--tenant", "default", "99999999999999999999")
+    assert (result.exit_code, result.stderr) == (1, "Error: tenant 'default' has no live token 99999999999999999999\n")
+
+
+def test_every_token_is_one_line(ready: Run):
+    ready("token", "create", "--tenant", "default", "--description", "two\nlines\tand a tab")
+    assert ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[5] == "two lines and a tab"
+
+
 def test_token_of_another_tenant_is_not_revoked(ready: Run):
     ready("tenant", "create", "acme", "--profile", "entra")
     number = ready("token", "list", "--tenant", "default").stdout.split("\t")[0]
@@ -193,6 +203,13 @@ MISTAKES = [
     ({"SCIMSVC_DATABASE_URI": "x"}, "SCIMSVC_DATABASE_URI: there is no such setting"),
     ({"SCIMSVC_DATABASE_URL": "mysql://host/name"}, "setting database.url: the database URL must be sqlite:///"),
     ({"SCIMSVC_DATABASE_URL": "scimsvc.db"}, "setting database.url: the database URL must be sqlite:///"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite://[x"}, "setting database.url: "),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///a%00b"}, "setting database.url: "),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///:memory:"}, "setting database.url: "),
+    ({"SCIMSVC_DATABASE_URL": "sqlite://host/x.db"}, "setting database.url: "),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, ""),
+    ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret%zz@127.0.0.1:1/x"}, "the database can't be reached: "),
+    ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "the database can't be reached: "),
     ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "the database can't be reached: unable to open"),
     ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "the database can't be reached: file is not a database"),
 ]
@@ -208,6 +225,16 @@ def test_what_is_wrong_is_said_in_one_line(
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
+    assert "secret" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("environment", "message"), [one for one in MISTAKES if "absent/" not in str(one)])
+def test_init_says_what_is_wrong_in_one_line(run: Run, folder: Path, environment: dict[str, str], message: str):
+    (folder / "wrong.yaml").write_text("a: 1")
+    result = run("init", **environment)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "secret" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -192,6 +193,12 @@ def test_filters_nested_too_deep_are_refused(app: Flask, database: Database) -> 
             assert_scim_error(call(app, "GET", target, headers), 400, "invalidFilter")
 
 
+def test_filters_of_many_terms_are_answered(app: Flask, database: Database) -> None:
+    headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
+    text = " or ".join(['title ne "a"'] * 256)
+    assert call(app, "GET", f"{BASE_PATH}/Users?filter={quote(text)}".encode(), headers).status == 200
+
+
 def test_filters_nested_up_to_the_limit_are_answered(client: Client) -> None:
     client.post("/Users", {"userName": "a"})
     for opening in ("(", "not ("):
@@ -284,6 +291,16 @@ def test_a_chunked_body_that_breaks_off_is_refused(client: Client) -> None:
     assert client.get("/Users").body["totalResults"] == 0
 
 
+def test_a_chunked_body_with_a_wrong_size_is_refused(client: Client) -> None:
+    answer = exchange(client, "POST", "/Users", b"zz\r\nabc\r\n0\r\n\r\n", Transfer_Encoding="chunked")
+    assert answer.status == 400
+
+
+def test_a_chunked_body_of_20_mb_is_refused(client: Client) -> None:
+    chunks = [b"100000\r\n%s\r\n" % (b" " * 0x100000) for _ in range(20)]
+    assert_scim_error(exchange(client, "POST", "/Users", *chunks, b"0\r\n\r\n", Transfer_Encoding="chunked"), 413)
+
+
 def test_a_body_with_two_lengths_is_refused(client: Client) -> None:
     chunks = b'11\r\n{"userName": "a"}\r\n0\r\n\r\n'
     assert exchange(client, "POST", "/Users", chunks, Transfer_Encoding="chunked", Content_Length="5").status == 400
@@ -352,7 +369,7 @@ def test_what_is_not_there_is_404(client: Client, method: str, path: str) -> Non
         *((method, "/Users", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")),
         *((method, "/Groups", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE")),
         *((method, "/Users/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}) for method in ("POST", "TRACE", "PURGE")),
-        *((method, "/Schemas", {"GET", "HEAD"}) for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "/Schemas", {"GET", "HEAD"}) for method in ("POST", "PUT", "PATCH", "DELETE")),
     ],
 )
 def test_a_method_that_is_not_possible_is_405_with_those_that_are(

@@ -103,7 +103,7 @@ IDS = st.sampled_from(["{user}", "{group}", "{self}", "no-such-id"])
 STRINGS = st.one_of(
     IDS,
     st.sampled_from(["work", "True", "x@example.com", "", "x" * 600, "Ärger", "\u0130", "2026-01-31T08:30:00Z", "QUJD"]),
-    st.sampled_from(['{"value": "25"}', '{"value": NaN, "id": 1e999}', "{" * 2000]),
+    st.sampled_from(['{"value": "25"}', '{"value": NaN, "id": 1e999}', '{"value": "\\ud800"}', "{" * 2000]),
     TEXT,
 )
 
@@ -242,7 +242,7 @@ PARAMETERS = st.one_of(
 )
 NUMBERS = st.one_of(
     st.integers().map(str),
-    st.sampled_from(["", " 1", "1 ", "+1", "-1", "1.5", "1e3", "٣", "²", "0x1", "9" * 30, "1_0", "null", "\0"]),
+    st.sampled_from(["", " 1", "1 ", "+1", "-1", "1.5", "1e3", "٣", "²", "0x1", "9" * 30, "1_0", "null", "\0", "+-1", "--1"]),
 )
 PARAMETER_VALUES = st.one_of(
     NUMBERS,
@@ -375,6 +375,7 @@ HEADERS = st.one_of(
         st.just("Authorization"),
         st.sampled_from(["", "Bearer", "Bearer ", "Basic eDp5", "Bearer a b", "Bearer " + "x" * 2000]) | VALUES,
     ),
+    st.tuples(st.just("Host"), st.sampled_from(["[", "[::1", "xn--zz", "a/b?c#d", "a b"]) | VALUES),
     st.tuples(st.sampled_from(["X-Request-Id", "Accept", "User-Agent", "X-Forwarded-For", "Prefer", "Cookie", "Expect"]), VALUES),
 )
 
