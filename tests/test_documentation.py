@@ -1,0 +1,67 @@
+"""The documentation says what is: its session works, and every command, setting and dependency is in it."""
+
+import re
+import shlex
+from configparser import ConfigParser
+from string import Template
+from typing import get_type_hints
+
+import click
+
+from scimsvc.cli import main
+from scimsvc.settings import Settings
+from tests.support.client import Client
+from tests.support.server import ROOT
+
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_session_of_the_readme_works(client: Client) -> None:
+    (session,) = re.findall(r"```sh session\n(.*?)```", README, re.DOTALL)
+    names: dict[str, str] = {}
+    last = ""
+    requests = 0
+    for line in session.splitlines():
+        if line.startswith("scim "):
+            command, _, status = line.rpartition("#")
+            _, method, path, *body = shlex.split(Template(command.replace("'$ANN'", "$ANN")).safe_substitute(names))
+            answer = client(method, path.replace(" ", "+"), raw=body[0].encode() if body else None)
+            assert answer.status == int(status), f"{line}\n{answer.raw!r}"
+            last = answer.body["id"] if answer.status == 201 else ""
+            requests += 1
+        elif "=..." in line:
+            names[line.partition("=")[0]] = last
+            assert last
+        else:
+            assert not line or line.startswith("#")
+    assert requests == 11
+
+
+def commands(group: click.Group, before: str) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        path = f"{before} {name}"
+        found += commands(command, path) if isinstance(command, click.Group) else [path]
+    return found
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert [command for command in commands(main, "scimsvc") if f"`{command}" not in README] == []
+
+
+def test_every_setting_is_in_the_readme_and_in_the_file() -> None:
+    file = (ROOT / "config.yaml").read_text()
+    for section, kind in get_type_hints(Settings).items():
+        for name in get_type_hints(kind):
+            assert f"`{section}.{name}`" in README
+            assert re.search(rf"^(# )?{section}:", file, re.MULTILINE)
+            assert re.search(rf"^#? +(# )?{name}:", file, re.MULTILINE)
+
+
+def test_every_dependency_has_its_reason() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    listed = setup["options"]["install_requires"] + setup["options.extras_require"]["test"]
+    for name in re.findall(r"^([A-Za-z0-9-]+)", listed, re.MULTILINE):
+        assert f"| {name} |" in ARCHITECTURE, name
