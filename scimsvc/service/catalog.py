@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from scimsvc.mapping import Profile
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.model import ResourceType, Schema
+from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.index import Indexer, UniqueRule
 
 
@@ -23,9 +25,15 @@ class ServedType:
         """The name of the resource type."""
         return self.resource_type.name
 
-    def has(self, attribute: str) -> bool:
-        """Whether its resources have a top-level attribute of that name."""
-        return self.resource_type.root.sub_attribute(attribute) is not None
+    @cached_property
+    def has_members(self) -> bool:
+        """Whether its resources have members, as groups do."""
+        return self.resource_type.root.sub_attribute(MEMBERS) is not None
+
+    @cached_property
+    def has_groups(self) -> bool:
+        """Whether its resources tell which groups they are in, as users do."""
+        return self.resource_type.root.sub_attribute(GROUPS) is not None
 
 
 class Catalog:

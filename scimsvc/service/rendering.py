@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from scimsvc.protocol.etag import etag
-from scimsvc.protocol.projection import Projection, project
+from scimsvc.protocol.projection import ALL, Projection, project
 from scimsvc.schema.model import ResourceType
 from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import GroupOf, Member
@@ -59,7 +59,7 @@ def render(stored: Stored, related: Related, resource_type: ResourceType, projec
     )
     body = b",".join(parts)
     # An attribute that was left out of `related` needs no second look at the document.
-    if not projection.without(GROUPS, MEMBERS).everything:
+    if projection is not ALL and not projection.without(GROUPS, MEMBERS).everything:
         body = orjson.dumps(project(resource_type, orjson.loads(body), projection))
     return Rendered(body, version, location)
 

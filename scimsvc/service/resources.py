@@ -87,7 +87,7 @@ class ResourceService:
         document = _canonical(self._type, id_, read)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
-            return document, [Change(clear=True, add=members)] if self._served.has(MEMBERS) else []
+            return document, [Change(clear=True, add=members)] if self._served.has_members else []
 
         return self._change(id_, if_match, "replace", change, projection)
 
@@ -101,7 +101,7 @@ class ResourceService:
             document = apply(former, own, policy)
             return former if document == former else _canonical(self._type, id_, document), steps
 
-        silent = self._served.has(MEMBERS) and projection.everything
+        silent = self._served.has_members and projection.everything
         rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection)
         return None if silent else rendered
 
@@ -186,14 +186,15 @@ class ResourceService:
         return self._memberships.add(stored.seq, ids)
 
     def _with_related(self, stored: Stored, projection: Projection) -> Found:
-        return stored, self._related([stored], projection)[0]
+        alone = not stored.in_groups and not self._served.has_members
+        return stored, NONE if alone else self._related([stored], projection)[0]
 
     def _related(self, page: Sequence[Stored], projection: Projection) -> list[Related]:
         """What the membership table has on each resource; one statement for the whole page."""
-        with_members = page and self._served.has(MEMBERS) and projection.wants(MEMBERS)
+        with_members = page and self._served.has_members and projection.wants(MEMBERS)
         members: Any = by_owner(self._memberships.members_of([stored.seq for stored in page])) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
-        with_groups = in_groups and self._served.has(GROUPS) and projection.wants(GROUPS)
+        with_groups = in_groups and self._served.has_groups and projection.wants(GROUPS)
         groups: Any = by_owner(self._memberships.groups_of(in_groups)) if with_groups else {}
         return [
             Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None)

@@ -32,7 +32,8 @@ def create_app(settings: Settings) -> Flask:
     observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
-    app.register_blueprint(resources.blueprint(services), url_prefix=base_path)
+    for endpoint in sorted({name for catalog in catalogs.values() for name in catalog.types}):
+        app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
     proxies = settings.server.trusted_proxies
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app

@@ -87,13 +87,16 @@ class Observed:
 
     def _note(self, records: list[_Record]) -> None:
         counts: Tally[tuple[str, str, str]] = Tally()
+        observe: dict[tuple[str, str], Callable[[float], None]] = {}
         lines = []
         for record in records:
-            method, endpoint = self._what(record)
-            counts[method, endpoint, record.status] += 1
-            self._seconds.labels(method, endpoint).observe(record.seconds)
+            what = self._what(record)
+            counts[*what, record.status] += 1
+            if what not in observe:
+                observe[what] = self._seconds.labels(*what).observe
+            observe[what](record.seconds)
             if self._lines:
-                lines.append(_line(record, method, endpoint))
+                lines.append(_line(record, *what))
         for labels, number in counts.items():
             self._requests.labels(*labels).inc(number)
         if self._lines:

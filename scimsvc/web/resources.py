@@ -16,13 +16,11 @@ from scimsvc.web import scim
 from scimsvc.web.services import Services
 
 
-def blueprint(services: Services) -> Blueprint:
-    """The endpoints of all resource types."""
-    routes = Blueprint("resources", __name__)
-    names = sorted({name for catalog in services.catalogs.values() for name in catalog.types})
-    endpoints = f"/<any({', '.join(repr(name) for name in names)}):endpoint>"
+def blueprint(services: Services, endpoint: str) -> Blueprint:
+    """One endpoint, such as `users`, which is that of a resource type in some tenants' profiles."""
+    routes = Blueprint(endpoint, __name__)
 
-    def begin(endpoint: str, body: bool = False) -> tuple[Request, ResourceService]:
+    def begin(body: bool = False) -> tuple[Request, ResourceService]:
         """Authenticate, find the resource type and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
         environ = request.environ
         caller = scim.authenticate(services, environ)
@@ -34,46 +32,46 @@ def blueprint(services: Services) -> Blueprint:
         base = scim.base_url(services, environ)
         return standardise(asked), ResourceService(services.database, caller.tenant.id, served, base)
 
-    @routes.get(endpoints)
-    def query(endpoint: str) -> Response:
+    @routes.get("")
+    def query() -> Response:
         """Query resources (§3.4.2)."""
-        standard, service = begin(endpoint)
+        standard, service = begin()
         limit = services.settings.scim.max_results
         return scim.respond(service.query(parse_query(standard.resource_type, standard.parameters, limit)))
 
-    @routes.post(endpoints)
-    def create(endpoint: str) -> Response:
+    @routes.post("")
+    def create() -> Response:
         """Create a resource (§3.3)."""
-        standard, service = begin(endpoint, body=True)
+        standard, service = begin(body=True)
         return _resource(service.create(standard.body, _projection(standard)), 201)
 
-    @routes.get(endpoints + "/<id_>")
-    def get(endpoint: str, id_: str) -> Response:
+    @routes.get("/<id_>")
+    def get(id_: str) -> Response:
         """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
-        standard, service = begin(endpoint)
+        standard, service = begin()
         rendered = service.get(id_, _projection(standard))
         known = request.environ.get("HTTP_IF_NONE_MATCH")
         if known is not None and etag.matches(known, rendered.version):
             return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
         return _resource(rendered)
 
-    @routes.put(endpoints + "/<id_>")
-    def replace(endpoint: str, id_: str) -> Response:
+    @routes.put("/<id_>")
+    def replace(id_: str) -> Response:
         """Replace a resource (§3.5.1)."""
-        standard, service = begin(endpoint, body=True)
+        standard, service = begin(body=True)
         return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)))
 
-    @routes.patch(endpoints + "/<id_>")
-    def patch(endpoint: str, id_: str) -> Response:
+    @routes.patch("/<id_>")
+    def patch(id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
-        standard, service = begin(endpoint, body=True)
+        standard, service = begin(body=True)
         rendered = service.patch(id_, standard.body, standard.policy, _if_match(), _projection(standard))
         return scim.respond(None, 204) if rendered is None else _resource(rendered)
 
-    @routes.delete(endpoints + "/<id_>")
-    def delete(endpoint: str, id_: str) -> Response:
+    @routes.delete("/<id_>")
+    def delete(id_: str) -> Response:
         """Delete a resource (§3.6)."""
-        _, service = begin(endpoint)
+        _, service = begin()
         service.delete(id_, _if_match())
         return scim.respond(None, 204)
 
