@@ -5,9 +5,30 @@ import shutil
 import tempfile
 from multiprocessing import cpu_count
 
-from scimsvc.settings import load as _load
+# Before anything is imported that counts: workers add their numbers up in files here.
+_own_directory = None
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
 
-_settings = _load()
+from scimsvc.mapping import ProfileError as _ProfileError
+from scimsvc.settings import SettingsError as _SettingsError
+from scimsvc.settings import load as _load
+from scimsvc.web.services import make_services as _make_services
+
+
+def on_exit(server):
+    """The metrics of this run end with it."""
+    if _own_directory:
+        shutil.rmtree(_own_directory, ignore_errors=True)
+
+
+try:
+    _settings = _load()
+    _make_services(_settings)
+except (_SettingsError, _ProfileError, ValueError) as error:
+    on_exit(None)
+    # Said once and here, not as a traceback of every worker.
+    raise SystemExit(f"scimsvc can't start:\n{error}") from None
 _sqlite = _settings.database.url.startswith("sqlite")
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -18,7 +39,6 @@ threads = _settings.server.threads or (4 if _sqlite else 8)
 graceful_timeout = _settings.server.graceful_timeout
 timeout = 60
 keepalive = 75
-max_requests_jitter = 0
 # The client controls these: a request line holds a filter, a header holds a token.
 limit_request_line = 8190
 limit_request_fields = 64
@@ -26,19 +46,9 @@ accesslog = None
 logger_class = "scimsvc.web.gunicorn_log.Logger"
 control_socket_disable = True
 
-_own_directory = None
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    _own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
-
 
 def child_exit(server, worker):
     """A worker that has gone no longer counts in gauges."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
-
-
-def on_exit(server):
-    """The metrics of this run end with it."""
-    if _own_directory:
-        shutil.rmtree(_own_directory, ignore_errors=True)

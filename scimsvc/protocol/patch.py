@@ -228,7 +228,10 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
         changed = [_with(one, operation) if hit else one for one, hit in zip(elements, chosen, strict=True)]
         left = _one_primary(changed, [one for one, hit in zip(changed, chosen, strict=True) if hit])
     else:
-        new = _with(_seed(path, policy), operation)
+        seed = _seed(path, policy)
+        new = _with(seed, operation)
+        # What the filter says of the element holds for the one that it makes, too.
+        new = {**seed, **new} if isinstance(new, dict) else new
         left = _one_primary([*elements, new], [new])
     return (left[0] if left else None) if single else left
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from scimsvc.mapping import load_profiles
-from scimsvc.service.authentication import Authenticator
-from scimsvc.service.catalog import Catalog
 from scimsvc.settings import Settings
-from scimsvc.store.database import Database
 from scimsvc.web import discovery, errors, health, logs, resources
 from scimsvc.web.observability import Observed
-from scimsvc.web.services import Services
+from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
 
 
@@ -21,9 +17,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("scimsvc", static_folder=None)
     app.url_map.strict_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    database = Database(settings.database.url)
-    catalogs = {name: Catalog(profile) for name, profile in load_profiles(settings.mappings.directory).items()}
-    services = Services(settings, database, Authenticator(database), catalogs)
+    services = make_services(settings)
     app.extensions["scimsvc"] = services
     lines = logs.configure(settings.log.level)
     errors.install(app, services)
@@ -32,7 +26,7 @@ def create_app(settings: Settings) -> Flask:
     observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
-    for endpoint in sorted({name for catalog in catalogs.values() for name in catalog.types}):
+    for endpoint in sorted({name for catalog in services.catalogs.values() for name in catalog.types}):
         app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
     proxies = settings.server.trusted_proxies
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scimsvc.mapping import load_profiles
 from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import Settings
@@ -18,3 +19,13 @@ class Services:
     database: Database
     authenticator: Authenticator
     catalogs: dict[str, Catalog]
+
+
+def make_services(settings: Settings) -> Services:
+    """The parts as the settings want them; no connection is opened yet.
+
+    Raises ProfileError where profiles are wrong, ValueError where the database URL is.
+    """
+    database = Database(settings.database.url)
+    catalogs = {name: Catalog(profile) for name, profile in load_profiles(settings.mappings.directory).items()}
+    return Services(settings, database, Authenticator(database), catalogs)

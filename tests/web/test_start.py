@@ -1,0 +1,56 @@
+"""A server that can't work does not start, and says why in words."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scimsvc.store.database import Database
+from scimsvc.store.migrations import migrate
+from tests.support.server import ROOT, Server
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("DATABASE_URL", "mysql://host/name", "the database URL must be sqlite:///"),
+        ("LOG_LEVEL", "loud", "log.level must be one of debug, info"),
+        ("SERVER_WORKER", "2", "SCIMSVC_SERVER_WORKER: there is no such setting"),
+        ("CONFIG", "absent.yaml", "absent.yaml: No such file"),
+        ("MAPPINGS_DIRECTORY", "{folder}", "wrong.yaml:1:10: a profile's name is"),
+        ("MAPPINGS_DIRECTORY", "{folder}/absent", "there is no such folder"),
+    ],
+)
+def test_wrong_settings_and_profiles_are_said_once(tmp_path: Path, setting: str, value: str, message: str) -> None:
+    (tmp_path / "wrong.yaml").write_text("profile: a b\n")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("SCIMSVC_")}
+    environment |= {"PORT": "0", "SCIMSVC_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
+    environment |= {f"SCIMSVC_{setting}": value.format(folder=tmp_path)}
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("scimsvc can't start:\n")
+    assert ended.stderr.count(message) == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stop_lets_requests_end_and_answers_no_more(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
+    url = new_database_url("sqlite")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    server = Server(url, tmp_path)
+    client = server.client("tenant")
+    assert client.post("/Users", {"userName": "a"}).status == 201
+    client.close()
+    assert server.stop(signal.SIGTERM) == 0
+    assert not [line for line in server.messages if "ERROR" in line or "Traceback" in line]
+    again = Server(url, tmp_path)
+    reader = again.client("tenant")
+    assert reader.get("/Users").body["totalResults"] == 1
+    reader.close()
+    again.stop()
