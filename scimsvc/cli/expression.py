@@ -9,7 +9,7 @@ import click
 import orjson
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
-from scimsvc.mapping.functions import REGISTRY
+from scimsvc.mapping.functions import REGISTRY, Ignored
 
 
 @click.group()
@@ -33,11 +33,19 @@ def evaluate(text: str, attributes: Path | None) -> None:
     if not isinstance(source, dict):
         raise click.UsageError(f"{attributes}: must be a JSON object of source attributes")
     try:
-        compiled = compile_expression(text)
+        value = compile_expression(text).evaluate(source)
     except ExpressionError as error:
-        click.echo(f"column {error.column}: {error.message}\n    {text}\n    {' ' * (error.column - 1)}^", err=True)
+        click.echo(f"column {error.column}: {error.message}\n{_place(text, error.column)}", err=True)
         raise SystemExit(2) from error
-    click.echo(json.dumps(compiled.evaluate(source), ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    shown = {"ignored": True} if isinstance(value, Ignored) else value
+    click.echo(json.dumps(shown, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
+def _place(text: str, column: int) -> str:
+    """The line of the text that the column is in, with a caret under it."""
+    begin = text.rfind("\n", 0, column - 1) + 1
+    line = text[begin:].partition("\n")[0]
+    return f"    {line}\n    {' ' * (column - 1 - begin)}^"
 
 
 @expression.command("functions")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scimsvc.mapping.expression.comparison import comparison
 from scimsvc.mapping.expression.parser import parse
 from scimsvc.mapping.expression.tree import (
     Call,
@@ -19,77 +20,143 @@ from scimsvc.mapping.expression.tree import (
     Text,
     Word,
 )
-from scimsvc.mapping.functions import REGISTRY, Function, Lazy, Registry
+from scimsvc.mapping.functions import REGISTRY, Function, FunctionError, Ignored, Lazy, Parameter, Registry
+from scimsvc.mapping.functions.moments import Moment, read
+from scimsvc.mapping.functions.values import as_number
+
+_COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
+_IGNORED = {one.value: one for one in Ignored}
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression; `source_attributes` are the names that it reads, in order of appearance."""
+    """A compiled expression; `source_attributes` are the names that it reads, in order of appearance.
+
+    `deterministic`: the same attributes always give the same value.
+    """
 
     text: str
     tree: Node
     source_attributes: tuple[str, ...]
+    deterministic: bool
     _run: Lazy
 
     def evaluate(self, attributes: Mapping[str, Any]) -> Any:
-        """The value for a directory object's attributes: a text, a list of texts, a boolean, or None for no value."""
-        return self._run(attributes)
+        """The value for a directory object's attributes: a text, a number, a boolean, a list of those, None for no value, or
+        an Ignored where nothing is to be sent. Raises ExpressionError where a function can't be worked out for the values.
+        """
+        value = self._run(attributes)
+        return str(value) if isinstance(value, Moment) else value
 
 
 def compile_expression(text: str, registry: Registry = REGISTRY) -> Expression:
     """Compile a text. Raises ExpressionError for syntax, unknown functions, and arguments that a function can't take."""
-    tree = parse(text)
+    return compile_tree(text, parse(text), registry)
+
+
+def compile_tree(text: str, tree: Node, registry: Registry = REGISTRY) -> Expression:
+    """Compile a tree, of which `text` is the text. Raises ExpressionError."""
     if not isinstance(tree, Call):
         raise ExpressionError("an expression must be a function, such as Join(…); for a plain attribute use a direct mapping", 1)
-    names: dict[str, None] = {}
-    run = _compile(tree, registry, names)
-    return Expression(text, tree, tuple(names), run)
+    compiler = _Compiler(registry)
+    run = compiler.call(tree, outermost=True)
+    return Expression(text, tree, tuple(compiler.names), compiler.deterministic, run)
 
 
-def _compile(node: Node, registry: Registry, names: dict[str, None]) -> Lazy:
-    match node:
-        case Call():
-            return _call(node, registry, names)
-        case SourceAttribute(name):
-            names[name] = None
-            return lambda attributes: attributes.get(name)
-        case Text(value):
-            return _constant(value)
-        case Number():
-            return _constant(node.value)
-        case Word(name, column):
-            raise ExpressionError(f"{name} is not known here; a text needs quotation marks, a source attribute brackets", column)
-        case Comparison(operator, _, _, column):
-            raise ExpressionError(f"no comparison ({operator}) is possible here", column)
-        case Omitted(column):
-            raise ExpressionError("a value is missing", column)
+class _Compiler:
+    """Compiles one tree, and notes what it reads on the way."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.names: dict[str, None] = {}
+        self.deterministic = True
+
+    def call(self, node: Call, outermost: bool = False) -> Lazy:
+        function = self._registry.get(node.name)
+        if function is None:
+            raise ExpressionError(f"unknown function {node.name}{self._suggestion(node.name)}", node.column)
+        if function.outermost and not outermost:
+            raise ExpressionError(f"{function.name} can't be an argument of another function", node.column)
+        count = len(node.arguments)
+        if not function.accepts(count):
+            raise ExpressionError(f"{function.name} takes {function.signature()}; here are {count} arguments", node.column)
+        self.deterministic &= function.deterministic
+        arguments = [self._argument(one, function, place) for place, one in enumerate(node.arguments)]
+        try:
+            run = function.build(arguments)
+        except FunctionError as error:
+            raise ExpressionError(str(error), node.column) from None
+        return _located(run, node.column) if function.fallible else run
+
+    def _suggestion(self, name: str) -> str:
+        names = self._registry.names()
+        close = [one for one in names if one.lower() == name.lower()] or difflib.get_close_matches(name, names, 1)
+        return f", did you mean {close[0]}?" if close else ""
+
+    def _argument(self, node: Node, function: Function, place: int) -> Lazy | None:
+        parameter = function.parameter(place)
+        if isinstance(node, Omitted):
+            if parameter.optional:
+                return None
+            raise ExpressionError(f"{function.name} needs its argument {parameter.name}", node.column)
+        if isinstance(node, (Text, Number)):
+            _check_constant(node, parameter)
+        return self._value(node, parameter)
+
+    def _value(self, node: Node, parameter: Parameter) -> Lazy:
+        match node:
+            case Call():
+                return self.call(node)
+            case SourceAttribute(name):
+                self.names[name] = None
+                return lambda attributes: attributes.get(name)
+            case Text(value):
+                return lambda attributes: value
+            case Number():
+                number = node.value
+                return lambda attributes: number
+            case Word(name) if parameter.type == "compareType" and name in _COMPARE_TYPES:
+                return lambda attributes: name
+            case Word(name) if parameter.type == "any" and name in _IGNORED:
+                ignored = _IGNORED[name]
+                return lambda attributes: ignored
+            case Word(name, column):
+                raise ExpressionError(
+                    f"{name} is not known here; a text needs quotation marks, a source attribute brackets", column
+                )
+            case Comparison(operator, left, right, column):
+                if parameter.type != "condition":
+                    raise ExpressionError(f"no comparison ({operator}) is possible here", column)
+                return self._comparison(operator, left, right)
+            case Omitted(column):
+                raise ExpressionError("a value is missing", column)
+
+    def _comparison(self, operator: str, left: Node, right: Node) -> Lazy:
+        one, other = (self._value(side, Parameter("", "string")) for side in (left, right))
+        return comparison(operator, one, other, isinstance(left, SourceAttribute), isinstance(right, SourceAttribute))
 
 
-def _constant(value: Any) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda attributes: value
+def _check_constant(node: Text | Number, parameter: Parameter) -> None:
+    """A constant that its parameter can never take is a mistake in the expression, not in the values."""
+    if parameter.type == "compareType":
+        raise ExpressionError(f"{parameter.name} must be {' or '.join(_COMPARE_TYPES)}, without quotation marks", node.column)
+    if isinstance(node, Number):
+        return
+    number = as_number(node.value)
+    if parameter.type == "integer" and (number is None or number != int(number)):
+        raise ExpressionError(f"{parameter.name} must be a whole number, not {node.value[:40]!r}", node.column)
+    if parameter.type == "dateTime":
+        try:
+            read(node.value)
+        except FunctionError as error:
+            raise ExpressionError(f"{parameter.name}: {error}", node.column) from None
 
 
-def _call(node: Call, registry: Registry, names: dict[str, None]) -> Lazy:
-    function = registry.get(node.name)
-    if function is None:
-        close = difflib.get_close_matches(node.name, registry.names(), 1) or [
-            name for name in registry.names() if name.lower() == node.name.lower()
-        ]
-        raise ExpressionError(f"unknown function {node.name}" + (f", did you mean {close[0]}?" if close else ""), node.column)
-    _check_count(node, function)
-    arguments: list[Lazy | None] = []
-    for position, argument in enumerate(node.arguments):
-        parameter = function.parameter(position)
-        if not isinstance(argument, Omitted):
-            arguments.append(_compile(argument, registry, names))
-        elif parameter.optional:
-            arguments.append(None)
-        else:
-            raise ExpressionError(f"{function.name} needs its argument {parameter.name}", argument.column)
-    return function.build(arguments)
+def _located(run: Lazy, column: int) -> Lazy:
+    def located(attributes: Mapping[str, Any]) -> Any:
+        try:
+            return run(attributes)
+        except FunctionError as error:
+            raise ExpressionError(str(error), column) from None
 
-
-def _check_count(node: Call, function: Function) -> None:
-    count = len(node.arguments)
-    if not function.accepts(count):
-        raise ExpressionError(f"{function.name} takes {function.signature()}; here are {count} arguments", node.column)
+    return located

@@ -9,12 +9,22 @@ from typing import Any, Literal, TypeAlias
 Lazy: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """A compiled argument: from a directory object's attributes to its value, worked out only when asked."""
 
-ParameterType = Literal["string", "integer", "boolean", "dateTime", "any"]
+Build: TypeAlias = Callable[[Sequence[Lazy | None]], Lazy]
+"""From the arguments of one call, None for each that was left out, to what evaluates the call."""
+
+ParameterType = Literal["string", "integer", "boolean", "dateTime", "reference", "any", "condition", "compareType"]
+
+
+class FunctionError(ValueError):
+    """A call can't be built, or can't be worked out for these values; the message says what would be right."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter by the name that Entra's reference gives it; an optional one may be left out between its commas."""
+    """A parameter by the name that Entra's reference gives it; an optional one may be left out between its commas.
+
+    Only a `condition` may be a comparison, and only a `compareType` one of the words vbTextCompare and vbBinaryCompare.
+    """
 
     name: str
     type: ParameterType = "string"
@@ -25,16 +35,20 @@ class Parameter:
 class Function:
     """A function. `repeating` are the parameters that come again and again at the end, at least `at_least` times.
 
-    `build` gets the arguments of one call, None for each that was left out, and answers what evaluates the call.
+    `deterministic`: the same attributes always give the same value. `fallible`: a call may raise FunctionError.
+    `outermost`: it can't be an argument of another function. `inverse`: the name of the function that undoes it.
     """
 
     name: str
     help: str
     parameters: tuple[Parameter, ...]
-    build: Callable[[Sequence[Lazy | None]], Lazy]
+    build: Build
     repeating: tuple[Parameter, ...] = ()
     at_least: int = 1
     deterministic: bool = True
+    fallible: bool = False
+    outermost: bool = False
+    inverse: str | None = None
 
     def accepts(self, count: int) -> bool:
         """Whether a call may have that many arguments, those left out between commas included."""
@@ -56,3 +70,25 @@ class Function:
             f"[{parameter.name}]" if parameter.optional else parameter.name for parameter in self.parameters + self.repeating
         ]
         return f"{self.name}({', '.join([*names, '…'] if self.repeating else names)})"
+
+
+def plain(compute: Callable[..., Any], parameters: int) -> Build:
+    """The building of a function that wants the values of all its arguments, None for each that is left out."""
+
+    def build(arguments: Sequence[Lazy | None]) -> Lazy:
+        given = [argument or _nothing for argument in arguments]
+        given += [_nothing] * (parameters - len(given))
+        match given:
+            case [first]:
+                return lambda attributes: compute(first(attributes))
+            case [first, second]:
+                return lambda attributes: compute(first(attributes), second(attributes))
+            case [first, second, third]:
+                return lambda attributes: compute(first(attributes), second(attributes), third(attributes))
+        return lambda attributes: compute(*[argument(attributes) for argument in given])
+
+    return build
+
+
+def _nothing(attributes: Mapping[str, Any]) -> None:
+    return None

@@ -1,0 +1,143 @@
+"""Functions on upper case, lower case and diacritics."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
+from scimsvc.mapping.functions.values import as_text
+
+_CULTURE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_DOTTED = frozenset({"tr", "az"})
+"""Languages that tell the i with a dot from the one without."""
+_INVARIANT = frozenset("\u0130\u0131")
+"""Letters whose case differs between languages, which .NET's invariant culture leaves as they are."""
+
+
+def _one_by_one(text: str, change: Callable[[str], str]) -> str:
+    # .NET changes each character into one character: ß stays, where Python makes SS of it.
+    return "".join(
+        changed if character not in _INVARIANT and len(changed := change(character)) == 1 else character for character in text
+    )
+
+
+def lower(text: str, culture: str = "") -> str:
+    """A text in lower case, as .NET has it. Raises FunctionError for a culture that is none."""
+    if _dotted(culture):
+        text = text.replace("I", "\u0131").replace("\u0130", "i")
+    return text.lower() if text.isascii() else _one_by_one(text, str.lower)
+
+
+def upper(text: str, culture: str = "") -> str:
+    """A text in upper case, as .NET has it. Raises FunctionError for a culture that is none."""
+    if _dotted(culture):
+        return _one_by_one(text.replace("i", "\u0130").replace("\u0131", "I"), str.upper)
+    return text.upper() if text.isascii() else _one_by_one(text, str.upper)
+
+
+def _dotted(culture: str) -> bool:
+    if not culture:
+        return False
+    if not _CULTURE.fullmatch(culture):
+        raise FunctionError(f"culture must be a name such as en-US, not {culture[:40]!r}")
+    return culture.partition("-")[0].lower() in _DOTTED
+
+
+def _cased(change: Callable[[str, str], str]) -> Callable[[Any, Any], str | None]:
+    def cased(source: Any, culture: Any) -> str | None:
+        text = as_text(source)
+        return None if text is None else change(text, as_text(culture) or "")
+
+    return cased
+
+
+_CULTURE_HELP = (
+    "The culture, such as tr-TR, decides how letters change; without one it is the invariant culture. Only tr and az differ "
+    "from it here. In Entra a change of case alone reaches a value that is there already only where the target is caseExact."
+)
+
+TO_LOWER = Function(
+    "ToLower",
+    f"The source in lower case. {_CULTURE_HELP}",
+    (Parameter("source"), Parameter("culture", optional=True)),
+    plain(_cased(lower), 2),
+    fallible=True,
+)
+TO_UPPER = Function(
+    "ToUpper",
+    f"The source in upper case. {_CULTURE_HELP}",
+    (Parameter("source"), Parameter("culture", optional=True)),
+    plain(_cased(upper), 2),
+    fallible=True,
+)
+
+
+@lru_cache(maxsize=64)
+def _words_between(separators: str | None) -> re.Pattern[str]:
+    return re.compile(r"[^\W_]+" if separators is None else f"[^{re.escape(separators)}]+" if separators else r".+", re.DOTALL)
+
+
+def _p_case(source: Any, separators: Any) -> str | None:
+    text = as_text(source)
+    if text is None:
+        return None
+    return _words_between(as_text(separators)).sub(lambda word: upper(word[0][:1]) + lower(word[0][1:]), text)
+
+
+P_CASE = Function(
+    "PCase",
+    "The source with each word's first character in upper case and the rest in lower case. Each of wordSeparators' characters "
+    "ends a word; where they are left out, everything does that is neither a letter nor a digit.",
+    (Parameter("source"), Parameter("wordSeparators", optional=True)),
+    plain(_p_case, 2),
+)
+
+_LATIN = {
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "AE",
+    "ø": "oe",
+    "Ø": "OE",
+    "ł": "l",
+    "Ł": "L",
+    "\u0131": "i",
+}
+_WITH_MARKS = {"œ": "oe", "Œ": "OE"}
+
+
+def normalize_diacritics(text: str) -> str:
+    """Latin letters without their diacritics, as Entra's table has them: ö is o, ø is oe, ß is ss."""
+    if text.isascii():
+        return text
+    pieces: list[str] = []
+    base = ""
+    for character in unicodedata.normalize("NFD", text):
+        if unicodedata.combining(character):
+            if base in _WITH_MARKS:
+                pieces[-1] = _WITH_MARKS[base]
+            elif not (base.isascii() and base.isalpha()) and base not in _LATIN:
+                pieces.append(character)
+        else:
+            base = character
+            pieces.append(_LATIN.get(character, character))
+    return unicodedata.normalize("NFC", "".join(pieces))
+
+
+def _normalize(source: Any) -> str | None:
+    text = as_text(source)
+    return None if text is None else normalize_diacritics(text)
+
+
+NORMALIZE_DIACRITICS = Function(
+    "NormalizeDiacritics",
+    "The source with Latin letters without their diacritics: ä, ö and ü become a, o and u; æ becomes ae, ø becomes oe and "
+    "ß becomes ss. Letters of other scripts stay.",
+    (Parameter("source"),),
+    plain(_normalize, 1),
+)
+
+FUNCTIONS = (TO_LOWER, TO_UPPER, P_CASE, NORMALIZE_DIACRITICS)

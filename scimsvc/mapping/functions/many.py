@@ -1,0 +1,53 @@
+"""Functions on multi-valued attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
+from scimsvc.mapping.functions.values import as_integer
+
+
+def _values(attribute: Any) -> list[Any]:
+    return attribute if isinstance(attribute, list) else [] if attribute is None else [attribute]
+
+
+def _item(attribute: Any, index: Any) -> Any:
+    values, place = _values(attribute), as_integer(index, "index")
+    if place < 1:
+        raise FunctionError(f"index counts from 1, so it can't be {place}")
+    return values[place - 1] if place <= len(values) else None
+
+
+def _distinct(attribute: Any) -> list[Any]:
+    distinct: list[Any] = []
+    seen = set()
+    for value in _values(attribute):
+        key = value if isinstance(value, str) else repr(value)
+        if key not in seen:
+            seen.add(key)
+            distinct.append(value)
+    return distinct
+
+
+COUNT = Function(
+    "Count",
+    "How many values a multi-valued attribute has; 0 where it is absent.",
+    (Parameter("attribute", "any"),),
+    plain(lambda attribute: len(_values(attribute)), 1),
+)
+ITEM = Function(
+    "Item",
+    "The value of a multi-valued attribute at a place, counted from 1; null behind the last.",
+    (Parameter("attribute", "any"), Parameter("index", "integer")),
+    plain(_item, 2),
+    fallible=True,
+)
+REMOVE_DUPLICATES = Function(
+    "RemoveDuplicates",
+    "The values of a multi-valued attribute, each once, in their order. Values that differ in case are different.",
+    (Parameter("attribute", "any"),),
+    plain(_distinct, 1),
+)
+
+FUNCTIONS = (COUNT, ITEM, REMOVE_DUPLICATES)

@@ -1,0 +1,311 @@
+"""Instants as .NET's DateTime has them: read, written, and written in custom formats."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from scimsvc.mapping.functions.model import FunctionError
+
+EPOCH = datetime(1601, 1, 1)
+"""Where Windows' file times begin to count."""
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class Moment(NamedTuple):
+    """A date and time as a clock shows it, 100 nanoseconds (`tick`) exact, and minutes from UTC where they are known."""
+
+    clock: datetime
+    tick: int = 0
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        """As Entra's functions print it: `3/16/2020 7:00:00 AM`."""
+        hour = self.clock.hour % 12 or 12
+        half = "AM" if self.clock.hour < 12 else "PM"
+        return f"{self.clock.month}/{self.clock.day}/{self.clock.year:04d} {hour}:{self.clock:%M:%S} {half}"
+
+    def utc(self) -> Moment:
+        """The same instant in UTC; without an offset it is taken for UTC. Raises FunctionError out of .NET's years."""
+        return Moment(moved(self.clock, timedelta(minutes=-(self.offset or 0))), self.tick, 0)
+
+    def file_time(self) -> int:
+        """100 nanoseconds since 1601 in UTC."""
+        since = self.utc().clock - EPOCH
+        return (since.days * 86400 + since.seconds) * 10_000_000 + since.microseconds * 10 + self.tick
+
+
+def moved(clock: datetime, by: timedelta) -> datetime:
+    """The clock put forward or back. Raises FunctionError where that leaves the years 1 to 9999."""
+    try:
+        return clock + by
+    except OverflowError:
+        raise FunctionError("the date would be outside the years 1 to 9999") from None
+
+
+_ZONE = r"(?P<zone>Z|[+-]\d{1,2}(?::?\d\d)?)?"
+_TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,12}))?)?(?:\s*(?P<half>AM|PM))?"
+_KNOWN = tuple(
+    re.compile(rf"\s*{date}(?:(?:T|\s+){_TIME})?\s*{_ZONE}\s*", re.ASCII | re.IGNORECASE)
+    for date in (
+        r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
+        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})",
+        r"(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})",
+    )
+)
+
+
+def read(text: str) -> Moment:
+    """A date, with or without a time and an offset, as ISO 8601 or as `M/d/yyyy h:mm:ss tt`. Raises FunctionError."""
+    for known in _KNOWN:
+        match = known.fullmatch(text)
+        if match:
+            return _moment(match.groupdict(), text)
+    raise FunctionError(f"{text[:40]!r} is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
+
+
+def _moment(parts: dict[str, str | None], text: str) -> Moment:
+    def number(name: str, default: int) -> int:
+        return int(parts.get(name) or default)
+
+    year = number("year", 1)
+    if parts.get("year") and len(parts["year"] or "") <= 2:
+        year += 2000 if year < 50 else 1900
+    month = parts.get("month_name")
+    hour, half = number("hour", 0), (parts.get("half") or "").upper()[:1]
+    if half and not 1 <= hour <= 12:
+        raise FunctionError(f"{text[:40]!r} has no hour from 1 to 12")
+    hour = hour % 12 + (12 if half == "P" else 0) if half else hour
+    fraction = f"{parts.get('fraction') or '':0<7}"[:7]
+    try:
+        clock = datetime(
+            year,
+            _month(month) if month else number("month", 1),
+            number("day", 1),
+            hour,
+            number("minute", 0),
+            number("second", 0),
+            int(fraction[:6]),
+        )
+    except ValueError:
+        raise FunctionError(f"{text[:40]!r} is a date or time that doesn't exist") from None
+    return Moment(clock, int(fraction[6]), _offset(parts.get("zone"), text))
+
+
+def _month(name: str) -> int:
+    return next(place for place, month in enumerate(_MONTHS, 1) if month[:3].lower() == name[:3].lower())
+
+
+def _offset(zone: str | None, text: str) -> int | None:
+    if not zone:
+        return None
+    if zone in "Zz":
+        return 0
+    digits = zone[1:].replace(":", "")
+    hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
+    if hours > 14 or minutes > 59:
+        raise FunctionError(f"{text[:40]!r} has an offset that is none")
+    return (hours * 60 + minutes) * (-1 if zone[0] == "-" else 1)
+
+
+_STANDARD = {
+    "d": "M/d/yyyy",
+    "D": "dddd, MMMM d, yyyy",
+    "f": "dddd, MMMM d, yyyy h:mm tt",
+    "F": "dddd, MMMM d, yyyy h:mm:ss tt",
+    "g": "M/d/yyyy h:mm tt",
+    "G": "M/d/yyyy h:mm:ss tt",
+    "m": "MMMM d",
+    "M": "MMMM d",
+    "o": "yyyy-MM-dd'T'HH:mm:ss.fffffffK",
+    "O": "yyyy-MM-dd'T'HH:mm:ss.fffffffK",
+    "r": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
+    "R": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
+    "s": "yyyy-MM-dd'T'HH:mm:ss",
+    "t": "h:mm tt",
+    "T": "h:mm:ss tt",
+    "u": "yyyy-MM-dd HH:mm:ss'Z'",
+    "y": "MMMM yyyy",
+    "Y": "MMMM yyyy",
+}
+"""The standard formats, one letter each, in the culture en-US."""
+_PIECE = re.compile(
+    r"(?P<quoted>'[^']*'|\"[^\"]*\")|\\(?P<escaped>.)|%?(?P<letters>([dfFghHKmMstyz])\4*)|(?P<other>.)", re.DOTALL
+)
+_LONGEST = {"d": 4, "f": 7, "F": 7, "g": 2, "h": 2, "H": 2, "K": 1, "m": 2, "M": 4, "s": 2, "t": 2, "y": 5, "z": 3}
+
+
+@lru_cache(maxsize=256)
+def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
+    """A format as (specifier, "") and ("", literal) pieces. Raises FunctionError."""
+    if not format_:
+        raise FunctionError("a date format can't be empty")
+    if len(format_) == 1:
+        if format_ not in _STANDARD:
+            raise FunctionError(f"{format_!r} is no date format; a single letter is one of {', '.join(_STANDARD)}")
+        format_ = _STANDARD[format_]
+    found = []
+    for match in _PIECE.finditer(format_):
+        letters = match["letters"]
+        if letters:
+            # .NET takes what is longer than the longest specifier for that one.
+            if len(letters) > _LONGEST[letters[0]] and letters[0] in "fFK":
+                raise FunctionError(f"{letters[:12]!r} is no part of a date format")
+            found.append((letters[: _LONGEST[letters[0]]], ""))
+        elif match["other"] in ("'", '"', "\\"):
+            raise FunctionError(f"the date format {format_[:40]!r} has a quotation mark or backslash without its other part")
+        else:
+            quoted = match["quoted"]
+            found.append(("", quoted[1:-1] if quoted else match["escaped"] or match["other"]))
+    return tuple(found)
+
+
+def _hours_and_minutes(offset: int, form: str) -> str:
+    sign, hours, minutes = "-" if offset < 0 else "+", abs(offset) // 60, abs(offset) % 60
+    return {"z": f"{sign}{hours}", "zz": f"{sign}{hours:02d}"}.get(form, f"{sign}{hours:02d}:{minutes:02d}")
+
+
+def _written(form: str, moment: Moment) -> str:
+    clock = moment.clock
+    ticks = f"{clock.microsecond:06d}{moment.tick}"
+    twelve = clock.hour % 12 or 12
+    half = "AM" if clock.hour < 12 else "PM"
+    writers: dict[str, Callable[[], str]] = {
+        "d": lambda: str(clock.day),
+        "dd": lambda: f"{clock.day:02d}",
+        "ddd": lambda: _DAYS[clock.weekday()][:3],
+        "dddd": lambda: _DAYS[clock.weekday()],
+        "h": lambda: str(twelve),
+        "hh": lambda: f"{twelve:02d}",
+        "H": lambda: str(clock.hour),
+        "HH": lambda: f"{clock.hour:02d}",
+        "m": lambda: str(clock.minute),
+        "mm": lambda: f"{clock.minute:02d}",
+        "M": lambda: str(clock.month),
+        "MM": lambda: f"{clock.month:02d}",
+        "MMM": lambda: _MONTHS[clock.month - 1][:3],
+        "MMMM": lambda: _MONTHS[clock.month - 1],
+        "s": lambda: str(clock.second),
+        "ss": lambda: f"{clock.second:02d}",
+        "t": lambda: half[0],
+        "tt": lambda: half,
+        "y": lambda: str(clock.year % 100),
+        "yy": lambda: f"{clock.year % 100:02d}",
+        "K": lambda: "" if moment.offset is None else "Z" if moment.offset == 0 else _hours_and_minutes(moment.offset, "zzz"),
+    }
+    if form in writers:
+        return writers[form]()
+    match form[0]:
+        case "y":
+            return f"{clock.year:0{len(form)}d}"
+        case "f":
+            return ticks[: len(form)]
+        case "F":
+            return ticks[: len(form)].rstrip("0")
+        case "g":
+            return "A.D."
+    return _hours_and_minutes(moment.offset or 0, form)
+
+
+def write(moment: Moment, format_: str) -> str:
+    """The moment in a .NET format, standard or custom, in the culture en-US. Raises FunctionError where it is none."""
+    text = ""
+    for form, literal in _pieces(format_):
+        written = _written(form, moment) if form else literal
+        # A point before a fraction that has no digits goes with it.
+        if form[:1] == "F" and not written and text.endswith("."):
+            text = text[:-1]
+        text += written
+    return text
+
+
+_NAMES = {
+    "ddd": "|".join(day[:3] for day in _DAYS),
+    "dddd": "|".join(_DAYS),
+    "MMM": "(?P<month_name>" + "|".join(month[:3] for month in _MONTHS) + ")",
+    "MMMM": "(?P<month_name>" + "|".join(_MONTHS) + ")",
+}
+_READERS = {
+    "d": r"(?P<day>\d{1,2})",
+    "dd": r"(?P<day>\d\d)",
+    "ddd": f"(?:{_NAMES['ddd']})",
+    "dddd": f"(?:{_NAMES['dddd']})",
+    "h": r"(?P<hour>\d{1,2})",
+    "hh": r"(?P<hour>\d\d)",
+    "H": r"(?P<hour>\d{1,2})",
+    "HH": r"(?P<hour>\d\d)",
+    "m": r"(?P<minute>\d{1,2})",
+    "mm": r"(?P<minute>\d\d)",
+    "M": r"(?P<month>\d{1,2})",
+    "MM": r"(?P<month>\d\d)",
+    "MMM": _NAMES["MMM"],
+    "MMMM": _NAMES["MMMM"],
+    "s": r"(?P<second>\d{1,2})",
+    "ss": r"(?P<second>\d\d)",
+    "t": r"(?P<half>[AP])",
+    "tt": r"(?P<half>AM|PM)",
+    "y": r"(?P<year>\d{1,2})",
+    "yy": r"(?P<year>\d\d)",
+    "yyy": r"(?P<year>\d{3,4})",
+    "yyyy": r"(?P<year>\d{4})",
+    "yyyyy": r"0?(?P<year>\d{4})",
+    "g": r"A\.?D\.?",
+    "gg": r"A\.?D\.?",
+    "z": r"(?P<zone>[+-]\d{1,2})",
+    "zz": r"(?P<zone>[+-]\d\d)",
+    "zzz": r"(?P<zone>[+-]\d{1,2}:?\d\d)",
+    "K": r"(?P<zone>Z|[+-]\d\d:\d\d)?",
+}
+
+
+@lru_cache(maxsize=256)
+def _reader(format_: str, inner_white: bool) -> re.Pattern[str]:
+    pattern, named = "", set()
+    for form, literal in _pieces(format_):
+        if form[:1] in ("f", "F"):
+            piece = rf"(?P<fraction>\d{{{len(form) if form[0] == 'f' else f'0,{len(form)}'}}})"
+        elif form:
+            piece = _READERS[form]
+        else:
+            piece = r"\s+" if inner_white and literal.isspace() else re.escape(literal)
+        for name in re.findall(r"\?P<(\w+)>", piece):
+            if name in named:
+                piece = piece.replace(f"?P<{name}>", "?:")
+            named.add(name)
+        pattern += piece + (r"\s*" if inner_white else "")
+    return re.compile(pattern, re.ASCII | re.IGNORECASE)
+
+
+WHITE_STYLES = frozenset({"AllowLeadingWhite", "AllowTrailingWhite", "AllowInnerWhite"})
+
+
+def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
+    """The moment that a text in a .NET format is; the clock stays as it is written. `styles` are of WHITE_STYLES.
+
+    Raises FunctionError.
+    """
+    if "AllowLeadingWhite" in styles:
+        text = text.lstrip()
+    if "AllowTrailingWhite" in styles:
+        text = text.rstrip()
+    match = _reader(format_, "AllowInnerWhite" in styles).fullmatch(text)
+    if match is None:
+        raise FunctionError(f"{text[:40]!r} is no date in the format {format_[:40]!r}")
+    return _moment(match.groupdict(), text)

@@ -1,0 +1,71 @@
+"""Functions on the roles of the application that a person is assigned to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from scimsvc.mapping.functions.model import Function, Parameter, plain
+from scimsvc.mapping.functions.values import as_text
+
+_TYPE = "WindowsAzureActiveDirectoryRole"
+
+
+def _roles(assignments: Any) -> list[dict[str, Any]]:
+    """The roles of assignments as Microsoft Graph has them, or as names, or as the JSON texts that Entra sends."""
+    found = []
+    for one in assignments if isinstance(assignments, list) else [] if assignments in (None, "") else [assignments]:
+        role = one
+        if isinstance(one, str) and one.lstrip().startswith("{"):
+            try:
+                role = orjson.loads(one)
+            except orjson.JSONDecodeError:
+                role = one
+        if isinstance(role, dict):
+            value = as_text(role.get("value", role.get("displayName")))
+            if value:
+                found.append({"id": role.get("id"), "value": value, "displayName": as_text(role.get("displayName")) or value})
+        elif role is not None:
+            found.append({"id": None, "value": as_text(role), "displayName": as_text(role)})
+    return found
+
+
+def _single(assignments: Any) -> str | None:
+    roles = _roles(assignments)
+    return roles[0]["value"] if roles else None
+
+
+def _complex(name: str) -> Any:
+    def complex_(assignments: Any) -> list[dict[str, Any]]:
+        return [
+            {"primary": False, "type": _TYPE, name: role["displayName"], "value": role["value"]} for role in _roles(assignments)
+        ]
+
+    return complex_
+
+
+_ASSIGNMENTS = (Parameter("appRoleAssignments", "any"),)
+SINGLE_APP_ROLE_ASSIGNMENT = Function(
+    "SingleAppRoleAssignment",
+    "The value of the one application role that is assigned. With several it is one of them; which one, Entra doesn't promise, "
+    "and here it is the first.",
+    _ASSIGNMENTS,
+    plain(_single, 1),
+)
+APP_ROLE_ASSIGNMENTS_COMPLEX = Function(
+    "AppRoleAssignmentsComplex",
+    "All assigned application roles as elements of `roles`, with displayName. Entra only ever adds them: a role that is taken "
+    "away stays.",
+    _ASSIGNMENTS,
+    plain(_complex("displayName"), 1),
+)
+ASSERTIVE_APP_ROLE_ASSIGNMENTS_COMPLEX = Function(
+    "AssertiveAppRoleAssignmentsComplex",
+    "All assigned application roles as elements of `roles`, with display. Entra replaces what was there, so a role that is taken "
+    "away goes.",
+    _ASSIGNMENTS,
+    plain(_complex("display"), 1),
+)
+
+FUNCTIONS = (SINGLE_APP_ROLE_ASSIGNMENT, APP_ROLE_ASSIGNMENTS_COMPLEX, ASSERTIVE_APP_ROLE_ASSIGNMENTS_COMPLEX)
