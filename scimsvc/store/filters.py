@@ -38,10 +38,13 @@ class Slot:
 
 
 TENANT = Slot("tenant")
+_FIRST = Slot(0)
 
 
 def cut(tree: Filter) -> tuple[Filter, dict[int | str, Any]]:
     """The shape of a filter, with slots in place of its values, and the values."""
+    if isinstance(tree, Comparison):
+        return Comparison(tree.path, tree.operator, _FIRST, ""), {0: tree.value}  # type: ignore[arg-type]
     values: dict[int | str, Any] = {}
 
     def visit(node: Filter) -> Filter:
@@ -76,6 +79,18 @@ def condition(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> 
     """
     own = (Resource.tenant_id == slot(TENANT)) & (Resource.resource_type == resource_type.name)
     return own if shape is None else own & _Builder(resource_type, kind).condition(shape)
+
+
+def match(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Expression | None:
+    """The condition on AttributeValue for the shape by which clients match accounts: one `eq` on a single-valued attribute.
+
+    No resource has two such rows. None for any other shape.
+    """
+    if not isinstance(shape, Comparison) or shape.operator != "eq":
+        return None
+    if any(step.multi_valued or step.mutability == "readOnly" for step in shape.path.steps) or shape.path.name == "schemas":
+        return None
+    return _Builder(resource_type, kind).row_condition(shape)
 
 
 def member_condition(shape: Filter, resource_type: ResourceType, kind: Kind, member: Any) -> Expression:
@@ -186,6 +201,11 @@ class _Builder:
 
     def _rows(self, model: Any, name: str) -> Any:
         return model.select(model.resource_seq).where((model.tenant_id == self._tenant) & (model.attribute == self._number(name)))
+
+    def row_condition(self, term: Comparison) -> Expression:
+        """The condition on a row of AttributeValue that a term with an index has."""
+        own = (AttributeValue.tenant_id == self._tenant) & (AttributeValue.attribute == self._number(term.path.name))
+        return own & self._value_test(AttributeValue, term.path, term.operator, _slot_of(term))
 
     def _value_test(self, model: Any, path: AttributePath, operator: str, value: Slot) -> Expression:
         if path.leaf.type in ("string", "reference", "binary"):

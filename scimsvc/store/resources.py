@@ -13,10 +13,10 @@ import peewee
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
 from scimsvc.store import filters
-from scimsvc.store.database import Database
+from scimsvc.store.database import Database, Kind
 from scimsvc.store.filters import Slot
 from scimsvc.store.index import Indexer, Key, Row
-from scimsvc.store.models import Membership, Resource
+from scimsvc.store.models import AttributeValue, Membership, Resource
 from scimsvc.store.statement import Statement
 
 
@@ -229,25 +229,33 @@ def _later(than: str) -> str:
     return max(now(), than)
 
 
-Select = Callable[[filters.Expression], Any]
+Select = Callable[[Filter | None, ResourceType, Kind], Any]
 
 
-def _select_page(condition: filters.Expression) -> Any:
+def _select_page(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Any:
     member = Membership.select(peewee.SQL("1")).where(
         (Membership.tenant_id == Resource.tenant_id) & (Membership.member_seq == Resource.seq)
     )
     columns = (Resource.seq, Resource.id, Resource.document, Resource.version, Resource.created, Resource.last_modified)
-    page = Resource.select(*columns, peewee.fn.EXISTS(member)).where(condition).order_by(Resource.seq)
+    page = Resource.select(*columns, peewee.fn.EXISTS(member))
+    match = filters.match(shape, resource_type, kind)
+    if match is None:
+        page = page.where(filters.condition(shape, resource_type, kind)).order_by(Resource.seq)
+    else:
+        # SQLite reads the index once here, where a subquery makes it build a table and sort.
+        own = (AttributeValue.tenant_id == Resource.tenant_id) & (AttributeValue.resource_seq == Resource.seq)
+        page = page.join(AttributeValue, on=own)
+        page = page.where(filters.condition(None, resource_type, kind) & match).order_by(AttributeValue.resource_seq)
     return page.limit(filters.slot(Slot("limit"))).offset(filters.slot(Slot("offset")))
 
 
-def _select_count(condition: filters.Expression) -> Any:
-    return Resource.select(peewee.fn.COUNT(Resource.seq)).where(condition)
+def _select_count(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Any:
+    return Resource.select(peewee.fn.COUNT(Resource.seq)).where(filters.condition(shape, resource_type, kind))
 
 
 @lru_cache(maxsize=512)
 def _compiled(shape: Filter | None, resource_type: ResourceType, database: Database, select: Select) -> tuple[str, list[Any]]:
     """The SQL of a query and its parameters, among them slots for the tenant, the page and the filter's values."""
-    query = select(filters.condition(shape, resource_type, database.kind))
+    query = select(shape, resource_type, database.kind)
     sql, parameters = database.peewee.get_sql_context().sql(query).query()
     return sql, list(parameters)

@@ -9,7 +9,8 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 
@@ -23,14 +24,8 @@ _ENDPOINTS = frozenset({"users", "groups", "schemas", "resourcetypes", "servicep
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class _Record(NamedTuple):
-    ended: float
-    """Seconds since the epoch."""
-    seconds: float
-    request_id: str
-    method: str
-    path: str
-    status: str
+_Record = tuple[float, float, str, str, str, str]
+"""Seconds since the epoch at its end, seconds it took, request id, method, path, status."""
 
 
 class Observed:
@@ -65,13 +60,12 @@ class Observed:
         sent = environ.get("HTTP_X_REQUEST_ID")
         request_id = sent if sent and _REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
         environ["scimsvc.request_id"] = request_id
+        add = self._records.add
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             headers.append(("X-Request-Id", request_id))
-            seconds = time.perf_counter() - began
-            self._records.add(
-                _Record(time.time(), seconds, request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3])
-            )
+            ended = time.perf_counter() - began
+            add((time.time(), ended, request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3]))
             return start_response(status, headers, *error)
 
         return self._application(environ, started)
@@ -89,36 +83,38 @@ class Observed:
         counts: Tally[tuple[str, str, str]] = Tally()
         observe: dict[tuple[str, str], Callable[[float], None]] = {}
         lines = []
-        for record in records:
-            what = self._what(record)
-            counts[*what, record.status] += 1
+        for ended, seconds, request_id, method, path, status in records:
+            what = self._what(method, path)
+            counts[*what, status] += 1
             if what not in observe:
                 observe[what] = self._seconds.labels(*what).observe
-            observe[what](record.seconds)
+            observe[what](seconds)
             if self._lines:
-                lines.append(_line(record, *what))
+                lines.append(_LINE % (request_id, *what, status, seconds * 1000, *_timestamp(ended)))
         for labels, number in counts.items():
             self._requests.labels(*labels).inc(number)
         if self._lines:
-            self._lines.send(lines)
+            self._lines.send("".join(lines).encode("ascii"))
 
-    def _what(self, record: _Record) -> tuple[str, str]:
+    def _what(self, method: str, path: str) -> tuple[str, str]:
         """Method and endpoint, from fixed sets: never what a client made up."""
-        steps = record.path.removeprefix(self._base_path).strip("/").split("/")
+        steps = path.removeprefix(self._base_path).strip("/").split("/", 1)
         endpoint = f"/{steps[0]}{'/{id}' if len(steps) > 1 else ''}" if steps[0] in _ENDPOINTS else "other"
-        return record.method if record.method in _METHODS else "other", endpoint
+        return method if method in _METHODS else "other", endpoint
 
 
-def _line(record: _Record, method: str, endpoint: str) -> bytes:
-    return logs.line(
-        {
-            "event": "request",
-            "request_id": record.request_id,
-            "method": method,
-            "endpoint": endpoint,
-            "status": int(record.status),
-            "ms": round(record.seconds * 1000, 2),
-            "level": "info",
-            "timestamp": datetime.fromtimestamp(record.ended, UTC).isoformat().replace("+00:00", "Z"),
-        }
-    )
+# Every value is of a fixed set or a plain token, so nothing is to be escaped; this takes a third of the time of a JSON library.
+_LINE = (
+    '{"event":"request","request_id":"%s","method":"%s","endpoint":"%s","status":%s,"ms":%.2f,"level":"info",'
+    '"timestamp":"%s.%06dZ"}\n'
+)
+
+
+def _timestamp(seconds: float) -> tuple[str, int]:
+    whole, fraction = divmod(seconds, 1)
+    return _second(int(whole)), int(fraction * 1_000_000)
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
