@@ -42,7 +42,7 @@ class Policy:
     """Where the standard leaves room, or a client's dialect asks for another reading than the standard's.
 
     `create_missing_elements`: an add or replace whose value filter matches no element makes one out of the
-    filter's `eq` terms, instead of failing with noTarget.
+    filter's `eq` terms, instead of failing with noTarget; and an element that is replaced keeps what they say.
     `drop_hollow_elements`: an element that a remove leaves with nothing but `type`, `primary` and `display` goes too.
     """
 
@@ -225,23 +225,26 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
         kept = [_without(one, path, policy) if hit else one for one, hit in zip(elements, chosen, strict=True)]
         left = [one for one in kept if one not in (None, {})]
     elif any(chosen):
-        changed = [_with(one, operation) if hit else one for one, hit in zip(elements, chosen, strict=True)]
+        described = _described(path, policy)
+        changed = [_with(one, operation, described) if hit else one for one, hit in zip(elements, chosen, strict=True)]
         left = _one_primary(changed, [one for one, hit in zip(changed, chosen, strict=True) if hit])
     else:
-        seed = _seed(path, policy)
-        new = _with(seed, operation)
-        # What the filter says of the element holds for the one that it makes, too.
-        new = {**seed, **new} if isinstance(new, dict) else new
+        described = _described(path, policy)
+        if path.value_filter and not described:
+            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+        new = _with(described, operation, described)
         left = _one_primary([*elements, new], [new])
     return (left[0] if left else None) if single else left
 
 
-def _with(element: Any, operation: Operation) -> Any:
+def _with(element: Any, operation: Operation, described: Document) -> Any:
     sub_attribute = operation.path.sub_attribute
     if sub_attribute:
         _refuse_change_of_immutable(sub_attribute.leaf, element.get(sub_attribute.leaf.name), operation.value)
         return {**element, sub_attribute.leaf.name: operation.value}
-    return {**element, **operation.value} if operation.op == "add" and isinstance(element, dict) else operation.value
+    if not isinstance(element, dict):
+        return operation.value
+    return {**(element if operation.op == "add" else described), **operation.value}
 
 
 def _without(element: Any, path: Path, policy: Policy) -> Any:
@@ -251,13 +254,9 @@ def _without(element: Any, path: Path, policy: Policy) -> Any:
     return None if policy.drop_hollow_elements and not left.keys() - {"type", "primary", "display"} else left
 
 
-def _seed(path: Path, policy: Policy) -> Document:
-    """The element that a filter describes, where one may be made: `[type eq "work"]` gives `{"type": "work"}`."""
-    if not path.value_filter:
-        return {}
-    terms = equalities(path.value_filter) if policy.create_missing_elements else []
-    if not terms:
-        raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+def _described(path: Path, policy: Policy) -> Document:
+    """What a filter says of an element, where one may be made of that: `[type eq "work"]` gives `{"type": "work"}`."""
+    terms = equalities(path.value_filter) if path.value_filter and policy.create_missing_elements else []
     return {term.path.leaf.name: _spelled(term) for term in terms}
 
 

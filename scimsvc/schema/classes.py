@@ -87,8 +87,11 @@ class ComplexField(_Field):
 
     def ordered(self, found: dict[str, Any]) -> dict[str, Any]:
         """Sub-attributes that have been read, in the schema's order, without those that turned out empty."""
-        names = sorted(found, key=self._order.__getitem__)
-        return {name: found[name] for name in names if found[name] not in ([], {})}
+        return {name: below for name, below in self.in_order(found).items() if below not in ([], {})}
+
+    def in_order(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What is kept by names of sub-attributes, in the schema's order."""
+        return {name: found[name] for name in sorted(found, key=lambda name: self._order.get(name, -1))}
 
 
 class ElementsField(_Field):
@@ -153,7 +156,11 @@ class _ResourceReader:
 
     def read(self, value: Any) -> dict[str, Any]:
         assigned = {name: below for name, _, below in self._complex.assigned(value)}
-        loaded: dict[str, Any] = self._narrowed(frozenset(assigned)).load(assigned)
+        try:
+            loaded: dict[str, Any] = self._narrowed(frozenset(assigned)).load(assigned)
+        except ValidationError as error:
+            # Marshmallow goes through a set, so the order of its messages is another one in each process.
+            raise ValidationError(self._complex.in_order(dict(error.messages_dict))) from None
         return self._complex.ordered({_attribute_name(name): below for name, below in loaded.items()})
 
 

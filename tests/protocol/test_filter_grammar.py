@@ -1,0 +1,296 @@
+"""Filters and paths: text to tree (RFC 7644 §3.4.2.2 and §3.5.2), and what is no filter."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimsvc.protocol.errors import ScimError
+from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, parse_filter, parse_path
+from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_TYPE, USER_TYPE, USER_URN
+from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import AttributePath, resolve
+
+
+def at(name: str) -> AttributePath:
+    found = resolve(USER_TYPE, name)
+    assert found, name
+    return found
+
+
+def equal(name: str, literal: str, operator: str = "eq") -> Comparison:
+    """A comparison with a text, in the one form that it has where case doesn't count."""
+    path = at(name)
+    return Comparison(path, operator, literal if path.leaf.case_exact else literal.casefold(), literal)  # type: ignore[arg-type]
+
+
+A, B, C = equal("userName", "a"), equal("title", "b"), equal("nickName", "c")
+
+
+def shown(tree: Filter | AttributePath | None) -> object:
+    """A tree as plain data, for comparing: paths by their names."""
+    match tree:
+        case AttributePath():
+            return tree.name
+        case Comparison(path, operator, value, _):
+            return path.name, operator, value
+        case Present(path):
+            return path.name, "pr"
+        case And(operands):
+            return ("and", *map(shown, operands))
+        case Or(operands):
+            return ("or", *map(shown, operands))
+        case Not(operand):
+            return "not", shown(operand)
+        case ValuePath(path, inner):
+            return path.name, [shown(inner)]
+    return None
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ('userName eq "a"', A),
+        ('  userName   eq   "a" ', A),
+        ('USERNAME EQ "A"', A),
+        (f'{USER_URN}:userName eq "a"', A),
+        (f'{USER_URN.upper()}:username eq "a"', A),
+        ('userName eq "a" and title eq "b" or nickName eq "c"', Or((And((A, B)), C))),
+        ('userName eq "a" or title eq "b" and nickName eq "c"', Or((A, And((B, C))))),
+        ('userName eq "a" and (title eq "b" or nickName eq "c")', And((A, Or((B, C))))),
+        ('userName eq "a" AND title eq "b" And nickName eq "c"', And((A, B, C))),
+        ('not (userName eq "a")', Not(A)),
+        ('NOT(userName eq "a") and title eq "b"', And((Not(A), B))),
+        ('((userName eq "a"))', A),
+        ("title pr", Present(at("title"))),
+        ("emails PR", Present(at("emails"))),
+        ('emails[type eq "work"]', ValuePath(at("emails"), equal("emails.type", "work"))),
+        (
+            'emails[type eq "work" and value co "@x"] and title pr',
+            And(
+                (
+                    ValuePath(at("emails"), And((equal("emails.type", "work"), equal("emails.value", "@x", "co")))),
+                    Present(at("title")),
+                )
+            ),
+        ),
+        ('emails.type eq "work"', equal("emails.type", "work")),
+        ('emails eq "x"', equal("emails.value", "x")),
+        (f'{ENTERPRISE_USER_URN}:department sw "R"', equal(f"{ENTERPRISE_USER_URN}:department", "R", "sw")),
+        (f'{ENTERPRISE_USER_URN}:manager.value eq "1"', equal(f"{ENTERPRISE_USER_URN}:manager.value", "1")),
+        ("title eq null", Not(Present(at("title")))),
+        ("title ne NULL", Present(at("title"))),
+        (r'title eq "a\"b\\c\u00e9\n"', equal("title", 'a"b\\cé\n')),
+        (r'title eq "\ud83d\ude00"', equal("title", "😀")),
+        ('title eq "and"', equal("title", "and")),
+        ('title eq ")"', equal("title", ")")),
+    ],
+)
+def test_text_is_its_tree(text: str, tree: Filter):
+    assert shown(parse_filter(text, USER_TYPE)) == shown(tree)
+
+
+@pytest.mark.parametrize("operator", ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"])
+def test_every_operator_in_any_case(operator: str):
+    for spelling in (operator, operator.upper(), operator.title()):
+        assert shown(parse_filter(f'title {spelling} "x"', USER_TYPE)) == ("title", operator, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("active eq true", "true"),
+        ("active eq FALSE", "false"),
+        ('meta.created ge "2026-01-31T08:30:00+01:00"', "2026-01-31T07:30:00.000000000Z"),
+        ('x509Certificates.value eq "QUJD"', "QUJD"),
+        ('profileUrl eq "HTTP://X"', "HTTP://X"),
+        ('userName eq "STRASSE"', "strasse"),
+        ('externalId eq "Ab"', "Ab"),
+    ],
+)
+def test_literal_has_the_form_of_its_attribute(text: str, value: str):
+    found = parse_filter(text, USER_TYPE)
+    assert isinstance(found, Comparison)
+    assert found.value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected an attribute, found the end at column 1"),
+        ("title", "expected an operator"),
+        ("title eq", "expected a value"),
+        ("title is 'x'", "expected an operator (co, eq, ew, ge, gt, le, lt, ne, sw or pr), found 'is' at column 7"),
+        ("title eq x", "expected a value (a string in quotation marks, a number, true, false or null), found 'x' at column 10"),
+        ('title eq "x', "a string without closing quotation mark at column 10"),
+        ('title eq "x" and', "expected an attribute, found the end"),
+        ('title eq "x" title eq "y"', "expected the end, found 'title' at column 14"),
+        ('(title eq "x"', "expected ')', found the end"),
+        ('title eq "x")', "expected the end, found ')' at column 13"),
+        ('titel eq "x"', "unknown attribute 'titel', did you mean 'title'? at column 1"),
+        ('emails[typ eq "x"]', "unknown attribute 'typ' at column 8"),
+        ('emails[type eq "x"', "expected ']', found the end"),
+        ('emails[emails[type eq "x"]]', "unknown attribute 'emails'"),
+        ('userName[value eq "x"]', "userName has no sub-attributes to filter by at column 9"),
+        ("title eq 5", "title is compared with a string, not with '5'"),
+        ('active eq "yes"', "active is compared with true or false"),
+        ("active gt true", "active is a boolean, which gt can't compare"),
+        ("active co true", "active is a boolean, which co can't compare"),
+        ('meta.created eq "yesterday"', "meta.created is compared with a date and time"),
+        ('name eq "x"', "name is complex: compare one of"),
+        ('password eq "x"', "password can't be filtered by at column 1"),
+        ("title eq 1e999x", "expected a value"),
+        ("title eq NaN", "expected a value"),
+        (r'title eq "\ud800"', "expected a value"),
+        ("title pr pr", "expected the end, found 'pr'"),
+        ("not title pr", "unknown attribute 'not'"),
+    ],
+)
+def test_mistake_is_named_with_its_place(text: str, message: str):
+    with pytest.raises(ScimError) as caught:
+        parse_filter(text, USER_TYPE)
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidFilter")
+    assert message in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 33 + "title pr" + ")" * 33,
+        "not (" * 33 + "title pr" + ")" * 33,
+        " or ".join(["title pr"] * 257),
+        f'title eq "{"x" * 8192}"',
+    ],
+)
+def test_what_is_too_deep_or_too_long_is_refused(text: str):
+    with pytest.raises(ScimError, match=r"nested more than 32 deep|more than 256 terms|longer than 8192"):
+        parse_filter(text, USER_TYPE)
+
+
+def terms() -> st.SearchStrategy[tuple[str, object]]:
+    """Comparisons and presences, as text in many spellings and as what they mean."""
+    spelled = st.sampled_from(["title", "TITLE", "name.givenName", f"{USER_URN}:nickName", f"{ENTERPRISE_USER_URN}:department"])
+    literals = st.text(max_size=5).filter(lambda text: "\0" not in text and text.isprintable())
+    operators = st.sampled_from(["eq", "NE", "Co", "sw", "ew", "gt", "GE", "lt", "le"])
+    compared = st.builds(
+        lambda name, operator, literal: (
+            f"{name} {operator} {json.dumps(literal)}",
+            (at(name).name, operator.lower(), literal.casefold()),
+        ),
+        spelled,
+        operators,
+        literals,
+    )
+    return compared | spelled.map(lambda name: (f"{name} pr", (at(name).name, "pr")))
+
+
+def combined(inner: st.SearchStrategy[tuple[str, object]]) -> st.SearchStrategy[tuple[str, object]]:
+    def joined(word: str, parts: list[tuple[str, object]]) -> tuple[str, object]:
+        # Brackets around each part, so that what is meant does not hang on who binds stronger.
+        return f" {word} ".join(f"({text})" for text, _ in parts), (word.lower(), *(tree for _, tree in parts))
+
+    parts = st.lists(inner, min_size=2, max_size=3)
+    return st.one_of(
+        st.builds(joined, st.sampled_from(["and", "or", "AND"]), parts),
+        inner.map(lambda part: (f"not ({part[0]})", ("not", part[1]))),
+        inner.map(lambda part: (f" ( {part[0]} ) ", part[1])),
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.recursive(terms(), combined, max_leaves=8))
+def test_any_filter_is_the_tree_that_it_was_made_of(made: tuple[str, object]):
+    text, tree = made
+    assert shown(parse_filter(text, USER_TYPE)) == tree
+
+
+PIECES = [
+    "title",
+    "emails",
+    "[",
+    "]",
+    "(",
+    ")",
+    "eq",
+    "and",
+    "or",
+    "not",
+    "pr",
+    '"x"',
+    '"',
+    "true",
+    "5",
+    ".value",
+    " ",
+    "\\",
+    "é",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=12).map(" ".join))
+def test_any_text_is_a_filter_and_a_path_or_a_mistake(text: str):
+    for parse, scim_type in ((parse_filter, "invalidFilter"), (parse_path, "invalidPath")):
+        refused = refusal(parse, text)
+        assert refused is None or (refused.status, refused.scim_type) == (400, scim_type)
+
+
+def refusal(parse: Callable[[str, ResourceType], object], text: str) -> ScimError | None:
+    try:
+        parse(text, USER_TYPE)
+    except ScimError as error:
+        return error
+    return None
+
+
+def shown_path(path: Path) -> tuple[object, ...]:
+    return shown(path.attribute), shown(path.value_filter), shown(path.sub_attribute)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("title", ("title", None, None)),
+        ("NAME.givenname", ("name.givenName", None, None)),
+        ("emails", ("emails", None, None)),
+        ("emails.value", ("emails", None, "emails.value")),
+        ('emails[type eq "work"]', ("emails", ("emails.type", "eq", "work"), None)),
+        ('emails[type eq "work"].value', ("emails", ("emails.type", "eq", "work"), "emails.value")),
+        ('emails[not (type eq "work")].display', ("emails", ("not", ("emails.type", "eq", "work")), "emails.display")),
+        (f"{ENTERPRISE_USER_URN}", (ENTERPRISE_USER_URN, None, None)),
+        (f"{ENTERPRISE_USER_URN}:manager", (f"{ENTERPRISE_USER_URN}:manager", None, None)),
+        (f"{ENTERPRISE_USER_URN}:manager.value", (f"{ENTERPRISE_USER_URN}:manager.value", None, None)),
+        (f'{USER_URN}:emails[type eq "work"].value', ("emails", ("emails.type", "eq", "work"), "emails.value")),
+    ],
+)
+def test_path_leads_to_its_attribute(text: str, path: tuple[object, ...]):
+    assert shown_path(parse_path(text, USER_TYPE)) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected an attribute"),
+        ("titel", "did you mean 'title'?"),
+        ("title.x", "unknown attribute 'title.x'"),
+        ("title x", "expected the end, found 'x'"),
+        ("emails[", "expected an attribute"),
+        ('emails[type eq "work"]value', "has no sub-attribute 'value'"),
+        ('emails[type eq "work"].x', "has no sub-attribute '.x'"),
+        ('emails[type eq "work"].value.x', "has no sub-attribute"),
+        ('title[value eq "x"]', "title has no sub-attributes to filter by"),
+        ("x" * 9000, "longer than 8192"),
+        ("members", "unknown attribute 'members'"),
+    ],
+)
+def test_path_that_leads_nowhere_is_named(text: str, message: str):
+    with pytest.raises(ScimError) as caught:
+        parse_path(text, USER_TYPE)
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidPath")
+    assert message in caught.value.detail
+
+
+def test_members_of_a_group_are_reached_by_their_ids():
+    assert shown_path(parse_path('members[value eq "Ab"]', GROUP_TYPE)) == ("members", ("members.value", "eq", "Ab"), None)
