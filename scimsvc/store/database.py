@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 import peewee
 import psycopg
 
-from scimsvc.store.errors import DatabaseUnavailable, Retry, Translation, UniquenessViolation
+from scimsvc.store.errors import DatabaseUnavailable, OutcomeUnknown, Retry, Translation, UniquenessViolation
 from scimsvc.store.writing import GroupCommit
 
-__all__ = ["Database", "DatabaseUnavailable", "Kind", "UniquenessViolation"]
+__all__ = ["Database", "DatabaseUnavailable", "Kind", "OutcomeUnknown", "UniquenessViolation"]
 
 Kind = Literal["sqlite", "postgresql"]
 Result = TypeVar("Result")
@@ -40,7 +40,8 @@ class Database:
         """Run `work` in one write transaction and commit; where it raises, nothing is stored.
 
         `work` may run several times, and in another thread: deadlocks and serialization failures are retried.
-        Raises what `work` raises, UniquenessViolation, or DatabaseUnavailable.
+        Raises what `work` raises, UniquenessViolation, or DatabaseUnavailable, which is an OutcomeUnknown where the
+        database was lost in the very moment of the commit.
         """
         for attempt in range(_RETRIES):
             try:
@@ -56,11 +57,16 @@ class Database:
             cursor.execute("BEGIN")
             try:
                 result = work()
-                cursor.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
-            return result
+        try:
+            with self._errors:
+                cursor.execute("COMMIT")
+        except DatabaseUnavailable as error:
+            self._roll_back()
+            raise OutcomeUnknown(str(error)) from error.__cause__
+        return result
 
     def _roll_back(self) -> None:
         """Undo what an open transaction did; a connection that can't even do that is given up, which undoes it too."""

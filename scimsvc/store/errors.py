@@ -14,6 +14,10 @@ class DatabaseUnavailable(Exception):
     """The database can't be reached, is locked for too long, or has no room; nothing was stored."""
 
 
+class OutcomeUnknown(DatabaseUnavailable):
+    """The database was lost during the commit: the change is stored, or it is not."""
+
+
 class UniquenessViolation(Exception):
     """A unique value is in use already; nothing was stored."""
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from scimsvc.protocol.errors import ScimError
-from scimsvc.store.database import DatabaseUnavailable
+from scimsvc.store.database import DatabaseUnavailable, OutcomeUnknown
 from scimsvc.web import scim
 from scimsvc.web.services import Services
 
@@ -44,9 +44,10 @@ def install(app: Flask, services: Services) -> None:
         log.error(
             "database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=type(error.__cause__).__name__
         )
-        return scim_error(
-            ScimError(503, "The database can't be reached; nothing was stored. Try again.", headers={"Retry-After": "5"})
-        )
+        happened = "can't be reached; nothing was stored. Try again."
+        if isinstance(error, OutcomeUnknown):
+            happened = "was lost while the change was being stored, so it is there or it isn't. Look before you try again."
+        return scim_error(ScimError(503, f"The database {happened}", headers={"Retry-After": "5"}))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

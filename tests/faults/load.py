@@ -29,7 +29,9 @@ class Load:
     group: str
     accounts: dict[str, Account] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
-    """Names of users whose creation was never answered."""
+    """Names of users whose creation was not answered, or with an error that leaves open whether they are stored."""
+    refused: set[str] = field(default_factory=set)
+    """Names of users whose creation was answered with an error that says that nothing was stored."""
     statuses: set[int] = field(default_factory=set)
     acknowledged: int = 0
     _stopping: bool = False
@@ -64,8 +66,8 @@ class Load:
     def _live(self, client: Client, name: str) -> None:
         answer = self._answer(lambda: client.post("/Users", {"userName": name, "externalId": name, "title": "0"}))
         if answer is None or answer.status != 201:
-            if answer is None:
-                self.unknown.add(name)
+            refused = answer is not None and "nothing was stored" in answer.body["detail"]
+            (self.refused if refused else self.unknown).add(name)
             return
         account = self.accounts[name] = Account(answer.body["id"])
         for title in (1, 2):
@@ -105,6 +107,8 @@ def check(load: Load, client: Client) -> None:
         for text in (f'userName eq "{name}"', f'externalId eq "{name}" and title eq "{user.body["title"]}"'):
             assert [found["id"] for found in client.filter("/Users", text).body["Resources"]] == [account.id]
         assert account.member <= (account.id in members) <= account.may_be_member
+    for name in load.refused:
+        assert client.filter("/Users", f'userName eq "{name}"').body["totalResults"] == 0
     half = 0
     for name in load.unknown:
         by_name = client.filter("/Users", f'userName eq "{name}"').body.get("Resources", [])
