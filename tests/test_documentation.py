@@ -25,7 +25,7 @@ def test_session_of_the_readme_works(client: Client) -> None:
     for line in session.splitlines():
         if line.startswith("scim "):
             command, _, status = line.rpartition("#")
-            _, method, path, *body = shlex.split(Template(command.replace("'$ANN'", "$ANN")).safe_substitute(names))
+            _, method, path, *body = shlex.split(Template(command.replace("'$JANE'", "$JANE")).safe_substitute(names))
             answer = client(method, path.replace(" ", "+"), raw=body[0].encode() if body else None)
             assert answer.status == int(status), f"{line}\n{answer.raw!r}"
             last = answer.body["id"] if answer.status == 201 else ""
