@@ -30,7 +30,7 @@ bench: .venv/run.stamp
 # The versions that CI uses; run it to take newer ones.
 lock: .venv/test.stamp
 	$(BIN)/pip install -q --upgrade --upgrade-strategy eager -e '.[test]'
-	$(BIN)/pip freeze --exclude-editable --exclude scimsvc > requirements.lock
+	$(BIN)/pip freeze --all --exclude-editable --exclude pip --exclude scimsvc > requirements.lock
 
 .venv/run.stamp: setup.cfg requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("scimsvc needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

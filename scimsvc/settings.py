@@ -79,6 +79,10 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    plugins: tuple[str, ...] = ()
+    """Modules with functions for expressions; besides those of installed packages, which need no mention."""
+    folder: Path = Path()
+    """Where the file is; modules of plugins may lie there."""
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -104,15 +108,39 @@ def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settin
     """The settings from a file's content and the environment. Raises SettingsError."""
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: must be a mapping of sections")
-    hints = get_type_hints(Settings)
+    hints = sections()
     for name in content:
-        if name not in hints:
-            raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)}")
+        if name not in hints and name != "plugins":
+            raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)} and plugins")
     known = {f"{PREFIX}{section}_{name}".upper() for section, kind in hints.items() for name in get_type_hints(kind)}
     for variable in environ:
-        if variable.startswith(PREFIX) and variable not in known and variable != f"{PREFIX}CONFIG":
+        if variable.startswith(PREFIX) and variable not in known | {f"{PREFIX}CONFIG", f"{PREFIX}PLUGINS"}:
             raise SettingsError(f"environment variable {variable}: there is no such setting")
-    return Settings(**{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()})
+    return Settings(
+        **{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()},
+        plugins=_plugins(content.get("plugins"), environ, path),
+        folder=path.parent,
+    )
+
+
+def sections() -> dict[str, type[Any]]:
+    """The sections of the settings, by name."""
+    hints: dict[str, type[Any]] = get_type_hints(Settings)
+    return {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+
+
+def _plugins(value: Any, environ: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    variable = f"{PREFIX}PLUGINS"
+    if variable in environ:
+        where, value = f"environment variable {variable}", [name.strip() for name in environ[variable].split(",") if name.strip()]
+    else:
+        where, value = f"{path}: plugins", [] if value is None else value
+    if not isinstance(value, list) or not all(isinstance(name, str) and _MODULE.fullmatch(name) for name in value):
+        raise SettingsError(f"{where} must be a list of modules, such as [acme_functions]")
+    return tuple(value)
+
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, str], path: Path) -> Any:

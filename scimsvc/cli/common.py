@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
@@ -20,6 +21,15 @@ def settings() -> Settings:
     try:
         return load()
     except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def registry() -> Registry:
+    """The functions that expressions may call. Raises click.ClickException."""
+    configured = settings()
+    try:
+        return load_registry(configured.plugins, configured.folder)
+    except PluginError as error:
         raise click.ClickException(str(error)) from error
 
 

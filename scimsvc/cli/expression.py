@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 import orjson
 
+from scimsvc.cli.common import registry
 from scimsvc.mapping.expression import ExpressionError, compile_expression
-from scimsvc.mapping.functions import REGISTRY, Ignored
+from scimsvc.mapping.functions import Ignored
 
 
 @click.group()
@@ -33,7 +34,7 @@ def evaluate(text: str, attributes: Path | None) -> None:
     if not isinstance(source, dict):
         raise click.UsageError(f"{attributes}: must be a JSON object of source attributes")
     try:
-        value = compile_expression(text).evaluate(source)
+        value = compile_expression(text, registry()).evaluate(source)
     except ExpressionError as error:
         click.echo(f"column {error.column}: {error.message}\n{_place(text, error.column)}", err=True)
         raise SystemExit(2) from error
@@ -51,7 +52,8 @@ def _place(text: str, column: int) -> str:
 @expression.command("functions")
 def functions() -> None:
     """All functions with their help."""
-    for name in REGISTRY.names():
-        function = REGISTRY.get(name)
+    known = registry()
+    for name in known.names():
+        function = known.get(name)
         if function:
             click.echo(f"{function.signature()}\n    {function.help}")

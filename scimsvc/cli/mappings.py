@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scimsvc.cli.common import settings
+from scimsvc.cli.common import registry, settings
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
 from scimsvc.service.catalog import Catalog
 
@@ -21,11 +21,12 @@ def mappings() -> None:
 def check(files: tuple[Path, ...]) -> None:
     """Check FILES, or every profile in the mappings folder: all problems at once, exit status 1 where there are any."""
     paths = files or _profiles_in(settings().mappings.directory)
+    functions = registry()
     wrong = False
     names: dict[str, Path] = {}
     for path in paths:
         try:
-            profile = load_profile(path)
+            profile = load_profile(path, functions)
             if profile.name in names:
                 raise ProfileError([Finding(path, 1, 1, f"the profile {profile.name!r} is in {names[profile.name]} already")])
             names[profile.name] = path
@@ -52,7 +53,7 @@ def _profiles_in(directory: Path) -> tuple[Path, ...]:
 def list_() -> None:
     """All profiles in the mappings folder, one a line: name and title."""
     try:
-        profiles = load_profiles(settings().mappings.directory)
+        profiles = load_profiles(settings().mappings.directory, registry())
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     for name, profile in sorted(profiles.items()):

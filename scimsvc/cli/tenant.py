@@ -6,7 +6,7 @@ import re
 
 import click
 
-from scimsvc.cli.common import database, settings
+from scimsvc.cli.common import database, registry, settings
 from scimsvc.mapping import ProfileError, load_profiles
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
@@ -47,7 +47,7 @@ def check_profile(name: str) -> None:
     """Raise click.ClickException where the mappings folder has no such profile or one that is wrong."""
     directory = settings().mappings.directory
     try:
-        profiles = load_profiles(directory)
+        profiles = load_profiles(directory, registry())
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     if name not in profiles:

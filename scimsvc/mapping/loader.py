@@ -12,6 +12,7 @@ import yaml
 from scimsvc.mapping.custom import TYPES, CustomAttribute, extend, split_name
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
+from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
@@ -26,15 +27,18 @@ _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique",
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
 
 
-def load_profiles(directory: FilePath) -> Mapping[str, Profile]:
-    """Every profile in a folder's `*.yaml`, by name. Raises ProfileError with the findings of all files."""
+def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapping[str, Profile]:
+    """Every profile in a folder's `*.yaml`, by name; expressions call the functions of `registry`, or those installed.
+
+    Raises ProfileError with the findings of all files.
+    """
     if not directory.is_dir():
         raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
     profiles: dict[str, tuple[Profile, FilePath]] = {}
     findings: list[Finding] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            profile = load_profile(path)
+            profile = load_profile(path, registry)
         except ProfileError as error:
             findings += error.findings
             continue
@@ -47,7 +51,7 @@ def load_profiles(directory: FilePath) -> Mapping[str, Profile]:
     return {name: profile for name, (profile, _) in profiles.items()}
 
 
-def load_profile(path: FilePath) -> Profile:
+def load_profile(path: FilePath, registry: Registry | None = None) -> Profile:
     """The profile in a file. Raises ProfileError."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -55,12 +59,12 @@ def load_profile(path: FilePath) -> Profile:
         raise ProfileError([Finding(path, 1, 1, f"can't be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
-    return parse_profile(text, path)
+    return parse_profile(text, path, registry)
 
 
-def parse_profile(text: str, path: FilePath) -> Profile:
+def parse_profile(text: str, path: FilePath, registry: Registry | None = None) -> Profile:
     """The profile in a text; `path` is only shown. Raises ProfileError with all findings."""
-    source = Source(path, text)
+    source = Source(path, text, registry or installed())
     root = source.root()
     entries = source.mapping(root, "a profile", ("profile", "title", "users", "groups"))
     name = source.text_of(entries.get("profile"), "profile")
@@ -159,7 +163,7 @@ def _expression(source: Source, node: yaml.Node | None) -> Any:
     if node is None or text is None:
         return None
     try:
-        return compile_expression(text)
+        return compile_expression(text, source.registry)
     except ExpressionError as error:
         # In a quoted or block scalar the text starts later than the node, and lines may be folded.
         plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.start_mark.line == node.end_mark.line

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.functions import Registry
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -20,10 +21,11 @@ _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
 
 @dataclass
 class Source:
-    """One file's text, and the findings in it so far."""
+    """One file's text, the functions that its expressions may call, and the findings in it so far."""
 
     path: Path
     text: str
+    registry: Registry
     findings: list[Finding] = field(default_factory=list)
 
     def complain(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scimsvc.mapping.functions import REGISTRY
+from scimsvc.mapping.functions import installed
 from tests.cli.conftest import Run
 
 WRONG = """profile: wrong
@@ -43,7 +43,7 @@ def test_every_mistake_of_every_file_is_shown_with_its_place(run: Run, folder: P
 
 def test_only_the_files_that_are_named_are_checked(run: Run, folder: Path):
     (folder / "mappings" / "wrong.yaml").write_text(WRONG)
-    result = run("mappings", "check", "mappings/entra.yaml", "mappings/absent.yaml", SCIMSVC_CONFIG="absent.yaml")
+    result = run("mappings", "check", "mappings/entra.yaml", "mappings/absent.yaml", SCIMSVC_MAPPINGS_DIRECTORY="absent")
     assert (result.exit_code, result.stdout) == (1, "mappings/entra.yaml: ok\n")
     assert result.stderr == "mappings/absent.yaml:1:1: can't be read: No such file or directory\n"
 
@@ -146,6 +146,6 @@ def test_attributes_that_are_missing_are_named(run: Run):
 
 def test_functions_are_listed_with_their_help(run: Run):
     lines = run("expression", "functions").stdout.splitlines()
-    assert [line.split("(")[0] for line in lines if not line.startswith(" ")] == REGISTRY.names()
+    assert [line.split("(")[0] for line in lines if not line.startswith(" ")] == installed().names()
     assert "Switch(source, [defaultValue], key, value, …)" in lines
-    assert len(lines) == 2 * len(REGISTRY.names())
+    assert len(lines) == 2 * len(installed().names())

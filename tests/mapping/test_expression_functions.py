@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
-from scimsvc.mapping.functions import REGISTRY, Function, FunctionClash, Parameter, Registry
+from scimsvc.mapping.functions import Function, FunctionClash, Parameter, Registry, installed
 
 ACTIVE = 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'
 FULL_NAME = 'Join(" ", [givenName], [surname])'
@@ -139,7 +139,7 @@ def test_only_the_answer_of_a_switch_is_worked_out():
     def fail(arguments: Any) -> Any:
         return lambda attributes: 1 // 0
 
-    registry = Registry([*(REGISTRY.get(name) for name in REGISTRY.names()), Function("Fail", "Fails.", (), fail)])
+    registry = Registry([*(installed().get(name) for name in installed().names()), Function("Fail", "Fails.", (), fail)])
     expression = compile_expression('Switch([a], Fail(), "x", "1", "y", Fail(), Fail(), "2")', registry)
     assert expression.evaluate({"a": "x"}) == "1"
     with pytest.raises(ZeroDivisionError):
@@ -162,15 +162,15 @@ def test_argument_that_is_left_out_is_not_an_empty_text():
 
 
 def test_two_functions_of_one_name_clash():
-    join = REGISTRY.get("Join")
+    join = installed().get("Join")
     assert join
     with pytest.raises(FunctionClash, match="Join"):
         Registry([join, join])
 
 
 def test_every_function_has_help_and_a_signature_that_starts_with_its_name():
-    for name in REGISTRY.names():
-        function = REGISTRY.get(name)
+    for name in installed().names():
+        function = installed().get(name)
         assert function
         assert function.help
         assert function.signature().startswith(f"{name}(")

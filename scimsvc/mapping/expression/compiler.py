@@ -20,7 +20,7 @@ from scimsvc.mapping.expression.tree import (
     Text,
     Word,
 )
-from scimsvc.mapping.functions import REGISTRY, Function, FunctionError, Ignored, Lazy, Parameter, Registry
+from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
 from scimsvc.mapping.functions.moments import Moment, read
 from scimsvc.mapping.functions.values import as_number
 
@@ -49,16 +49,19 @@ class Expression:
         return str(value) if isinstance(value, Moment) else value
 
 
-def compile_expression(text: str, registry: Registry = REGISTRY) -> Expression:
-    """Compile a text. Raises ExpressionError for syntax, unknown functions, and arguments that a function can't take."""
+def compile_expression(text: str, registry: Registry | None = None) -> Expression:
+    """Compile a text, with the functions that are installed where no others are given.
+
+    Raises ExpressionError for syntax, unknown functions, and arguments that a function can't take.
+    """
     return compile_tree(text, parse(text), registry)
 
 
-def compile_tree(text: str, tree: Node, registry: Registry = REGISTRY) -> Expression:
+def compile_tree(text: str, tree: Node, registry: Registry | None = None) -> Expression:
     """Compile a tree, of which `text` is the text. Raises ExpressionError."""
     if not isinstance(tree, Call):
         raise ExpressionError("an expression must be a function, such as Join(…); for a plain attribute use a direct mapping", 1)
-    compiler = _Compiler(registry)
+    compiler = _Compiler(registry or installed())
     run = compiler.call(tree, outermost=True)
     return Expression(text, tree, tuple(compiler.names), compiler.deterministic, run)
 

@@ -1,0 +1,107 @@
+"""Functions of operators: found where they are installed or named, and refused with a reason where they are wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scimsvc.mapping.functions import PluginError, installed, load_registry
+from tests.cli.conftest import Run
+from tests.support.server import ROOT
+
+EXAMPLE = ROOT / "examples" / "acme-functions"
+HEAD = "from scimsvc.mapping.functions import Function, Parameter, plain\n"
+
+
+@pytest.fixture
+def module(tmp_path: Path, request: pytest.FixtureRequest):
+    """Writes a module of a name that no other test uses, and answers that name."""
+
+    def write(text: str) -> str:
+        name = f"plugin_{abs(hash((request.node.name, text)))}"
+        (tmp_path / f"{name}.py").write_text(text)
+        request.addfinalizer(lambda: sys.modules.pop(name, None))
+        return name
+
+    return write
+
+
+def test_all_functions_of_scimsvc_itself_are_plugins_too() -> None:
+    assert {"Join", "Switch", "IIF", "FormatDateTime", "AssertiveAppRoleAssignmentsComplex"} <= set(installed().names())
+    assert len(installed().names()) == 44
+
+
+def test_plain_module_beside_the_settings_is_found(tmp_path: Path, module) -> None:
+    name = module(HEAD + 'FUNCTIONS = [Function("Twice", "Twice.", (Parameter("source"),), plain(lambda x: x * 2, 1))]\n')
+    before = list(sys.path)
+    assert "Twice" in load_registry([name], tmp_path).names()
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1 / 0", "ZeroDivisionError: division by zero"),
+        ("import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("raise SystemError('two\\nlines')", "SystemError: two lines"),
+        ("", "TypeError: a plugin must be a Function, several, or a module with FUNCTIONS"),
+        ("FUNCTIONS = 'Join'", "TypeError: a plugin must be"),
+        ("FUNCTIONS = [5]", "5 is no Function"),
+        (HEAD + "FUNCTIONS = [Function('a b', 'x', (), plain(int, 0))]", "'a b' is no name that an expression could call"),
+        (HEAD + "FUNCTIONS = [Function('Helpless', '', (), plain(int, 0))]", "the function Helpless has no help"),
+        (
+            HEAD + "FUNCTIONS = [Function('Join', 'x', (), plain(int, 0))]",
+            "there is a function Join already, from text of scimsvc (scimsvc.mapping.functions.text)",
+        ),
+    ],
+)
+def test_plugin_that_is_wrong_is_named_with_the_reason(tmp_path: Path, module, text: str, message: str) -> None:
+    name = module(text)
+    with pytest.raises(PluginError) as caught:
+        load_registry([name], tmp_path)
+    assert str(caught.value).startswith(f"plugin {name} (setting plugins): ")
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_every_problem_of_every_plugin_is_told_at_once(tmp_path: Path, module) -> None:
+    with pytest.raises(PluginError) as caught:
+        load_registry([module("x = 1 / 0"), "absent_plugin", module("FUNCTIONS = [1, 2]")], tmp_path)
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("command", [("expression", "functions"), ("mappings", "check"), ("init",)])
+def test_command_says_which_plugin_is_missing(run: Run, command: tuple[str, ...]) -> None:
+    result = run(*command, SCIMSVC_PLUGINS="absent_plugin")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: plugin absent_plugin (setting plugins): ModuleNotFoundError: No module named 'absent_plugin'\n"
+    )
+
+
+def test_example_is_found_beside_the_settings(run: Run, folder: Path) -> None:
+    shutil.copy(EXAMPLE / "acme_functions.py", folder)
+    with (folder / "config.yaml").open("a") as file:
+        file.write("\nplugins: [acme_functions]\n")
+    try:
+        assert run("expression", "eval", 'Initials("George Bernard Shaw")').stdout == '"GBS"\n'
+    finally:
+        sys.modules.pop("acme_functions", None)
+
+
+def test_example_is_a_package_that_installs_and_passes_its_own_test(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    shutil.copytree(EXAMPLE, source)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", target, source]
+    subprocess.run(pip, check=True, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": str(target), "SCIMSVC_CONFIG": str(ROOT / "config.yaml")}
+    command = [Path(sys.executable).with_name("scimsvc"), "expression"]
+    shown = subprocess.run([*command, "functions"], env=environment, capture_output=True, text=True, check=True).stdout
+    assert "Initials(source, [length])\n    The first letter of each word" in shown
+    value = subprocess.run([*command, "eval", 'Initials("A B")'], env=environment, capture_output=True, text=True, check=True)
+    assert value.stdout == '"AB"\n'
+    own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", source]
+    subprocess.run(own, cwd=source, env=environment, check=True, capture_output=True)
