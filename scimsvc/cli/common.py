@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
@@ -51,6 +52,18 @@ def database(migrated: bool = True) -> Iterator[Database]:
         raise click.ClickException(f"the database can't be reached: {_without_password(str(error), url)}") from error
     finally:
         found.close()
+
+
+def profile_named(name: str) -> Profile:
+    """The mapping profile of that name. Raises click.ClickException where there is none, or one that is wrong."""
+    directory = settings().mappings.directory
+    try:
+        profiles = load_profiles(directory, registry())
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from error
+    if name not in profiles:
+        raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {', '.join(sorted(profiles))}")
+    return profiles[name]
 
 
 def make_database_folder(configured: Settings) -> None:

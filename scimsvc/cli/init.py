@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scimsvc.cli.common import database, make_database_folder, settings
-from scimsvc.cli.tenant import check_profile
+from scimsvc.cli.common import database, make_database_folder, profile_named, settings
 from scimsvc.store import tenants
 from scimsvc.store.migrations import migrate
 
@@ -18,7 +17,7 @@ DEFAULT_PROFILE = "entra"
 def init(url: str) -> None:
     """Migrate the database; where it has no tenant yet, make `default` and print its Tenant URL and Secret Token once."""
     configured = settings()
-    check_profile(DEFAULT_PROFILE)
+    profile_named(DEFAULT_PROFILE)
     make_database_folder(configured)
     with database(migrated=False) as found:
         migrate(found)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+import orjson
 
-from scimsvc.cli.common import registry, settings
+from scimsvc.cli.common import profile_named, registry, settings
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.mapping.preview import PreviewError
+from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.service.catalog import Catalog
 
 
@@ -47,6 +51,42 @@ def _profiles_in(directory: Path) -> tuple[Path, ...]:
     if not paths:
         raise click.ClickException(f"{directory}: there are no profiles (*.yaml); setting mappings.directory names the folder")
     return paths
+
+
+@mappings.command()
+@click.option("--profile", "name", required=True, help="The mapping profile, by its name in the mappings folder.")
+@click.option("--explain", is_flag=True, help="Show for each row how it comes to its value.")
+@click.argument("table", type=click.Choice(["users", "groups"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def preview(name: str, explain: bool, table: str, file: Path) -> None:
+    """Print what Entra will send for the directory objects in FILE, as Microsoft Graph returns them: one, or a list.
+
+    One line of JSON for each object: the filters by which it is matched, the create, and the update in both PATCH dialects.
+    """
+    profile = profile_named(name)
+    mapping = profile.users if table == "users" else profile.groups
+    lines, problems = [], []
+    for number, found in enumerate(_objects(file), 1):
+        try:
+            if not isinstance(found, dict):
+                raise PreviewError("must be a JSON object")
+            lines.append(orjson.dumps(preview_of(mapping, found, explain)))
+        except (PreviewError, TypeError) as error:
+            problems.append(f"{file}: object {number}: {error}")
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    for line in lines:
+        click.echo(line)
+
+
+def _objects(file: Path) -> list[Any]:
+    try:
+        content = orjson.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{file}: not JSON: {error}") from error
+    if isinstance(content, dict) and isinstance(content.get("value"), list):
+        return list(content["value"])
+    return content if isinstance(content, list) else [content]
 
 
 @mappings.command("list")

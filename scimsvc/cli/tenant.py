@@ -6,8 +6,7 @@ import re
 
 import click
 
-from scimsvc.cli.common import database, registry, settings
-from scimsvc.mapping import ProfileError, load_profiles
+from scimsvc.cli.common import database, profile_named
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -24,7 +23,7 @@ def tenant() -> None:
 @click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
 def create(name: str, profile: str) -> None:
     """Make a tenant NAME that follows a mapping profile."""
-    check_profile(profile)
+    profile_named(profile)
     if not _NAME.fullmatch(name):
         raise click.ClickException("a tenant's name is 1 to 63 letters, digits, dots, dashes and underscores")
     with database() as found:
@@ -41,14 +40,3 @@ def list_() -> None:
     with database() as found:
         for record in tenants.tenants(found):
             click.echo(f"{record.name}\t{record.profile}")
-
-
-def check_profile(name: str) -> None:
-    """Raise click.ClickException where the mappings folder has no such profile or one that is wrong."""
-    directory = settings().mappings.directory
-    try:
-        profiles = load_profiles(directory, registry())
-    except ProfileError as error:
-        raise click.ClickException(str(error)) from error
-    if name not in profiles:
-        raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {', '.join(sorted(profiles))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression.comparison import comparison
 from scimsvc.mapping.expression.parser import parse
@@ -32,13 +32,14 @@ _IGNORED = {one.value: one for one in Ignored}
 class Expression:
     """A compiled expression; `source_attributes` are the names that it reads, in order of appearance.
 
-    `deterministic`: the same attributes always give the same value.
+    `deterministic`: the same attributes always give the same value. `registry` has the functions that it calls.
     """
 
     text: str
     tree: Node
     source_attributes: tuple[str, ...]
     deterministic: bool
+    registry: Registry
     _run: Lazy
 
     def evaluate(self, attributes: Mapping[str, Any]) -> Any:
@@ -47,6 +48,21 @@ class Expression:
         """
         value = self._run(attributes)
         return str(value) if isinstance(value, Moment) else value
+
+    def explain(self, attributes: Mapping[str, Any]) -> tuple[Any, list[Step]]:
+        """The value, and on the way to it the value of every source attribute and call, in the order in which they were
+        worked out; what was not needed is not among them. Raises ExpressionError.
+        """
+        steps: list[Step] = []
+        traced = compile_tree(self.text, self.tree, self.registry, steps)
+        return traced.evaluate(attributes), steps
+
+
+class Step(NamedTuple):
+    """A part of an expression, and what it came to."""
+
+    node: Node
+    value: Any
 
 
 def compile_expression(text: str, registry: Registry | None = None) -> Expression:
@@ -57,20 +73,25 @@ def compile_expression(text: str, registry: Registry | None = None) -> Expressio
     return compile_tree(text, parse(text), registry)
 
 
-def compile_tree(text: str, tree: Node, registry: Registry | None = None) -> Expression:
-    """Compile a tree, of which `text` is the text. Raises ExpressionError."""
+def compile_tree(text: str, tree: Node, registry: Registry | None = None, steps: list[Step] | None = None) -> Expression:
+    """Compile a tree, of which `text` is the text; each evaluation notes its steps where a list is given.
+
+    Raises ExpressionError.
+    """
     if not isinstance(tree, Call):
         raise ExpressionError("an expression must be a function, such as Join(…); for a plain attribute use a direct mapping", 1)
-    compiler = _Compiler(registry or installed())
+    functions = registry or installed()
+    compiler = _Compiler(functions, steps)
     run = compiler.call(tree, outermost=True)
-    return Expression(text, tree, tuple(compiler.names), compiler.deterministic, run)
+    return Expression(text, tree, tuple(compiler.names), compiler.deterministic, functions, run)
 
 
 class _Compiler:
     """Compiles one tree, and notes what it reads on the way."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, steps: list[Step] | None) -> None:
         self._registry = registry
+        self._steps = steps
         self.names: dict[str, None] = {}
         self.deterministic = True
 
@@ -89,7 +110,20 @@ class _Compiler:
             run = function.build(arguments)
         except FunctionError as error:
             raise ExpressionError(str(error), node.column) from None
-        return _located(run, node.column) if function.fallible else run
+        return self._noted(node, _located(run, node.column) if function.fallible else run)
+
+    def _noted(self, node: Node, run: Lazy) -> Lazy:
+        """The same, with a note of what it comes to where steps are wanted."""
+        if self._steps is None:
+            return run
+        steps = self._steps
+
+        def noted(attributes: Mapping[str, Any]) -> Any:
+            value = run(attributes)
+            steps.append(Step(node, value))
+            return value
+
+        return noted
 
     def _suggestion(self, name: str) -> str:
         names = self._registry.names()
@@ -112,7 +146,7 @@ class _Compiler:
                 return self.call(node)
             case SourceAttribute(name):
                 self.names[name] = None
-                return lambda attributes: attributes.get(name)
+                return self._noted(node, lambda attributes: attributes.get(name))
             case Text(value):
                 return lambda attributes: value
             case Number():

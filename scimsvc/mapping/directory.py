@@ -1,0 +1,163 @@
+"""The attributes of Entra's users and groups as a mapping's source, and how Microsoft Graph has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+Kind = Literal["User", "Group"]
+"""The kind of a directory object."""
+
+Read = Callable[[Mapping[str, Any]], Any]
+
+
+def _at(path: str) -> Read:
+    first, *rest = path.split(".")
+
+    def read(found: Mapping[str, Any]) -> Any:
+        value = found.get(first)
+        for name in rest:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    return read
+
+
+def _first(name: str) -> Read:
+    def read(found: Mapping[str, Any]) -> Any:
+        value = found.get(name)
+        return (value[0] if value else None) if isinstance(value, list) else value
+
+    return read
+
+
+def _id(name: str) -> Read:
+    def read(found: Mapping[str, Any]) -> Any:
+        value = found.get(name)
+        return value.get("id") if isinstance(value, Mapping) else value
+
+    return read
+
+
+def _ids(name: str) -> Read:
+    def read(found: Mapping[str, Any]) -> Any:
+        value = found.get(name)
+        if not isinstance(value, list):
+            return None
+        return [one.get("id") if isinstance(one, Mapping) else one for one in value]
+
+    return read
+
+
+def _is_soft_deleted(found: Mapping[str, Any]) -> str:
+    """`True` for whom Entra disables: deleted, or with an account that is (how-provisioning-works.md, de-provisioning)."""
+    return "True" if found.get("deletedDateTime") or found.get("accountEnabled") is False else "False"
+
+
+def _account_enabled(found: Mapping[str, Any]) -> str | None:
+    enabled = found.get("accountEnabled")
+    return None if enabled is None else str(enabled)
+
+
+def _same(*names: str) -> dict[str, Read]:
+    return {name: _at(name) for name in names}
+
+
+_USER: dict[str, Read] = {
+    "objectId": _at("id"),
+    "IsSoftDeleted": _is_soft_deleted,
+    "accountEnabled": _account_enabled,
+    **_same(
+        "appRoleAssignments",
+        "city",
+        "companyName",
+        "country",
+        "department",
+        "displayName",
+        "employeeHireDate",
+        "employeeId",
+        "employeeLeaveDateTime",
+        "employeeOrgData.costCenter",
+        "employeeOrgData.division",
+        "employeeType",
+        "givenName",
+        "jobTitle",
+        "mail",
+        "mailNickname",
+        "onPremisesDistinguishedName",
+        "onPremisesSecurityIdentifier",
+        "onPremisesUserPrincipalName",
+        "otherMails",
+        "passwordProfile.password",
+        "postalCode",
+        "preferredLanguage",
+        "proxyAddresses",
+        "state",
+        "streetAddress",
+        "surname",
+        "usageLocation",
+        "userPrincipalName",
+        "userType",
+    ),
+    "facsimileTelephoneNumber": _at("faxNumber"),
+    "immutableId": _at("onPremisesImmutableId"),
+    "manager": _id("manager"),
+    "mobile": _at("mobilePhone"),
+    "netId": _at("netId"),
+    "onPremisesSamAccountName": _at("onPremisesSamAccountName"),
+    "originalUserPrincipalName": _at("userPrincipalName"),
+    "physicalDeliveryOfficeName": _at("officeLocation"),
+    "telephoneNumber": _first("businessPhones"),
+    **{f"extensionAttribute{n}": _at(f"onPremisesExtensionAttributes.extensionAttribute{n}") for n in range(1, 16)},
+}
+_GROUP: dict[str, Read] = {
+    "objectId": _at("id"),
+    **_same(
+        "description",
+        "displayName",
+        "mail",
+        "mailEnabled",
+        "mailNickname",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "proxyAddresses",
+        "securityEnabled",
+    ),
+    "members": _ids("members"),
+    "owners": _ids("owners"),
+}
+_SOURCES: dict[Kind, dict[str, Read]] = {"User": _USER, "Group": _GROUP}
+
+REFERENCES = frozenset({"manager", "members", "owners"})
+"""Source attributes that refer to other objects."""
+
+_EXTENSION = re.compile(r"extension_[0-9a-fA-F]{32}_\w+|CustomSecurityAttribute\S*|ext[0-9a-z]+_\w+(?:\.\w+)?", re.ASCII)
+"""Directory extensions and custom security attributes, which each directory has of its own; their names are case-sensitive."""
+
+
+def source_attributes(kind: Kind) -> Iterable[str]:
+    """The names of the attributes that every directory has."""
+    return _SOURCES[kind]
+
+
+def has_source_attribute(kind: Kind, name: str) -> bool:
+    """Whether objects of the kind have, or may have, an attribute of that name; names are case-sensitive."""
+    return name in _SOURCES[kind] or bool(_EXTENSION.fullmatch(name))
+
+
+def source_of(kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The source attributes of an object as Microsoft Graph returns it; those without a value are left out.
+
+    What is there under Entra's own name already, such as `objectId`, is taken as it is.
+    """
+    source = {}
+    for name, read in _SOURCES[kind].items():
+        value = found[name] if name in found and name not in _GRAPHS_OWN else read(found)
+        if value is not None:
+            source[name] = value
+    return source | {name: value for name, value in found.items() if value is not None and _EXTENSION.fullmatch(name)}
+
+
+_GRAPHS_OWN = frozenset({"accountEnabled", "manager", "members", "owners"})
+"""Names that both have, for values of another form."""

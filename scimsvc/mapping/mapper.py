@@ -1,0 +1,90 @@
+"""From a directory object's attributes to the values that a table's rows come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scimsvc.mapping.expression import Expression
+from scimsvc.mapping.functions import FunctionError, Ignored
+from scimsvc.mapping.functions.values import as_boolean, as_number, as_text
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.schema.model import Attribute
+
+Value = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What a row comes to: `value` in the form of its target attribute, None where nothing is sent."""
+
+    row: AttributeMapping
+    value: Any
+
+
+class SkippedObject(Exception):
+    """An expression says IgnoreObjectFlow: nothing at all is sent of the object."""
+
+
+class Mapper:
+    """Works out the rows of a table. Expressions are compiled already, so this is what it costs for each object."""
+
+    def __init__(self, table: ObjectMapping) -> None:
+        self.table = table
+        self._rows = [(row, _value_of(row), _converted(row.target.target.value().leaf)) for row in table.mappings]
+
+    def flows(self, attributes: Mapping[str, Any], creating: bool = True) -> list[Flow]:
+        """All rows that apply, in the table's order.
+
+        A default value counts only on create, as does a row that applies only then (customize-application-attributes.md).
+        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        """
+        found = []
+        for row, value_of, convert in self._rows:
+            if not creating and row.apply == "create":
+                continue
+            value = value_of(attributes)
+            if value is None or value == "":
+                value = row.default if creating else None
+            if isinstance(value, Ignored):
+                if value is Ignored.OBJECT:
+                    raise SkippedObject(row.target_text)
+                value = None
+            found.append(Flow(row, None if value is None else convert(value)))
+        return found
+
+
+def _value_of(row: AttributeMapping) -> Value:
+    if isinstance(row.expression, Expression):
+        return row.expression.evaluate
+    if row.source is not None:
+        name = row.source
+        return lambda attributes: attributes.get(name)
+    constant = row.constant
+    return lambda attributes: constant
+
+
+def _converted(attribute: Attribute) -> Callable[[Any], Any]:
+    """From what a row comes to, mostly a text, to a value of the target's type; what is none of it stays as it is."""
+    one = _CONVERSIONS.get(attribute.type, _text)
+    return lambda value: [one(element) for element in value] if isinstance(value, list) else one(value)
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, (str, dict)) else as_text(value)
+
+
+def _boolean(value: Any) -> Any:
+    try:
+        return as_boolean(value)
+    except FunctionError:
+        return value
+
+
+def _number(value: Any) -> Any:
+    number = as_number(value)
+    return value if number is None else number
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "integer": _number, "decimal": _number}

@@ -1,0 +1,250 @@
+"""What Entra will send for an object of the directory, and that the service takes it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from scimsvc.mapping import Profile, load_profile, parse_profile
+from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
+from scimsvc.mapping.preview import PreviewError, preview
+from scimsvc.store.database import Database
+from tests.cli.conftest import Run
+from tests.support.server import BASE_PATH, ROOT, new_token
+from tests.support.wsgi import call
+
+ENTRA = load_profile(ROOT / "mappings" / "entra.yaml")
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+JANE = {
+    "id": "00aa-1",
+    "accountEnabled": True,
+    "displayName": "Jane Doe",
+    "userPrincipalName": "jane@example.com",
+    "givenName": "Jane",
+    "surname": "Doe",
+    "manager": {"id": "m-1"},
+    "businessPhones": ["1", "2"],
+}
+
+
+def profile(*rows: str) -> Profile:
+    text = "profile: p\nusers:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
+    groups = "groups:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
+    return parse_profile(text + "".join(f"    - {row}\n" for row in rows) + groups, Path("p.yaml"))
+
+
+def created(*rows: str, found: dict[str, Any] = JANE) -> dict[str, Any]:
+    body = preview(profile(*rows).users, found)["create"]
+    return {name: value for name, value in body.items() if name not in ("schemas", "meta", "externalId")}
+
+
+def updated(*rows: str, found: dict[str, Any] = JANE) -> dict[str, Any]:
+    sent = preview(profile(*rows).users, found)["update"]["default"]["Operations"]
+    return {operation["path"]: operation["value"] for operation in sent if operation["path"] != "externalId"}
+
+
+def test_user_is_sent_as_the_tutorial_has_it():
+    shown = preview(ENTRA.users, JANE)
+    assert shown["match"] == ['externalId eq "00aa-1"']
+    assert shown["create"] == {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
+        "externalId": "00aa-1",
+        "userName": "00aa-1",
+        "active": True,
+        "displayName": "Jane Doe",
+        "emails": [{"type": "work", "value": "jane@example.com", "primary": True}],
+        "name": {"givenName": "Jane", "familyName": "Doe", "formatted": "Jane Doe"},
+        "meta": {"resourceType": "User"},
+    }
+    default, flagged = (shown["update"][dialect]["Operations"] for dialect in ("default", "aadOptscim062020"))
+    assert {"op": "Replace", "path": "active", "value": "True"} in default
+    assert len(default) == 8
+    assert flagged == [
+        {"op": "replace", "path": 'emails[type eq "work"].value', "value": "jane@example.com"},
+        {
+            "op": "replace",
+            "value": {
+                "externalId": "00aa-1",
+                "active": True,
+                "displayName": "Jane Doe",
+                "userName": "00aa-1",
+                "name.givenName": "Jane",
+                "name.familyName": "Doe",
+                "name.formatted": "Jane Doe",
+            },
+        },
+    ]
+    assert "references" not in shown
+
+
+def test_group_is_sent_without_its_members_which_follow():
+    shown = preview(ENTRA.groups, {"id": "g", "displayName": "G", "members": [{"id": "a"}, {"id": "b"}]})
+    assert "members" not in shown["create"]
+    assert shown["create"]["schemas"][1].startswith("http://schemas.microsoft.com/")
+    for dialect, op in (("default", "Add"), ("aadOptscim062020", "add")):
+        (operation,) = shown["references"][dialect]["Operations"]
+        assert operation == {"op": op, "path": "members", "value": [{"value": "a"}, {"value": "b"}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "active"), [({}, True), ({"accountEnabled": False}, False), ({"deletedDateTime": "x"}, False)]
+)
+def test_who_is_disabled_or_deleted_is_sent_as_inactive(changes: dict[str, Any], active: bool):
+    shown = preview(ENTRA.users, JANE | changes)
+    assert shown["create"]["active"] is active
+    assert {"op": "Replace", "path": "active", "value": str(active)} in shown["update"]["default"]["Operations"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "body"),
+    [
+        (
+            ["{source: telephoneNumber, target: 'phoneNumbers[type eq \"work\"].value'}"],
+            {"phoneNumbers": [{"type": "work", "value": "1"}]},
+        ),
+        (["{constant: x, target: title}"], {"title": "x"}),
+        (["{target: title}"], {}),
+        (["{target: title, default: none}"], {"title": "none"}),
+        (["{source: jobTitle, target: title}"], {}),
+        (["{source: jobTitle, target: title, default: none}"], {"title": "none"}),
+        (["{source: givenName, target: title, apply: create}"], {"title": "Jane"}),
+        (["expression: 'IgnoreFlowIfNullOrEmpty([jobTitle])'\n      target: title"], {}),
+        (["expression: 'Not([IsSoftDeleted])'\n      target: active"], {"active": True}),
+        (["{source: manager, target: 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager'}"], {}),
+        (["{source: employeeOrgData.division, target: title}"], {"title": "D"}),
+        (["{source: extensionAttribute7, target: title}"], {"title": "seven"}),
+        (["{source: extension_0123456789abcdef0123456789abcdef_size, target: title}"], {"title": "XL"}),
+    ],
+)
+def test_row_comes_to_its_value(rows: list[str], body: dict[str, Any]):
+    more = {
+        "employeeOrgData": {"division": "D"},
+        "onPremisesExtensionAttributes": {"extensionAttribute7": "seven"},
+        "extension_0123456789abcdef0123456789abcdef_size": "XL",
+    }
+    assert created(*rows, found=JANE | more) == body
+
+
+def test_defaults_and_rows_for_creation_do_not_count_in_an_update():
+    rows = ("{source: jobTitle, target: title, default: none}", "{source: givenName, target: nickName, apply: create}")
+    assert created(*rows) == {"title": "none", "nickName": "Jane"}
+    assert updated(*rows) == {}
+
+
+def test_roles_are_objects_in_a_create_and_json_in_a_patch_without_the_flag():
+    row = "expression: 'AppRoleAssignmentsComplex([appRoleAssignments])'\n      target: roles"
+    found = JANE | {"appRoleAssignments": [{"id": "r", "value": "Admin", "displayName": "Administrator"}]}
+    role = {"primary": False, "type": "WindowsAzureActiveDirectoryRole", "displayName": "Administrator", "value": "Admin"}
+    assert created(row, found=found) == {"roles": [role]}
+    (sent,) = updated(row, found=found)["roles"]
+    assert json.loads(sent["value"]) == role
+
+
+def test_object_that_an_expression_leaves_out_is_not_sent():
+    row = "expression: 'IIF([userType] = \"Guest\", IgnoreObjectFlow, [userType])'\n      target: userType"
+    shown = preview(profile(row).users, JANE | {"userType": "Guest"})
+    assert shown == {"objectId": "00aa-1", "skipped": "the expression for userType says IgnoreObjectFlow"}
+    assert created(row, found=JANE | {"userType": "Member"}) == {"userType": "Member"}
+
+
+def test_every_row_that_can_not_be_worked_out_is_named():
+    rows = [
+        "expression: 'CDate([surname])'\n      target: title",
+        "expression: 'Left([surname], [givenName])'\n      target: nickName",
+    ]
+    with pytest.raises(PreviewError) as caught:
+        preview(profile(*rows).users, JANE)
+    assert str(caught.value) == (
+        "title: 'Doe' is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM (column 1 of CDate([surname])); "
+        "nickName: NumChars must be a whole number, not 'Jane' (column 1 of Left([surname], [givenName]))"
+    )
+
+
+def test_rows_are_explained_with_every_value_on_the_way():
+    row = 'expression: \'IIF([jobTitle] = "x", ToUpper([surname]), Append(ToLower([givenName]), "!"))\'\n      target: title'
+    *_, explained = preview(profile(row).users, JANE | {"jobTitle": "y"}, explain=True)["rows"]
+    assert explained["value"] == "jane!"
+    assert [(step["expression"], step["value"]) for step in explained["steps"]] == [
+        ("[jobTitle]", "y"),
+        ("[givenName]", "Jane"),
+        ("ToLower([givenName])", "jane"),
+        ('Append(ToLower([givenName]), "!")', "jane!"),
+        ('IIF([jobTitle] = "x", ToUpper([surname]), Append(ToLower([givenName]), "!"))', "jane!"),
+    ]
+    first, *_ = preview(profile(row).users, JANE, explain=True)["rows"]
+    assert first == {"target": "externalId", "matching": 1, "source": "objectId", "value": "00aa-1"}
+
+
+def test_redacted_value_flows_and_is_not_explained():
+    row = "expression: 'Join(\"\", Redact([surname]))'\n      target: title"
+    shown = preview(profile(row).users, JANE, explain=True)
+    assert shown["create"]["title"] == "Doe"
+    assert "Doe" not in json.dumps(shown["rows"])
+    assert shown["rows"][1]["value"] == "[Redact]"
+
+
+def test_source_attributes_come_under_entras_names_or_graphs():
+    assert source_of("User", {"objectId": "1", "IsSoftDeleted": "True", "mobile": "2"}) == {
+        "objectId": "1",
+        "IsSoftDeleted": "True",
+        "mobile": "2",
+    }
+    assert source_of("User", {"id": "1", "mobilePhone": "2", "accountEnabled": False, "city": None}) == {
+        "objectId": "1",
+        "IsSoftDeleted": "True",
+        "accountEnabled": "False",
+        "mobile": "2",
+    }
+    assert source_of("Group", {"id": "1", "members": ["a", {"id": "b"}]}) == {"objectId": "1", "members": ["a", "b"]}
+    assert has_source_attribute("User", "extensionAttribute15")
+    assert not has_source_attribute("User", "extensionAttribute16")
+    assert not has_source_attribute("User", "objectid")
+    assert "members" in source_attributes("Group")
+
+
+def test_service_takes_what_the_preview_shows_and_an_update_changes_nothing(app: Flask, database: Database):
+    headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
+
+    def send(method: str, path: str, body: Any) -> Any:
+        answer = call(app, method, f"{BASE_PATH}{path}".encode(), headers, json.dumps(body).encode())
+        assert answer.status < 300, answer.raw
+        return answer.body
+
+    shown = preview(ENTRA.users, JANE)
+    user = send("POST", "/Users", shown["create"])
+    for dialect in ("default", "aadOptscim062020"):
+        assert send("PATCH", f"/Users/{user['id']}", shown["update"][dialect]) == user
+    group_shown = preview(ENTRA.groups, {"id": "g", "displayName": "G", "members": [user["id"]]})
+    group = send("POST", "/Groups", group_shown["create"])["id"]
+    for dialect in ("default", "aadOptscim062020"):
+        send("PATCH", f"/Groups/{group}", group_shown["references"][dialect])
+    found = call(app, "GET", f"{BASE_PATH}/Groups/{group}".encode(), headers).body
+    assert [member["value"] for member in found["members"]] == [user["id"]]
+
+
+def test_command_prints_a_line_for_each_object(run: Run, folder: Path):
+    (folder / "u.json").write_text(json.dumps({"@odata.context": "x", "value": [JANE, JANE | {"id": "2"}]}))
+    result = run("mappings", "preview", "--profile", "entra", "users", "u.json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [json.loads(line)["objectId"] for line in result.stdout.splitlines()] == ["00aa-1", "2"]
+    (folder / "one.json").write_text(json.dumps(JANE))
+    explained = json.loads(run("mappings", "preview", "--profile", "entra", "--explain", "users", "one.json").stdout)
+    assert len(explained["rows"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "x.json: not JSON"),
+        ("[1, {}, []]", "x.json: object 1: must be a JSON object\nx.json: object 3: must be a JSON object"),
+        ('"x"', "x.json: object 1: must be a JSON object"),
+    ],
+)
+def test_command_names_every_object_that_is_none_and_prints_nothing(run: Run, folder: Path, content: str, message: str):
+    (folder / "x.json").write_text(content)
+    result = run("mappings", "preview", "--profile", "entra", "users", "x.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert "there is no profile 'entre'" in run("mappings", "preview", "--profile", "entre", "users", "x.json").stderr
