@@ -36,6 +36,8 @@ def check(files: tuple[Path, ...]) -> None:
             names[profile.name] = path
             Catalog(profile)
             click.echo(f"{path}: ok")
+            for warning in profile.warnings:
+                click.echo(str(warning), err=True)
         except ProfileError as error:
             wrong = True
             click.echo(str(error), err=True)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem: line and column count from 1; `text` is the line as it stands in the file."""
+    """One problem: line and column count from 1; `text` is the line as it stands in the file.
+
+    An error keeps a profile from being used; a warning says what may not be meant.
+    """
 
     path: Path
     line: int
     column: int
     message: str
     text: str = ""
+    severity: Severity = "error"
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}:{self.column}: {self.message}"
+        warning = "warning: " if self.severity == "warning" else ""
+        place = f"{self.path}:{self.line}:{self.column}: {warning}{self.message}"
         return f"{place}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else place
 
 

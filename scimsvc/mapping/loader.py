@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from scimsvc.mapping.advice import ENTRA, advise
 from scimsvc.mapping.custom import TYPES, CustomAttribute, extend, split_name
+from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
@@ -23,6 +25,7 @@ from scimsvc.schema.paths import resolve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ATTRIBUTE_NAME = re.compile(r"(?:(?i:urn):[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
+_TABLE_KEYS = ("mappings", "attributes", "examples")
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
 
@@ -66,7 +69,7 @@ def parse_profile(text: str, path: FilePath, registry: Registry | None = None) -
     """The profile in a text; `path` is only shown. Raises ProfileError with all findings."""
     source = Source(path, text, registry or installed())
     root = source.root()
-    entries = source.mapping(root, "a profile", ("profile", "title", "users", "groups"))
+    entries = source.mapping(root, "a profile", ("profile", "title", "directory", "users", "groups"))
     name = source.text_of(entries.get("profile"), "profile")
     if root is not None and not isinstance(root, yaml.ScalarNode):
         for key in ("profile", "users", "groups"):
@@ -75,15 +78,16 @@ def parse_profile(text: str, path: FilePath, registry: Registry | None = None) -
     if name is not None and not _NAME.fullmatch(name):
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
-    users = _table(source, entries.get("users"), USER_TYPE)
-    groups = _table(source, entries.get("groups"), GROUP_TYPE)
-    if source.findings:
+    directory = source.text_of(entries.get("directory"), "directory") or ENTRA
+    users = _table(source, entries.get("users"), USER_TYPE, directory)
+    groups = _table(source, entries.get("groups"), GROUP_TYPE, directory)
+    if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups)
+    return Profile(name or "", title, users, groups, tuple(source.findings))
 
 
-def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ObjectMapping:
-    entries = source.mapping(node, f"the {resource_type.name} table", ("mappings", "attributes"))
+def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:
+    entries = source.mapping(node, f"the {resource_type.name} table", _TABLE_KEYS)
     extended = extend(resource_type, _custom_attributes(source, entries.get("attributes"), resource_type))
     rows: list[AttributeMapping] = []
     seen: dict[tuple[str, Filter | None], str] = {}
@@ -93,6 +97,7 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType) 
         if row is None:
             continue
         rows.append(row)
+        _advise(source, entry, row, resource_type, directory)
         target = row.target.target.value().name, row.target.value_filter
         if target in seen:
             other = "" if seen[target] == row.target_text else f", which is {seen[target]} too"
@@ -104,7 +109,15 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType) 
             precedences[row.matching] = row.target_text
     if node is not None and not precedences:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
-    return ObjectMapping(extended, tuple(rows))
+    table = ObjectMapping(extended, tuple(rows))
+    if not source.wrong:
+        run_examples(source, entries.get("examples"), table)
+    return table
+
+
+def _advise(source: Source, node: yaml.Node, row: AttributeMapping, resource_type: ResourceType, directory: str) -> None:
+    entries = {str(key.value): value for key, value in node.value}
+    advise(source, entries, row, "User" if resource_type.name == "User" else "Group", directory)
 
 
 def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> AttributeMapping | None:
@@ -165,11 +178,7 @@ def _expression(source: Source, node: yaml.Node | None) -> Any:
     try:
         return compile_expression(text, source.registry)
     except ExpressionError as error:
-        # In a quoted or block scalar the text starts later than the node, and lines may be folded.
-        plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.start_mark.line == node.end_mark.line
-        source.complain(
-            node, error.message if plain else f"{error.message} (column {error.column} of it)", error.column - 1 if plain else 0
-        )
+        source.in_expression(node, error.message, error.column)
         return None
 
 

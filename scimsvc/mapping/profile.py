@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from scimsvc.mapping.expression import Expression
+from scimsvc.mapping.findings import Finding
 from scimsvc.protocol.filter import Filter, Path
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -52,12 +53,13 @@ class ObjectMapping:
 
 @dataclass(frozen=True)
 class Profile:
-    """A mapping profile, checked."""
+    """A mapping profile, checked; `warnings` are the findings that don't keep it from being used."""
 
     name: str
     title: str
     users: ObjectMapping
     groups: ObjectMapping
+    warnings: tuple[Finding, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ResourceType]:
         """User and Group with the profile's custom attributes."""

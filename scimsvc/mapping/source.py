@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.findings import Finding, Severity
 from scimsvc.mapping.functions import Registry
 
 MAX_BYTES = 1024 * 1024
@@ -28,11 +28,27 @@ class Source:
     registry: Registry
     findings: list[Finding] = field(default_factory=list)
 
-    def complain(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
+    def complain(self, node: yaml.Node | None, message: str, offset: int = 0, severity: Severity = "error") -> None:
         """Note a finding at a node, `offset` characters into it; without a node, at the file's beginning."""
         mark = node.start_mark if node else None
         line, column = (mark.line + 1, mark.column + 1 + offset) if mark else (1, 1)
-        self._note(line, column, message)
+        self._note(line, column, message, severity)
+
+    def warn(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
+        """The same for what may not be meant."""
+        self.complain(node, message, offset, "warning")
+
+    def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
+        """Note a finding at a column, counted from 1, of the expression that a node is."""
+        # In a quoted or block scalar the text starts later than the node, and lines may be folded.
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.start_mark.line == node.end_mark.line
+        where = message if plain else f"{message} (column {column} of it)"
+        self.complain(node, where, column - 1 if plain else 0, severity)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is an error among the findings."""
+        return any(finding.severity == "error" for finding in self.findings)
 
     def root(self) -> yaml.Node | None:
         """The document's node; None, with a finding, where the text is no YAML that a profile can be."""
@@ -114,9 +130,10 @@ class Source:
         self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
         return None
 
-    def _note(self, line: int, column: int, message: str) -> None:
+    def _note(self, line: int, column: int, message: str, severity: Severity = "error") -> None:
         lines = self.text.splitlines()
-        self.findings.append(Finding(self.path, line, column, message, lines[line - 1] if line <= len(lines) else ""))
+        text = lines[line - 1] if line <= len(lines) else ""
+        self.findings.append(Finding(self.path, line, column, message, text, severity))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

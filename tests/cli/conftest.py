@@ -16,11 +16,12 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with the settings and profiles that the project comes with."""
+    """The working folder, with the settings that the project comes with and its profile for Entra."""
     for name in [name for name in os.environ if name.startswith("SCIMSVC_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "mappings", tmp_path / "mappings")
+    (tmp_path / "mappings").mkdir()
+    shutil.copy(ROOT / "mappings" / "entra.yaml", tmp_path / "mappings")
     shutil.copy(ROOT / "config.yaml", tmp_path)
     return tmp_path
 

@@ -204,7 +204,8 @@ def test_source_attributes_come_under_entras_names_or_graphs():
     assert "members" in source_attributes("Group")
 
 
-def test_service_takes_what_the_preview_shows_and_an_update_changes_nothing(app: Flask, database: Database):
+@pytest.mark.parametrize("name", ["entra", "entra-default"])
+def test_service_takes_what_the_preview_shows_and_an_update_changes_nothing(app: Flask, database: Database, name: str):
     headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
 
     def send(method: str, path: str, body: Any) -> Any:
@@ -212,7 +213,9 @@ def test_service_takes_what_the_preview_shows_and_an_update_changes_nothing(app:
         assert answer.status < 300, answer.raw
         return answer.body
 
-    shown = preview(ENTRA.users, JANE)
+    users = load_profile(ROOT / "mappings" / f"{name}.yaml").users
+    more = {"officeLocation": "1", "city": "Oslo", "postalCode": "2", "proxyAddresses": ["SMTP:a"], "mailNickname": "jane"}
+    shown = preview(users, JANE | more)
     user = send("POST", "/Users", shown["create"])
     for dialect in ("default", "aadOptscim062020"):
         assert send("PATCH", f"/Users/{user['id']}", shown["update"][dialect]) == user

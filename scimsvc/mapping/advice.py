@@ -1,0 +1,97 @@
+"""What may not be meant by a row that is right in itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from scimsvc.mapping.directory import Kind, has_source_attribute, source_attributes
+from scimsvc.mapping.expression.tree import Call, Comparison, Node, Omitted, SourceAttribute, Text
+from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.protocol.patch import equalities
+
+ENTRA = "entra"
+"""The directory whose source attributes are known."""
+_ALWAYS_ONE_OF = {"IsSoftDeleted": {"True", "False"}, "accountEnabled": {"True", "False"}}
+
+
+def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind, directory: str) -> None:
+    """Note what is doubtful about a row: as warnings, and as errors where it can't work at all."""
+    if directory == ENTRA:
+        _source_attributes(source, entries, row, kind)
+    _matching(source, entries, row)
+    _switches(source, entries, row)
+    _type(source, entries, row)
+
+
+def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind) -> None:
+    def unknown(name: str) -> str | None:
+        if has_source_attribute(kind, name):
+            return None
+        return f"Entra's {kind.lower()}s have no attribute {name!r}{did_you_mean(name, source_attributes(kind))}"
+
+    if row.source is not None:
+        message = unknown(row.source)
+        if message:
+            source.warn(entries["source"], message)
+    if row.expression is not None:
+        for node in _nodes(row.expression.tree):
+            if isinstance(node, SourceAttribute):
+                message = unknown(node.name)
+                if message:
+                    source.in_expression(entries["expression"], message, node.column, "warning")
+
+
+def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    if row.matching is None or row.expression is None:
+        return
+    if not row.expression.deterministic:
+        source.complain(entries["expression"], f"{row.target_text} can't be matched by what comes out differently each time")
+    else:
+        source.warn(
+            entries["expression"],
+            f"{row.target_text} is matched by an expression: where its result changes, Entra no longer finds the account",
+        )
+
+
+def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    if row.expression is None:
+        return
+    for node in _nodes(row.expression.tree):
+        if not isinstance(node, Call) or node.name != "Switch" or not isinstance(node.arguments[1], Omitted):
+            continue
+        first = node.arguments[0]
+        keys = {key.value for key in node.arguments[2::2] if isinstance(key, Text)}
+        always = _ALWAYS_ONE_OF.get(first.name) if isinstance(first, SourceAttribute) else None
+        if not (always and always <= keys):
+            source.in_expression(
+                entries["expression"],
+                "Switch without a default: for any other value nothing is sent, and the account keeps what it has",
+                node.column,
+                "warning",
+            )
+
+
+def _type(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    """`emails[type eq "work"].type` can't be anything but `work`."""
+    if row.target.value_filter is None or row.target.sub_attribute is None or row.constant is None:
+        return
+    for term in equalities(row.target.value_filter):
+        same = term.path.leaf is row.target.sub_attribute.leaf
+        if same and row.constant.casefold() != term.value.casefold():
+            source.complain(
+                entries["constant"],
+                f"{row.target_text} says that {term.path.leaf.name} is {term.literal!r}, so it can't be {row.constant!r}",
+            )
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    if isinstance(node, Call):
+        for argument in node.arguments:
+            yield from _nodes(argument)
+    elif isinstance(node, Comparison):
+        yield from _nodes(node.left)
+        yield from _nodes(node.right)

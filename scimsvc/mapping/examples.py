@@ -1,0 +1,62 @@
+"""The examples of a profile: source attributes in, expected SCIM attributes out; they run whenever the profile is loaded."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from scimsvc.mapping.expression import ExpressionError
+from scimsvc.mapping.mapper import Mapper, SkippedObject
+from scimsvc.mapping.profile import ObjectMapping
+from scimsvc.mapping.source import Source, did_you_mean
+
+_KEYS = ("name", "source", "expect")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
+    """Note every expectation that doesn't hold, at its place. Only what an example expects is looked at."""
+    mapper = Mapper(table)
+    for entry in source.sequence(node, "examples"):
+        entries = source.mapping(entry, "an example", _KEYS)
+        if not isinstance(entry, yaml.MappingNode):
+            continue
+        for key in ("source", "expect"):
+            if not isinstance(entries.get(key), yaml.MappingNode):
+                source.complain(entries.get(key, entry), f"an example needs {key!r}, a mapping of attributes to values")
+        given, expected = entries.get("source"), entries.get("expect")
+        if isinstance(given, yaml.MappingNode) and isinstance(expected, yaml.MappingNode):
+            _run(source, entry, mapper, _plain(given), expected)
+
+
+def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected: yaml.MappingNode) -> None:
+    try:
+        found = {flow.row.target_text.lower(): flow.value for flow in mapper.flows(given)}
+    except ExpressionError as error:
+        source.complain(entry, f"the example can't be worked out: {error.message}")
+        return
+    except SkippedObject:
+        found = {row.target_text.lower(): None for row in mapper.table.mappings}
+    for key, value in expected.value:
+        name = str(key.value)
+        if name.lower() not in found:
+            targets = [row.target_text for row in mapper.table.mappings]
+            source.complain(key, f"no mapping has the target {name!r}{did_you_mean(name, targets)}")
+        elif found[name.lower()] != _plain(value):
+            source.complain(value, f"{name} comes to {found[name.lower()]!r}, not to {_plain(value)!r}")
+
+
+def _plain(node: yaml.Node) -> Any:
+    """What a node says: texts, numbers, true and false, null, lists and mappings; a date is a text."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _plain(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(one) for one in node.value]
+    text = str(node.value)
+    if node.tag.endswith(":null"):
+        return None
+    if node.tag.endswith(":bool"):
+        return text.lower() in ("true", "yes", "on")
+    return int(text) if node.tag.endswith(":int") and _NUMBER.fullmatch(text) else text

@@ -1,0 +1,168 @@
+"""What `mappings check` says beyond mistakes: what may not be meant, and examples that don't hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from scimsvc.mapping import ProfileError, load_profile, parse_profile
+from scimsvc.mapping import examples as examples_module
+from scimsvc.mapping import loader as loader_module
+from scimsvc.mapping.custom import TYPES
+from tests.cli.conftest import Run
+from tests.support.server import ROOT
+
+FILE = Path("p.yaml")
+SCHEMA = json.loads((ROOT / "mappings" / "profile.schema.json").read_text())
+
+
+def text(*rows: str, more: str = "", head: str = "") -> str:
+    """A profile with further rows for users, the first of them in line 5 where there is no head."""
+    listed = "".join(f"    - {row}\n" for row in rows)
+    users = f"users:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n{listed}{more}"
+    return f"profile: p\n{head}{users}groups:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [
+        ("{source: givenname, target: title}", 16, "Entra's users have no attribute 'givenname', did you mean 'givenName'?"),
+        ("{source: members, target: title}", 16, "Entra's users have no attribute 'members'"),
+        ('expression: Append([mial], "x")\n      target: title', 26, "no attribute 'mial', did you mean 'mail'?"),
+        ("expression: 'Append([mial], \"x\")'\n      target: title", 19, "(column 8 of it)"),
+        ('expression: Switch([city], , "x", "y")\n      target: title', 19, "Switch without a default"),
+        ('expression: Append(Switch([IsSoftDeleted], , "True", "y"), "z")\n      target: title', 26, "Switch without a default"),
+        ("expression: ToLower([mail])\n      target: userName\n      matching: 2", 19, "userName is matched by an expression"),
+    ],
+)
+def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, message: str):
+    (warning,) = parse_profile(text(row), FILE).warnings
+    assert (warning.line, warning.column, warning.severity) == (5, column, "warning")
+    assert message in warning.message
+    assert str(warning).startswith(f"p.yaml:5:{column}: warning: ")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{source: extensionAttribute15, target: title}",
+        "{source: extension_0123456789abcdef0123456789abcdef_x, target: title}",
+        "{source: employeeOrgData.costCenter, target: title}",
+        'expression: Switch([IsSoftDeleted], , "False", "True", "True", "False")\n      target: active',
+        'expression: Switch([city], "", "x", "y")\n      target: title',
+        "{constant: work, target: 'emails[type eq \"work\"].type'}",
+        "{constant: Work, target: 'emails[type eq \"work\"].type'}",
+    ],
+)
+def test_row_without_doubt_has_no_warning(row: str):
+    assert parse_profile(text(row), FILE).warnings == ()
+
+
+def test_attributes_of_another_directory_are_its_own():
+    assert parse_profile(text("{source: login, target: title}", head="directory: okta\n"), FILE).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{constant: home, target: 'emails[type eq \"work\"].type'}", "says that type is 'work', so it can't be 'home'"),
+        ("{expression: Guid(), target: userName, matching: 2}", "can't be matched by what comes out differently each time"),
+    ],
+)
+def test_row_that_can_never_work_is_an_error(row: str, message: str):
+    with pytest.raises(ProfileError, match=message):
+        parse_profile(text(row), FILE)
+
+
+ROWS = (
+    'expression: Join(" ", [givenName], [surname])\n      target: name.formatted',
+    "{source: city, target: title, default: x}",
+)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "{source: {givenName: A, surname: B}, expect: {name.formatted: A B, title: x}}",
+        "{name: one, source: {city: Oslo}, expect: {TITLE: Oslo}}",
+        "{source: {}, expect: {externalId: null}}",
+        "{source: {city: 2001-13-45}, expect: {title: 2001-13-45}}",
+    ],
+)
+def test_example_that_holds_is_no_finding(example: str):
+    parse_profile(text(*ROWS, more=f"  examples:\n    - {example}\n"), FILE)
+
+
+@pytest.mark.parametrize(
+    ("example", "column", "message"),
+    [
+        ("{source: {city: Oslo}, expect: {title: Rome}}", 46, "title comes to 'Oslo', not to 'Rome'"),
+        ("{source: {givenName: A}, expect: {name.formatted: null}}", 57, "name.formatted comes to 'A', not to None"),
+        ("{source: {}, expect: {titel: x}}", 29, "no mapping has the target 'titel', did you mean 'title'?"),
+        ("{source: {}}", 7, "an example needs 'expect'"),
+        ("{source: [], expect: {}}", 16, "an example needs 'source'"),
+        ("{source: {}, expect: {}, wanted: {}}", 32, "unknown key 'wanted' in an example"),
+        ("x", 7, "an example must be a mapping"),
+    ],
+)
+def test_example_that_does_not_hold_is_an_error_at_its_place(example: str, column: int, message: str):
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text(*ROWS, more=f"  examples:\n    - {example}\n"), FILE)
+    assert any((one.line, one.column) == (9, column) and message in one.message for one in caught.value.findings), caught.value
+
+
+def test_example_that_can_not_be_worked_out_says_why():
+    row = "expression: CDate([employeeHireDate])\n      target: title"
+    with pytest.raises(ProfileError, match="the example can't be worked out: 'soon' is no date"):
+        parse_profile(text(row, more="  examples:\n    - {source: {employeeHireDate: soon}, expect: {title: x}}\n"), FILE)
+
+
+def test_command_shows_warnings_and_is_content(run: Run, folder: Path):
+    (folder / "mappings" / "entra.yaml").write_text(text("{source: nmae, target: title}"))
+    result = run("mappings", "check")
+    assert (result.exit_code, result.stdout) == (0, "mappings/entra.yaml: ok\n")
+    assert result.stderr.startswith("mappings/entra.yaml:5:16: warning: Entra's users have no attribute 'nmae'")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "mappings").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_profile_has_no_findings_and_fits_the_schema_for_editors(path: Path):
+    assert load_profile(path).warnings == ()
+    jsonschema.validate(yaml.safe_load(path.read_text()), SCHEMA)
+    assert path.read_text().startswith("# yaml-language-server: $schema=profile.schema.json\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "definition"),
+    [
+        (loader_module._ROW_KEYS, "mapping"),
+        (loader_module._TABLE_KEYS, "table"),
+        (loader_module._ATTRIBUTE_KEYS, "attribute"),
+        (examples_module._KEYS, "example"),
+    ],
+)
+def test_schema_for_editors_has_the_keys_that_are_read(keys: tuple[str, ...], definition: str):
+    assert set(SCHEMA["$defs"][definition]["properties"]) == set(keys)
+
+
+def test_schema_for_editors_has_the_types_of_custom_attributes():
+    assert set(SCHEMA["$defs"]["attribute"]["properties"]["type"]["enum"]) == set(TYPES)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"users": {}, "groups": {}},
+        {"profile": "a b", "users": {}, "groups": {}},
+        {"profile": "p", "users": {"mappings": [{"source": "a"}]}, "groups": {}},
+        {"profile": "p", "users": {"mappings": [{"source": "a", "constant": "b", "target": "title"}]}, "groups": {}},
+        {"profile": "p", "users": {"mapping": []}, "groups": {}},
+    ],
+)
+def test_schema_for_editors_refuses_what_check_refuses(content: dict[str, Any]):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, SCHEMA)
+    with pytest.raises(ProfileError):
+        parse_profile(yaml.safe_dump(content), FILE)
