@@ -227,7 +227,9 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
     elif any(chosen):
         described = _described(path, policy)
         changed = [_with(one, operation, described) if hit else one for one, hit in zip(elements, chosen, strict=True)]
-        left = _one_primary(changed, [one for one, hit in zip(changed, chosen, strict=True) if hit])
+        # A filter may hit several, and only one of them can become the primary one.
+        hits = [one for one, hit in zip(changed, chosen, strict=True) if hit and isinstance(one, dict) and one.get("primary")]
+        left = _one_primary(changed, hits[:1])
     else:
         described = _described(path, policy)
         if path.value_filter and not described:

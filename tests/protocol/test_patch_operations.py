@@ -105,6 +105,12 @@ def test_element_that_is_missing_is_made_where_the_policy_says_so(name: str, pat
     assert caught.value.scim_type == "noTarget"
 
 
+def test_of_several_elements_that_a_filter_hits_one_becomes_the_primary_one():
+    emails = [{"type": "home", "value": "a"}, {"type": "home", "value": "b"}]
+    changed = patched(op("replace", 'emails[type eq "home"].primary', True), document={"userName": "a", "emails": emails})
+    assert changed["emails"] == [{**emails[0], "primary": True}, {**emails[1], "primary": False}]
+
+
 def test_element_of_which_nothing_is_left_that_matters_goes_where_the_policy_says_so():
     assert patched(op("remove", 'emails[type eq "work"].value'), policy=MAKING)["emails"] == [HOME]
 
