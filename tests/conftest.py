@@ -1,10 +1,12 @@
 """Fixtures: both databases, the application in this process, and scimsvc under real gunicorn."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 
@@ -14,6 +16,10 @@ from scimsvc.store.migrations import migrate
 from tests.support.client import Client
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import ROOT, Server
+
+# The same examples in every run, so that a change fails for what it changed; EXPLORE=1 looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.load_profile("default" if os.environ.get("EXPLORE") else "steady")
 
 KINDS = ["sqlite", "postgresql"]
 
