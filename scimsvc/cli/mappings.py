@@ -9,9 +9,10 @@ import click
 import orjson
 
 from scimsvc.cli.common import profile_named, registry, settings
-from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.mapping import Finding, Profile, ProfileError, load_profile, load_profiles, parse_profile
 from scimsvc.mapping.preview import PreviewError
 from scimsvc.mapping.preview import preview as preview_of
+from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
 from scimsvc.service.catalog import Catalog
 
 
@@ -81,11 +82,70 @@ def preview(name: str, explain: bool, table: str, file: Path) -> None:
         click.echo(line)
 
 
-def _objects(file: Path) -> list[Any]:
+_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@mappings.command("import")
+@click.option("--name", default="imported", show_default=True, help="What the profile is called.")
+@_FILE
+def import_(name: str, file: Path) -> None:
+    """Print the profile of FILE, a synchronization schema as the portal ("Review your schema here") or Graph has it."""
+    imported, _ = _imported(name, file)
+    click.echo(imported.text(), nl=False)
+    for line in imported.left_out:
+        click.echo(f"{file}: left out: {line}", err=True)
+
+
+@mappings.command()
+@click.option("--profile", "name", required=True, help="The mapping profile, by its name in the mappings folder.")
+@click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A schema that was downloaded: its mappings are exchanged, its ids stay.",
+)
+def export(name: str, base: Path | None) -> None:
+    """Print a profile as a synchronization schema for the portal or Graph. Uploading wants the ids of the job, so give --base."""
+    profile = profile_named(name)
     try:
-        content = orjson.loads(file.read_bytes())
+        schema = export_schema(profile, registry(), _json(base) if base else None)
+    except ImportProblem as problem:
+        raise click.ClickException(f"{base}: {problem}") from problem
+    click.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2))
+
+
+@mappings.command()
+@click.argument("name", metavar="PROFILE")
+@_FILE
+def diff(name: str, file: Path) -> None:
+    """Say where PROFILE and FILE, a synchronization schema, disagree; exit status 1 where they do."""
+    _, entra = _imported("entra", file)
+    found = differences(profile_named(name), entra)
+    for line in found:
+        click.echo(line)
+    if found:
+        raise SystemExit(1)
+
+
+def _imported(name: str, file: Path) -> tuple[Imported, Profile]:
+    functions = registry()
+    try:
+        imported = import_schema(_json(file), name, f"Imported from {file.name}", functions)
+        return imported, parse_profile(imported.text(), Path(f"{file} as a profile"), functions)
+    except ImportProblem as problem:
+        raise click.ClickException(f"{file}: {problem}") from problem
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _json(file: Path) -> Any:
+    try:
+        return orjson.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{file}: not JSON: {error}") from error
+
+
+def _objects(file: Path) -> list[Any]:
+    content = _json(file)
     if isinstance(content, dict) and isinstance(content.get("value"), list):
         return list(content["value"])
     return content if isinstance(content, list) else [content]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression.comparison import comparison
 from scimsvc.mapping.expression.parser import parse
+from scimsvc.mapping.expression.printer import show
 from scimsvc.mapping.expression.tree import (
     Call,
     Comparison,
@@ -48,6 +49,10 @@ class Expression:
         """
         value = self._run(attributes)
         return str(value) if isinstance(value, Moment) else value
+
+    def canonical(self) -> str:
+        """The text in Entra's usual spacing, whatever that of `text` is."""
+        return show(self.tree)
 
     def explain(self, attributes: Mapping[str, Any]) -> tuple[Any, list[Step]]:
         """The value, and on the way to it the value of every source attribute and call, in the order in which they were

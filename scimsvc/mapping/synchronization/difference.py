@@ -1,0 +1,60 @@
+"""Where a profile and what Entra has disagree, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+
+
+def differences(profile: Profile, entra: Profile) -> list[str]:
+    """One line for each difference between a profile and Entra's, which was imported."""
+    return [
+        line
+        for name, ours, theirs in (("users", profile.users, entra.users), ("groups", profile.groups, entra.groups))
+        for line in _of_tables(name, ours, theirs)
+    ]
+
+
+def _of_tables(name: str, ours: ObjectMapping, theirs: ObjectMapping) -> Iterator[str]:
+    our_rows, their_rows = _by_target(ours), _by_target(theirs)
+    for target, row in their_rows.items():
+        if target not in our_rows:
+            yield f"{name}: Entra sends {_what(row)} to {row.target_text}; the profile has no such row"
+    for target, row in our_rows.items():
+        other = their_rows.get(target)
+        if other is None:
+            yield f"{name}: the profile has {_what(row)} for {row.target_text}; Entra sends nothing there"
+            continue
+        if _what(row) != _what(other):
+            yield f"{name}: {row.target_text} is {_what(other)} in Entra and {_what(row)} in the profile"
+        if row.matching != other.matching:
+            yield f"{name}: {row.target_text} has {_precedence(other)} in Entra and {_precedence(row)} in the profile"
+        if row.default != other.default:
+            yield f"{name}: {row.target_text} has {_default(other)} in Entra and {_default(row)} in the profile"
+        if row.apply != other.apply:
+            yield f"{name}: {row.target_text} is applied {_applied(other)} in Entra and {_applied(row)} in the profile"
+
+
+def _by_target(table: ObjectMapping) -> dict[object, AttributeMapping]:
+    return {(row.target.target.value().name, row.target.value_filter): row for row in table.mappings}
+
+
+def _what(row: AttributeMapping) -> str:
+    if row.expression is not None:
+        return f"the expression {row.expression.canonical()}"
+    if row.source is not None:
+        return f"[{row.source}]"
+    return f"the constant {row.constant!r}" if row.constant is not None else "nothing"
+
+
+def _precedence(row: AttributeMapping) -> str:
+    return f"matching precedence {row.matching}" if row.matching else "no matching precedence"
+
+
+def _default(row: AttributeMapping) -> str:
+    return f"the default {row.default!r}" if row.default is not None else "no default"
+
+
+def _applied(row: AttributeMapping) -> str:
+    return "only during creation" if row.apply == "create" else "always"

@@ -1,0 +1,184 @@
+"""From a profile to a synchronizationSchema that can be uploaded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.functions import Registry
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.synchronization.importing import ImportProblem
+from scimsvc.mapping.synchronization.trees import to_tree
+from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_URN
+
+SOURCE_DIRECTORY = "Azure Active Directory"
+TARGET_DIRECTORY = "customappsso"
+_RULE_ID = "03f7d90d-bf71-41b1-bda6-aaf0ddbee5d8"
+_SOURCE_ID = "66e4a8cc-1b7b-435e-95f8-f06cea133828"
+_TARGET_ID = "8ffa6169-f354-4751-9b77-9c00765be92d"
+_PORTAL_TYPES = {ours: portal for portal, ours in TYPES.items()}
+
+
+def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dict[str, Any]:
+    """The schema of a profile. With `base`, a schema that was downloaded, its attribute mappings are exchanged and all else,
+    such as ids, which are each job's own, stays. Raises ImportProblem where the base is no schema, or has no place for them.
+    """
+    tables = {"User": profile.users, "Group": profile.groups}
+    if base is not None:
+        return _into(base, tables, registry)
+    rule = {
+        "editable": True,
+        "id": _RULE_ID,
+        "name": "USERGROUP_OUTBOUND_USERGROUP",
+        "priority": 1,
+        "sourceDirectoryName": SOURCE_DIRECTORY,
+        "targetDirectoryName": TARGET_DIRECTORY,
+        "metadata": [{"key": "supportsProvisionOnDemand", "value": "true"}],
+        "objectMappings": [_object_mapping(kind, tables[kind], registry) for kind in ("Group", "User")],
+    }
+    directories = [
+        _directory(_SOURCE_ID, SOURCE_DIRECTORY, True, [(kind, _source_definitions(table)) for kind, table in tables.items()]),
+        _directory(
+            _TARGET_ID, TARGET_DIRECTORY, False, [(_target_name(kind), _target_definitions(t)) for kind, t in tables.items()]
+        ),
+    ]
+    return {"id": f"scim.{'0' * 32}", "version": "1.0", "synchronizationRules": [rule], "directories": directories}
+
+
+def _target_name(kind: str) -> str:
+    return ENTERPRISE_USER_URN if kind == "User" else GROUP_URN
+
+
+def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict[str, Any]:
+    matching = table.matching()
+    return {
+        "enabled": True,
+        "flowTypes": "Add,Update,Delete",
+        "name": f"Provision {SOURCE_DIRECTORY} {kind}s",
+        "scope": None,
+        "sourceObjectName": kind,
+        "targetObjectName": _target_name(kind),
+        "attributeMappings": attribute_mappings(table, registry),
+        "metadata": [
+            {"key": "IsCustomerDefined", "value": "false"},
+            {"key": "Disposition", "value": '"Normal"'},
+            {"key": "EscrowBehavior", "value": '"Default"'},
+            {"key": "Unsynchronized", "value": "false"},
+            *({"key": "OriginalJoiningProperty", "value": row.target_text} for row in matching[:1]),
+        ],
+    }
+
+
+def attribute_mappings(table: ObjectMapping, registry: Registry) -> list[dict[str, Any]]:
+    """The rows of a table as Graph's attributeMappings."""
+    return [
+        {
+            "defaultValue": row.default,
+            "exportMissingReferences": False,
+            "flowBehavior": "FlowWhenChanged",
+            "flowType": "ObjectAddOnly" if row.apply == "create" else "Always",
+            "matchingPriority": row.matching or 0,
+            "source": _source(row, registry),
+            "targetAttributeName": row.target_text,
+        }
+        for row in table.mappings
+    ]
+
+
+def _source(row: AttributeMapping, registry: Registry) -> dict[str, Any] | None:
+    if row.expression is not None:
+        # The text stays as it was written; the tree is what it means.
+        return to_tree(row.expression.tree, registry) | {"expression": row.expression.text}
+    if row.source is not None:
+        return {"expression": f"[{row.source}]", "name": row.source, "type": "Attribute", "parameters": []}
+    if row.constant is not None:
+        quoted = row.constant.replace("\\", "\\\\").replace('"', '\\"')
+        return {"expression": f'"{quoted}"', "name": row.constant, "type": "Constant", "parameters": []}
+    return None
+
+
+def _into(base: Any, tables: Mapping[str, ObjectMapping], registry: Registry) -> dict[str, Any]:
+    if not isinstance(base, dict) or not isinstance(base.get("synchronizationRules"), list):
+        raise ImportProblem("the base must be a JSON object with synchronizationRules")
+    changed = copy.deepcopy(base)
+    missing = set(tables)
+    for rule in changed["synchronizationRules"]:
+        for mapping in rule.get("objectMappings") or []:
+            for kind in [kind for kind in missing if str(mapping.get("sourceObjectName")).lower() == kind.lower()]:
+                mapping["attributeMappings"] = attribute_mappings(tables[kind], registry)
+                missing.discard(kind)
+                _add_definitions(changed, str(mapping.get("targetObjectName")), _target_definitions(tables[kind]))
+    if missing:
+        raise ImportProblem(f"the base has no mapping of {' and '.join(sorted(missing))} objects")
+    return changed
+
+
+def _add_definitions(schema: dict[str, Any], target: str, definitions: Iterable[dict[str, Any]]) -> None:
+    """The attribute list of the target gets what the rows need and it doesn't have."""
+    for directory in schema.get("directories") or []:
+        for found in directory.get("objects") or []:
+            if found.get("name") == target and isinstance(found.get("attributes"), list):
+                known = {str(one.get("name")).lower() for one in found["attributes"]}
+                found["attributes"] += [one for one in definitions if one["name"].lower() not in known]
+
+
+def _directory(id_: str, name: str, read_only: bool, objects: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "discoverabilities": "None",
+        "discoveryDateTime": None,
+        "readOnly": read_only,
+        "version": None,
+        "objects": [{"name": one, "metadata": [], "supportedApis": [], "attributes": attributes} for one, attributes in objects],
+    }
+
+
+def _source_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+    names: dict[str, None] = {"objectId": None}
+    for row in table.mappings:
+        if row.source is not None:
+            names[row.source] = None
+        if row.expression is not None:
+            names |= dict.fromkeys(row.expression.source_attributes)
+    return [_definition(name, anchor=name == "objectId", multivalued=name in ("members", "owners")) for name in names]
+
+
+def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+    found = [_definition("id", anchor=True, required=True)]
+    for row in table.mappings:
+        leaf, value = row.target.target.leaf, row.target.target.value().leaf
+        kind = "Reference" if row.source in REFERENCES else _PORTAL_TYPES.get(value.type, "String")
+        found.append(
+            _definition(
+                row.target_text,
+                type=kind,
+                multivalued=leaf.multi_valued,
+                required=leaf.required,
+                caseExact=leaf.case_exact,
+                referencedObjects=[{"referencedObjectName": ENTERPRISE_USER_URN, "referencedProperty": None}]
+                if kind == "Reference"
+                else [],
+            )
+        )
+    return found
+
+
+def _definition(name: str, **characteristics: Any) -> dict[str, Any]:
+    return {
+        "anchor": False,
+        "caseExact": False,
+        "defaultValue": None,
+        "flowNullValues": False,
+        "metadata": [],
+        "multivalued": False,
+        "mutability": "ReadWrite",
+        "name": name,
+        "required": False,
+        "referencedObjects": [],
+        "type": "String",
+        **characteristics,
+    }

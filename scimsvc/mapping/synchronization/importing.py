@@ -1,0 +1,168 @@
+"""From a synchronizationSchema to a profile's YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping.expression import show
+from scimsvc.mapping.functions import Registry
+from scimsvc.mapping.synchronization.trees import TreeError, from_tree
+from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import resolve
+
+_TABLES = {"User": ("users", USER_TYPE), "Group": ("groups", GROUP_TYPE)}
+_FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
+
+
+class ImportProblem(ValueError):
+    """The file is no synchronization schema; the message says where and why."""
+
+
+@dataclass
+class Imported:
+    """A profile as data, in the order of its keys, and what of the schema it doesn't have."""
+
+    profile: dict[str, Any]
+    left_out: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """The profile's YAML."""
+        return str(yaml.safe_dump(self.profile, sort_keys=False, allow_unicode=True, width=120))
+
+
+def import_schema(schema: Any, name: str, title: str, registry: Registry) -> Imported:
+    """The profile of a schema as the portal's download and Microsoft Graph have it; unknown keys are of no matter.
+
+    Raises ImportProblem.
+    """
+    imported = Imported({"profile": name, "title": title})
+    for place, mapping in _object_mappings(schema):
+        kind = _kind(mapping)
+        if kind is None:
+            imported.left_out.append(f"{place}: objects of {mapping.get('sourceObjectName')!r:.60} have no table in a profile")
+            continue
+        table, resource_type = _TABLES[kind]
+        if mapping.get("enabled") is False:
+            imported.left_out.append(f"{place}: the mapping of {table} is not enabled")
+            continue
+        if table in imported.profile:
+            raise ImportProblem(f"{place}: there are two mappings of {table}")
+        imported.profile[table] = _table(schema, mapping, resource_type, place, imported, registry)
+    for table in ("users", "groups"):
+        if table not in imported.profile:
+            raise ImportProblem(f"synchronizationRules: there is no enabled mapping of {table}")
+    first = {key: imported.profile[key] for key in ("profile", "title", "users", "groups")}
+    imported.profile = first
+    return imported
+
+
+def _object_mappings(schema: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(schema, Mapping):
+        raise ImportProblem("the file must have a JSON object with synchronizationRules")
+    for number, rule in enumerate(_list(schema, "synchronizationRules", "the schema")):
+        where = f"synchronizationRules[{number}]"
+        for position, mapping in enumerate(_list(rule, "objectMappings", where)):
+            yield f"{where}.objectMappings[{position}]", mapping
+
+
+def _list(owner: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    found = owner.get(key)
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise ImportProblem(f"{where}: {key} must be a list of objects")
+    return found
+
+
+def _kind(mapping: Mapping[str, Any]) -> str | None:
+    name = str(mapping.get("sourceObjectName", "")).lower()
+    return next((kind for kind in _TABLES if name == kind.lower()), None)
+
+
+def _table(
+    schema: Any, mapping: Mapping[str, Any], type_: ResourceType, place: str, imported: Imported, registry: Registry
+) -> dict[str, Any]:
+    rows = [
+        _row(row, f"{place}.attributeMappings[{number}]", imported, registry)
+        for number, row in enumerate(_list(mapping, "attributeMappings", place))
+    ]
+    table: dict[str, Any] = {"mappings": rows}
+    attributes = list(_custom_attributes(schema, mapping, type_, [row["target"] for row in rows]))
+    if attributes:
+        table["attributes"] = attributes
+    if mapping.get("scope"):
+        imported.left_out.append(f"{place}.scope: scoping filters stay in Entra")
+    return table
+
+
+def _row(row: Mapping[str, Any], place: str, imported: Imported, registry: Registry) -> dict[str, Any]:
+    target = row.get("targetAttributeName")
+    if not isinstance(target, str) or not target:
+        raise ImportProblem(f"{place}: there is no targetAttributeName")
+    found = _source(row.get("source"), place, registry) | {"target": target}
+    priority = row.get("matchingPriority") or 0
+    if not isinstance(priority, int) or isinstance(priority, bool) or priority < 0:
+        raise ImportProblem(f"{place}: matchingPriority must be a whole number")
+    if priority:
+        found["matching"] = priority
+    default = row.get("defaultValue")
+    if default not in (None, ""):
+        found["default"] = str(default)
+    flow_type = str(row.get("flowType") or "Always")
+    if _FLOW_TYPES.get(flow_type.lower()) == "create":
+        found["apply"] = "create"
+    elif flow_type.lower() not in _FLOW_TYPES:
+        imported.left_out.append(f"{place}: flowType {flow_type} of {target}; a profile has always and create")
+    return found
+
+
+def _source(source: Any, place: str, registry: Registry) -> dict[str, Any]:
+    if source is None:
+        return {}
+    if not isinstance(source, Mapping):
+        raise ImportProblem(f"{place}: source must be an object or null")
+    kind, name, text = str(source.get("type") or "Attribute").lower(), source.get("name"), source.get("expression")
+    if kind == "function":
+        if isinstance(text, str) and text.strip():
+            return {"expression": text}
+        try:
+            return {"expression": show(from_tree(source, registry))}
+        except TreeError as error:
+            raise ImportProblem(f"{place}: source: {error}") from None
+    if not isinstance(name, str):
+        raise ImportProblem(f"{place}: source has no name")
+    if kind not in ("attribute", "constant"):
+        raise ImportProblem(f"{place}: {kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
+    return {"source" if kind == "attribute" else "constant": name}
+
+
+def _custom_attributes(
+    schema: Mapping[str, Any], mapping: Mapping[str, Any], type_: ResourceType, targets: list[str]
+) -> Iterator[dict[str, Any]]:
+    """What the target directory's attribute list has and the standard schemas don't, where a row needs it."""
+    lowered = {target.lower() for target in targets}
+    for definition in _definitions(schema, str(mapping.get("targetObjectName"))):
+        name = definition.get("name")
+        if not isinstance(name, str) or name.lower() not in lowered or resolve(type_, name) or "[" in name or "." in _last(name):
+            continue
+        kind = next((known for known in TYPES if known.lower() == str(definition.get("type") or "String").lower()), "String")
+        attribute: dict[str, Any] = {"name": name, "type": kind}
+        for ours, theirs in (("multiValued", "multivalued"), ("required", "required"), ("exactCase", "caseExact")):
+            if definition.get(theirs) is True:
+                attribute[ours] = True
+        yield attribute
+
+
+def _last(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _definitions(schema: Mapping[str, Any], target: str) -> Iterator[Mapping[str, Any]]:
+    for directory in schema.get("directories") or []:
+        for found in (directory.get("objects") or []) if isinstance(directory, Mapping) else []:
+            if isinstance(found, Mapping) and found.get("name") == target:
+                yield from (one for one in found.get("attributes") or [] if isinstance(one, Mapping))

@@ -1,0 +1,127 @@
+"""Expressions as Graph has them: a text, and a tree of functions with named parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scimsvc.mapping.expression import show
+from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
+from scimsvc.mapping.functions import Registry
+
+Tree = dict[str, Any]
+
+
+class TreeError(ValueError):
+    """A tree is none that Graph would have."""
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The engine's own names of a function's parameters; `repeating` comes again and again at the end."""
+
+    names: tuple[str, ...]
+    repeating: str | None = None
+
+
+# From the engine's dump of its functions (synchronization-synchronizationschema-functions.md); others by their documented names.
+_ENGINE = {
+    "Append": _Keys(("source", "suffix")),
+    "FormatDateTime": _Keys(("source", "dateTimeStyles", "inputFormat", "outputFormat")),
+    "Join": _Keys(("separator",), "source"),
+    "Mid": _Keys(("source", "start", "length")),
+    "Not": _Keys(("source",)),
+    "Replace": _Keys(
+        (
+            "source",
+            "Find",
+            "RegularExpression",
+            "RegularExpressionGroupName",
+            "Replacement",
+            "ReplacementPropertyName",
+            "Template",
+        )
+    ),
+    "SingleAppRoleAssignment": _Keys(("source",)),
+    "Split": _Keys(("source", "delimiter")),
+    "StripSpaces": _Keys(("source",)),
+    "Switch": _Keys(("source", "defaultValue"), "switchValue"),
+}
+
+
+def _keys(name: str, registry: Registry) -> _Keys | None:
+    if name in _ENGINE:
+        return _ENGINE[name]
+    function = registry.get(name)
+    if function is None:
+        return None
+    names = tuple(parameter.name for parameter in function.parameters)
+    # Several repeating parameters alternate under one name, as Switch's keys and values do.
+    return _Keys(names, function.repeating[0].name if function.repeating else None)
+
+
+def to_tree(node: Node, registry: Registry) -> Tree:
+    """A node as Graph's attributeMappingSource. Arguments that are left out have no entry."""
+    match node:
+        case SourceAttribute(name):
+            return _source(show(node), name, "Attribute")
+        case Text(value):
+            return _source(show(node), value, "Constant")
+        case Number(spelling):
+            return _source(f'"{spelling}"', spelling, "Constant")
+        case Call(name, arguments):
+            keys = _keys(name, registry)
+            parameters = [
+                {"key": _key(keys, place, argument), "value": to_tree(argument, registry)}
+                for place, argument in enumerate(arguments)
+                if not isinstance(argument, Omitted)
+            ]
+            return _source(show(node), name, "Function", parameters)
+    # A comparison or a bare word: Graph's documents show neither; the text says what it is.
+    return _source(show(node), show(node), "Constant")
+
+
+def _key(keys: _Keys | None, place: int, argument: Node) -> str:
+    if keys and place < len(keys.names):
+        return keys.names[place]
+    return (keys.repeating if keys else None) or f"argument{place + 1}"
+
+
+def _source(expression: str, name: str, kind: str, parameters: list[Tree] | None = None) -> Tree:
+    return {"expression": expression, "name": name, "type": kind, "parameters": parameters or []}
+
+
+def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
+    """The node that a tree stands for, without a look at its text. Raises TreeError."""
+    if not isinstance(tree, Mapping) or depth > 64:
+        raise TreeError("a source must be an object with name, type and parameters, nested at most 64 deep")
+    name, kind = tree.get("name"), str(tree.get("type") or "Attribute").lower()
+    if not isinstance(name, str):
+        raise TreeError("a source has no name")
+    if kind == "attribute":
+        return SourceAttribute(name)
+    if kind == "constant":
+        return Text(name)
+    if kind != "function":
+        raise TreeError(f"{kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
+    return Call(name, tuple(_arguments(name, tree.get("parameters") or [], registry, depth)))
+
+
+def _arguments(name: str, parameters: Any, registry: Registry, depth: int) -> Iterator[Node]:
+    if not isinstance(parameters, list) or not all(isinstance(one, Mapping) for one in parameters):
+        raise TreeError(f"the parameters of {name} must be a list of objects with key and value")
+    keys = _keys(name, registry) or _Keys(())
+    named = {one.get("key"): one.get("value") for one in reversed(parameters) if one.get("key") in keys.names}
+    repeated = [one.get("value") for one in parameters if one.get("key") not in keys.names or one.get("key") == keys.repeating]
+    if keys.repeating is not None and keys.repeating in keys.names:
+        # One name for the first and for the rest, as Coalesce has it.
+        named.pop(keys.repeating, None)
+        yield from (from_tree(value, registry, depth + 1) for value in repeated)
+        return
+    last = max((place for place, key in enumerate(keys.names) if key in named), default=-1)
+    wanted = keys.names if repeated else keys.names[: last + 1]
+    for key in wanted:
+        yield from_tree(named[key], registry, depth + 1) if key in named else Omitted()
+    for value in repeated:
+        yield from_tree(value, registry, depth + 1)

@@ -1,0 +1,337 @@
+"""Profiles go to Microsoft Graph's synchronization schema and come back, and where the two disagree is said in words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scimsvc.mapping import Profile, load_profile, parse_profile
+from scimsvc.mapping.expression import parse, show
+from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
+from scimsvc.mapping.functions import installed
+from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
+from tests.cli.conftest import Run
+from tests.support.server import ROOT
+
+SHIPPED = ["entra", "entra-default", "okta"]
+REGISTRY = installed()
+ACTIVE = 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'
+
+
+def shipped(name: str) -> Profile:
+    return load_profile(ROOT / "mappings" / f"{name}.yaml")
+
+
+def parsed(text: str) -> Profile:
+    return parse_profile(text, Path("p.yaml"))
+
+
+def imported(schema: Any) -> Profile:
+    return parsed(import_schema(schema, "imported", "Imported", REGISTRY).text())
+
+
+def users(*rows: dict[str, Any], groups: bool = True) -> dict[str, Any]:
+    """A schema with rows for users, and one for groups."""
+    mappings = [{"sourceObjectName": "User", "targetObjectName": "T", "attributeMappings": list(rows)}]
+    if groups:
+        row = {"source": {"name": "objectId"}, "targetAttributeName": "externalId", "matchingPriority": 1}
+        mappings.append({"sourceObjectName": "Group", "attributeMappings": [row]})
+    return {"synchronizationRules": [{"objectMappings": mappings}]}
+
+
+MATCH = {"source": {"name": "objectId", "type": "Attribute"}, "targetAttributeName": "externalId", "matchingPriority": 1}
+
+
+def test_table_is_exported_as_graph_documents_it():
+    schema = export_schema(shipped("entra"), REGISTRY)
+    groups, people = schema["synchronizationRules"][0]["objectMappings"]
+    assert (people["sourceObjectName"], people["scope"], people["enabled"]) == ("User", None, True)
+    assert people["attributeMappings"][0] == {
+        "defaultValue": None,
+        "exportMissingReferences": False,
+        "flowBehavior": "FlowWhenChanged",
+        "flowType": "Always",
+        "matchingPriority": 1,
+        "source": {"expression": "[objectId]", "name": "objectId", "type": "Attribute", "parameters": []},
+        "targetAttributeName": "externalId",
+    }
+
+    def constant(text: str) -> dict[str, Any]:
+        return {"expression": f'"{text}"', "name": text, "type": "Constant", "parameters": []}
+
+    source = {"expression": "[IsSoftDeleted]", "name": "IsSoftDeleted", "type": "Attribute", "parameters": []}
+    values = [{"key": "switchValue", "value": constant(text)} for text in ("False", "True", "True", "False")]
+    assert people["attributeMappings"][1]["source"] == {
+        "expression": ACTIVE,
+        "name": "Switch",
+        "type": "Function",
+        "parameters": [{"key": "source", "value": source}, *values],
+    }
+    assert [row["targetAttributeName"] for row in groups["attributeMappings"]] == ["externalId", "displayName", "members"]
+    source_directory, target_directory = schema["directories"]
+    assert [attribute["name"] for attribute in source_directory["objects"][0]["attributes"]] == [
+        "objectId",
+        "IsSoftDeleted",
+        "displayName",
+        "userPrincipalName",
+        "givenName",
+        "surname",
+    ]
+    for one in (*source_directory["objects"], *target_directory["objects"]):
+        assert sum(attribute["anchor"] for attribute in one["attributes"]) == 1
+    members = target_directory["objects"][1]["attributes"][-1]
+    assert (members["name"], members["type"], members["multivalued"]) == ("members", "Reference", True)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_profile_that_is_exported_and_imported_is_the_same(name: str):
+    profile = shipped(name)
+    schema = json.loads(json.dumps(export_schema(profile, REGISTRY)))
+    again = imported(schema)
+    assert differences(profile, again) == []
+    for ours, theirs in ((profile.users, again.users), (profile.groups, again.groups)):
+        assert [row.expression and row.expression.text for row in ours.mappings] == [
+            row.expression and row.expression.text for row in theirs.mappings
+        ]
+    assert export_schema(again, REGISTRY)["synchronizationRules"] == schema["synchronizationRules"]
+
+
+CUSTOM = """profile: p
+users:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+    - {source: extensionAttribute1, target: badge, matching: 2}
+    - {source: city, target: 'urn:example:2.0:User:sizes', default: none, apply: create}
+    - {constant: 'a"b\\c', target: title}
+    - {target: nickName, default: x}
+  attributes:
+    - {name: badge, type: Integer, exactCase: true}
+    - {name: 'urn:example:2.0:User:sizes', multiValued: true, required: true}
+groups:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+"""
+
+
+def test_custom_attributes_defaults_and_constants_come_back():
+    profile = parsed(CUSTOM)
+    again = imported(export_schema(profile, REGISTRY))
+    assert differences(profile, again) == []
+    assert [row.constant for row in again.users.mappings] == [None, None, None, 'a"b\\c', None]
+    for name in ("badge", "urn:example:2.0:User"):
+        ours, theirs = (one.users.resource_type.root.sub_attribute(name) for one in (profile, again))
+        assert ours
+        assert theirs
+        assert (theirs.type, theirs.multi_valued, theirs.required) == (ours.type, ours.multi_valued, ours.required)
+
+
+@pytest.mark.parametrize(
+    ("row", "result"),
+    [
+        ({"source": {"name": "mail"}, "targetAttributeName": "title"}, {"source": "mail", "target": "title"}),
+        ({"source": {"name": "x", "type": "constant"}, "targetAttributeName": "title"}, {"constant": "x", "target": "title"}),
+        ({"source": None, "targetAttributeName": "title", "defaultValue": "y"}, {"target": "title", "default": "y"}),
+        ({"targetAttributeName": "title", "defaultValue": "", "matchingPriority": 0}, {"target": "title"}),
+        (
+            {"source": {"name": "mail"}, "targetAttributeName": "title", "flowType": "ObjectAddOnly", "@odata.type": "x"},
+            {"source": "mail", "target": "title", "apply": "create"},
+        ),
+        (
+            {"source": {"type": "Function", "name": "X", "expression": "Append( [a],[b] )"}, "targetAttributeName": "title"},
+            {"expression": "Append( [a],[b] )", "target": "title"},
+        ),
+        (
+            {
+                "source": {
+                    "type": "Function",
+                    "name": "Replace",
+                    "parameters": [
+                        {"key": "Replacement", "value": {"type": "Constant", "name": "_"}},
+                        {"key": "source", "value": {"name": "preferredLanguage"}},
+                        {"key": "Find", "value": {"type": "Constant", "name": "-"}},
+                    ],
+                },
+                "targetAttributeName": "title",
+            },
+            {"expression": 'Replace([preferredLanguage], "-", , , "_")', "target": "title"},
+        ),
+    ],
+)
+def test_row_is_imported(row: dict[str, Any], result: dict[str, Any]):
+    found = import_schema(users(MATCH, row), "p", "P", REGISTRY)
+    assert found.profile["users"]["mappings"][1] == result
+    assert found.left_out == []
+
+
+def test_what_a_profile_does_not_have_is_told():
+    schema = users(MATCH, {"source": {"name": "mail"}, "targetAttributeName": "emails", "flowType": "MultiValueAddOnly"})
+    rule = schema["synchronizationRules"][0]
+    rule["objectMappings"][0]["scope"] = {"groups": []}
+    rule["objectMappings"] += [
+        {"sourceObjectName": "Device", "attributeMappings": []},
+        {"sourceObjectName": "User", "enabled": False, "attributeMappings": []},
+    ]
+    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+        "synchronizationRules[0].objectMappings[0].attributeMappings[1]: flowType MultiValueAddOnly of emails; "
+        "a profile has always and create",
+        "synchronizationRules[0].objectMappings[0].scope: scoping filters stay in Entra",
+        "synchronizationRules[0].objectMappings[2]: objects of 'Device' have no table in a profile",
+        "synchronizationRules[0].objectMappings[3]: the mapping of users is not enabled",
+    ]
+
+
+def function(**more: Any) -> dict[str, Any]:
+    return {"source": {"type": "Function", "name": "Join", **more}, "targetAttributeName": "title"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ([], "must have a JSON object with synchronizationRules"),
+        ({}, "the schema: synchronizationRules must be a list of objects"),
+        ({"synchronizationRules": [5]}, "synchronizationRules must be a list of objects"),
+        ({"synchronizationRules": [{}]}, r"synchronizationRules\[0\]: objectMappings must be a list"),
+        ({"synchronizationRules": []}, "no enabled mapping of users"),
+        (users(MATCH, groups=False), "no enabled mapping of groups"),
+        (users({}), r"objectMappings\[0\].attributeMappings\[0\]: there is no targetAttributeName"),
+        (users({"targetAttributeName": "title", "source": "mail"}), "source must be an object or null"),
+        (users({"targetAttributeName": "title", "source": {}}), "source has no name"),
+        (users({"targetAttributeName": "title", "source": {"name": "x", "type": "Magic"}}), "'magic' is no type of a source"),
+        (users({"targetAttributeName": "title", "matchingPriority": "1"}), "matchingPriority must be a whole number"),
+        (users(function(parameters="x")), "the parameters of Join must be"),
+        (users(function(parameters=[{"key": "source", "value": 5}])), "a source must be an object with name, type"),
+    ],
+)
+def test_file_that_is_no_schema_is_refused_at_its_place(schema: Any, message: str):
+    with pytest.raises(ImportProblem, match=message):
+        import_schema(schema, "p", "P", REGISTRY)
+
+
+def test_export_into_a_downloaded_schema_changes_its_mappings_alone():
+    base = export_schema(shipped("entra-default"), REGISTRY)
+    base |= {"id": "scim.1234", "kept": {"x": 1}}
+    base["synchronizationRules"][0]["id"] = "own-id"
+    changed = export_schema(parsed(CUSTOM), REGISTRY, base)
+    assert (changed["id"], changed["kept"], changed["synchronizationRules"][0]["id"]) == ("scim.1234", {"x": 1}, "own-id")
+    assert differences(parsed(CUSTOM), imported(changed)) == []
+    assert base["synchronizationRules"][0]["objectMappings"] != changed["synchronizationRules"][0]["objectMappings"]
+    for wrong in ([], {}, {"synchronizationRules": []}, users(MATCH, groups=False)):
+        with pytest.raises(ImportProblem, match="the base "):
+            export_schema(parsed(CUSTOM), REGISTRY, wrong)
+
+
+def test_differences_are_told_in_words():
+    ours = parsed(CUSTOM)
+    theirs = parsed(
+        CUSTOM.replace("{source: extensionAttribute1, target: badge, matching: 2}", "{source: employeeId, target: badge}")
+        .replace("default: none, apply: create", "default: some")
+        .replace("    - {target: nickName, default: x}\n", "    - {source: department, target: userType}\n")
+    )
+    assert differences(ours, theirs) == [
+        "users: Entra sends [department] to userType; the profile has no such row",
+        "users: badge is [employeeId] in Entra and [extensionAttribute1] in the profile",
+        "users: badge has no matching precedence in Entra and matching precedence 2 in the profile",
+        "users: urn:example:2.0:User:sizes has the default 'some' in Entra and the default 'none' in the profile",
+        "users: urn:example:2.0:User:sizes is applied always in Entra and only during creation in the profile",
+        "users: the profile has nothing for nickName; Entra sends nothing there",
+    ]
+    spaced = CUSTOM.replace("{constant: 'a\"b\\c', target: title}", "{expression: 'Append( [mail],[city] )', target: title}")
+    closer = CUSTOM.replace("{constant: 'a\"b\\c', target: title}", "{expression: 'Append([mail], [city])', target: title}")
+    assert differences(parsed(spaced), parsed(closer)) == []
+
+
+SIMPLE = st.one_of(st.sampled_from(["a", "mail"]).map(SourceAttribute), st.text(max_size=5).map(Text))
+
+
+def calls(operands: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    def call(name: str) -> st.SearchStrategy[Node]:
+        function = REGISTRY.get(name)
+        assert function
+        count = st.sampled_from([count for count in range(9) if function.accepts(count)])
+
+        def arguments(number: int) -> st.SearchStrategy[Node]:
+            kinds = [operands | st.just(Omitted()) if function.parameter(place).optional else operands for place in range(number)]
+            return st.tuples(*kinds).map(lambda found: Call(name, found))
+
+        return count.flatmap(arguments)
+
+    return st.sampled_from(REGISTRY.names()).flatmap(call)
+
+
+def trimmed(node: Node) -> Node:
+    """Without what is left out at a call's end, which a tree can't tell from what isn't there."""
+    if not isinstance(node, Call):
+        return node
+    arguments = list(node.arguments)
+    while arguments and isinstance(arguments[-1], Omitted):
+        arguments.pop()
+    return Call(node.name, tuple(map(trimmed, arguments)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.recursive(SIMPLE, calls, max_leaves=10).filter(lambda node: isinstance(node, Call)))
+def test_expression_is_the_same_by_its_tree_alone(node: Node):
+    tree = json.loads(json.dumps(to_tree(node, REGISTRY)))
+    assert from_tree(tree, REGISTRY) == trimmed(node)
+    assert parse(tree["expression"]) == node
+
+
+def test_numbers_become_quoted_constants_as_in_graph():
+    tree = to_tree(parse("Mid([userPrincipalName], 1, 8)"), REGISTRY)
+    assert tree["expression"] == "Mid([userPrincipalName], 1, 8)"
+    assert [(one["key"], one["value"]["expression"]) for one in tree["parameters"]] == [
+        ("source", "[userPrincipalName]"),
+        ("start", '"1"'),
+        ("length", '"8"'),
+    ]
+    assert show(from_tree(tree, REGISTRY)) == 'Mid([userPrincipalName], "1", "8")'
+    assert to_tree(Number("&HF"), REGISTRY)["name"] == "&HF"
+
+
+def test_tree_that_is_too_deep_is_refused():
+    tree: dict[str, Any] = {"name": "a"}
+    for _ in range(100):
+        tree = {"type": "Function", "name": "Not", "parameters": [{"key": "source", "value": tree}]}
+    with pytest.raises(TreeError, match="nested at most 64 deep"):
+        from_tree(tree, REGISTRY)
+
+
+def test_commands_export_import_and_compare(run: Run, folder: Path):
+    exported = run("mappings", "export", "--profile", "entra")
+    assert exported.exit_code == 0
+    (folder / "schema.json").write_text(exported.stdout)
+    again = run("mappings", "import", "schema.json", "--name", "again")
+    assert (again.exit_code, again.stderr) == (0, "")
+    (folder / "mappings" / "again.yaml").write_text(again.stdout)
+    assert run("mappings", "check").exit_code == 0
+    assert run("mappings", "diff", "entra", "schema.json").output == ""
+    (folder / "mappings" / "again.yaml").write_text(again.stdout.replace("source: displayName", "source: mail", 1))
+    different = run("mappings", "diff", "again", "schema.json")
+    assert (different.exit_code, different.stdout) == (
+        1,
+        "users: displayName is [displayName] in Entra and [mail] in the profile\n",
+    )
+    based = run("mappings", "export", "--profile", "again", "--base", "schema.json")
+    (folder / "based.json").write_text(based.stdout)
+    assert run("mappings", "diff", "again", "based.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "s.json: not JSON"),
+        ("{}", "s.json: the schema: synchronizationRules must be a list"),
+        (json.dumps(users({"source": {"name": "mail"}, "targetAttributeName": "titel"})), "did you mean 'title'?"),
+        (json.dumps(users(MATCH, function(expression="Swich()"))), "unknown function Swich, did you mean Switch?"),
+    ],
+)
+def test_command_names_what_is_wrong_and_prints_no_profile(run: Run, folder: Path, content: str, message: str):
+    (folder / "s.json").write_text(content)
+    for command in (("import", "s.json"), ("diff", "entra", "s.json")):
+        result = run("mappings", *command)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert message in result.stderr
