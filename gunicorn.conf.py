@@ -5,10 +5,11 @@ import shutil
 import tempfile
 from multiprocessing import cpu_count
 
-# Before anything is imported that counts: workers add their numbers up in files here.
-_own_directory = None
+# Before anything is imported that counts: workers add their numbers up in files here. This file is read again at SIGHUP.
+if "SCIMSVC_RUN_DIRECTORY" not in os.environ:
+    os.environ["SCIMSVC_RUN_DIRECTORY"] = tempfile.mkdtemp(prefix="scimsvc-")
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    _own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="scimsvc-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=os.environ["SCIMSVC_RUN_DIRECTORY"])
 
 from scimsvc.mapping import ProfileError as _ProfileError
 from scimsvc.settings import SettingsError as _SettingsError
@@ -17,9 +18,8 @@ from scimsvc.web.services import make_services as _make_services
 
 
 def on_exit(server):
-    """The metrics of this run end with it."""
-    if _own_directory:
-        shutil.rmtree(_own_directory, ignore_errors=True)
+    """The metrics and kept profiles of this run end with it."""
+    shutil.rmtree(os.environ["SCIMSVC_RUN_DIRECTORY"], ignore_errors=True)
 
 
 try:

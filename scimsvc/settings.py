@@ -15,6 +15,8 @@ import yaml
 DEFAULT_PATH = "config.yaml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "SCIMSVC_"
+RUN_DIRECTORY = f"{PREFIX}RUN_DIRECTORY"
+"""The variable by which gunicorn.conf.py tells its workers of the folder of this run; no setting."""
 
 
 class SettingsError(Exception):
@@ -114,7 +116,7 @@ def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settin
             raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)} and plugins")
     known = {f"{PREFIX}{section}_{name}".upper() for section, kind in hints.items() for name in get_type_hints(kind)}
     for variable in environ:
-        if variable.startswith(PREFIX) and variable not in known | {f"{PREFIX}CONFIG", f"{PREFIX}PLUGINS"}:
+        if variable.startswith(PREFIX) and variable not in known | {f"{PREFIX}CONFIG", f"{PREFIX}PLUGINS", RUN_DIRECTORY}:
             raise SettingsError(f"environment variable {variable}: there is no such setting")
     return Settings(
         **{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()},

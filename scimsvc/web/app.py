@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -22,12 +23,17 @@ def create_app(settings: Settings) -> Flask:
     lines = logs.configure(settings.log.level)
     errors.install(app, services)
     base_path = settings.scim.base_path
+    services.catalogs.on_problem = _log_problem
     requests_logged = lines if logs.informative(settings.log.level) else None
-    observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged)
+    observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged, services.catalogs)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
-    for endpoint in sorted({name for catalog in services.catalogs.values() for name in catalog.types}):
+    for endpoint in sorted({name for catalog in services.catalogs.all().values() for name in catalog.types}):
         app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
     proxies = settings.server.trusted_proxies
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app
+
+
+def _log_problem(problem: str) -> None:
+    structlog.get_logger().error("profiles are broken, those in use stay", problem=problem)

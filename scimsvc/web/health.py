@@ -24,7 +24,7 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        """The database is reachable and has all migrations; 503 says what is missing."""
+        """The database is reachable and has all migrations; 503 says what is missing. Broken profiles are told of, too."""
         try:
             with services.database.reading():
                 missing = pending(services.database)
@@ -32,7 +32,10 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
             return _json({"status": "unavailable", "reason": "the database can't be reached"}, 503)
         if missing:
             return _json({"status": "unavailable", "reason": "run: scimsvc db migrate", "migrations": missing}, 503)
-        return _json({"status": "ok"}, 200)
+        services.catalogs.look()
+        problem = services.catalogs.problem
+        broken = {"profiles": f"broken, those that were good stay in use: {problem}"} if problem else {}
+        return _json({"status": "ok"} | broken, 200)
 
     @routes.get("/metrics")
     def metrics() -> Response:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
+from scimsvc.service.catalogs import Catalogs
 from scimsvc.web import logs
 from scimsvc.web.background import Batches
 
@@ -35,10 +36,11 @@ class Observed:
     Without `lines` nothing is logged.
     """
 
-    def __init__(self, application: Wsgi, base_path: str, lines: logs.Lines | None) -> None:
+    def __init__(self, application: Wsgi, base_path: str, lines: logs.Lines | None, catalogs: Catalogs) -> None:
         self._application = application
         self._base_path = base_path
         self._lines = lines
+        self._catalogs = catalogs
         self._records: Batches[_Record] = Batches("requests", self._note)
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -51,6 +53,12 @@ class Observed:
             "scimsvc_request_seconds",
             "Seconds that requests took, by method and endpoint.",
             ["method", "endpoint"],
+            registry=self._registry,
+        )
+        self._broken = Gauge(
+            "scimsvc_profiles_broken",
+            "1 where the files of mapping profiles are broken, and those stay in use that were good.",
+            multiprocess_mode="livemax",
             registry=self._registry,
         )
 
@@ -73,6 +81,8 @@ class Observed:
     def exposition(self) -> bytes:
         """The metrics of all processes that share PROMETHEUS_MULTIPROC_DIR, or of this one where it isn't set."""
         self._records.drain()
+        self._catalogs.look()
+        self._broken.set(self._catalogs.problem is not None)
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from scimsvc.mapping import load_profiles
 from scimsvc.mapping.functions import load_registry
 from scimsvc.service.authentication import Authenticator
-from scimsvc.service.catalog import Catalog
-from scimsvc.settings import Settings
+from scimsvc.service.catalogs import Catalogs
+from scimsvc.settings import RUN_DIRECTORY, Settings
 from scimsvc.store.database import Database
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one application; `catalogs` are by the name of their mapping profile."""
+    """The parts of one application."""
 
     settings: Settings
     database: Database
     authenticator: Authenticator
-    catalogs: dict[str, Catalog]
+    catalogs: Catalogs
 
 
 def make_services(settings: Settings) -> Services:
@@ -28,6 +29,7 @@ def make_services(settings: Settings) -> Services:
     Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
     """
     database = Database(settings.database.url)
-    profiles = load_profiles(settings.mappings.directory, load_registry(settings.plugins, settings.folder))
-    catalogs = {name: Catalog(profile) for name, profile in profiles.items()}
+    registry = load_registry(settings.plugins, settings.folder)
+    run = os.environ.get(RUN_DIRECTORY)
+    catalogs = Catalogs(settings.mappings.directory, registry, Path(run) / "profiles" if run else None)
     return Services(settings, database, Authenticator(database), catalogs)

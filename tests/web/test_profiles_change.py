@@ -1,0 +1,130 @@
+"""A running server takes changed profiles, and keeps good ones while the files are broken, whatever becomes of its workers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scimsvc.mapping import ProfileError
+from scimsvc.mapping.functions import installed
+from scimsvc.service.catalogs import Catalogs
+from scimsvc.store.database import Database
+from scimsvc.store.migrations import migrate
+from tests.support.client import Client
+from tests.support.server import ROOT, Server
+
+ENTRA = (ROOT / "mappings" / "entra.yaml").read_text()
+WITH_BADGE = ENTRA.replace("  attributes: []", "  attributes: [{name: badge}]", 1)
+BROKEN = ENTRA.replace("target: displayName", "target: displayNam", 1)
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """The one profile in a folder of its own."""
+    (tmp_path / "mappings").mkdir()
+    path = tmp_path / "mappings" / "entra.yaml"
+    path.write_text(ENTRA)
+    return path
+
+
+def has_badge(catalogs: Catalogs) -> bool:
+    catalog = catalogs.get("entra")
+    assert catalog
+    return catalog.types["users"].resource_type.root.sub_attribute("badge") is not None
+
+
+def test_changed_files_are_taken_and_broken_ones_are_not(profile: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    catalogs = Catalogs(profile.parent, installed(), tmp_path / "kept")
+    catalogs.on_problem = told.append
+    before = catalogs.get("entra")
+    catalogs.refresh()
+    assert catalogs.get("entra") is before
+    profile.write_text(WITH_BADGE)
+    catalogs.refresh()
+    assert has_badge(catalogs)
+    profile.write_text(BROKEN)
+    catalogs.refresh()
+    catalogs.refresh()
+    assert has_badge(catalogs)
+    assert catalogs.problem
+    assert "displayNam" in catalogs.problem
+    assert told == [catalogs.problem]
+    again = Catalogs(profile.parent, installed(), tmp_path / "kept")
+    assert has_badge(again)
+    assert again.problem == catalogs.problem
+    profile.write_text(ENTRA)
+    for one in (catalogs, again):
+        one.refresh()
+        assert not has_badge(one)
+        assert one.problem is None
+
+
+def test_broken_files_keep_a_first_start_from_happening(profile: Path, tmp_path: Path) -> None:
+    profile.write_text(BROKEN)
+    for kept in (None, tmp_path / "kept"):
+        with pytest.raises(ProfileError, match="displayNam"):
+            Catalogs(profile.parent, installed(), kept)
+
+
+@pytest.fixture
+def server(profile: Path, tmp_path: Path, new_database_url: Callable[[str], str]) -> Iterator[Server]:
+    url = new_database_url("sqlite")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    running = Server(url, tmp_path, SCIMSVC_MAPPINGS_DIRECTORY=str(profile.parent))
+    yield running
+    running.stop()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it never comes to hold"
+        threading.Event().wait(0.05)
+
+
+def test_server_takes_changes_without_a_restart_and_outlives_broken_files(server: Server, profile: Path) -> None:
+    token = server.client("tenant").token
+
+    def each(path: str, base: str = server.tenant_url) -> list[bytes]:
+        """The answers to some requests on connections of their own, so that every worker has its say."""
+        found = []
+        for _ in range(8):
+            client = Client(base, token)
+            answer = client.get(path)
+            client.close()
+            assert answer.status == 200
+            found.append(answer.raw)
+        return found
+
+    def badges() -> set[bool]:
+        return {b'"badge"' in raw for raw in each("/Schemas")}
+
+    def broken() -> set[bool]:
+        return {b"displayNam" in raw for raw in each("/readyz", server.origin)}
+
+    assert (badges(), broken()) == ({False}, {False})
+    profile.write_text(WITH_BADGE)
+    until(lambda: badges() == {True})
+    profile.write_text(BROKEN)
+    until(lambda: broken() == {True})
+    assert badges() == {True}
+    assert b"scimsvc_profiles_broken 1.0" in each("/metrics", server.origin)[0]
+    former = set(server.worker_pids())
+    for worker in former:
+        os.kill(worker, signal.SIGKILL)
+    until(lambda: len(set(server.worker_pids()) - former) == len(former))
+    assert (badges(), broken()) == ({True}, {True})
+    former = set(server.worker_pids())
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: not set(server.worker_pids()) & former)
+    assert (badges(), broken()) == ({True}, {True})
+    profile.write_text(ENTRA)
+    until(lambda: badges() == {False} and broken() == {False})
+    assert b"scimsvc_profiles_broken 0.0" in each("/metrics", server.origin)[0]
