@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test lint format bench lock clean
+.PHONY: run test lint format bench bench-mapping lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
@@ -26,6 +26,9 @@ format: .venv/test.stamp
 
 bench: .venv/run.stamp
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-mapping: .venv/run.stamp
+	$(BIN)/python bench/mapping.py
 
 # The versions that CI uses; run it to take newer ones.
 lock: .venv/test.stamp

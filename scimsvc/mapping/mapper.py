@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.functions import FunctionError, Ignored
@@ -15,8 +14,7 @@ from scimsvc.schema.model import Attribute
 Value = Callable[[Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """What a row comes to: `value` in the form of its target attribute, None where nothing is sent."""
 
     row: AttributeMapping
