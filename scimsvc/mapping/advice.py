@@ -26,20 +26,22 @@ def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMappi
     _type(source, entries, row)
 
 
-def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind) -> None:
-    def unknown(name: str) -> str | None:
-        if has_source_attribute(kind, name):
-            return None
-        return f"Entra's {kind.lower()}s have no attribute {name!r}{did_you_mean(name, source_attributes(kind))}"
+def unknown_attribute(kind: Kind, directory: str, name: str) -> str | None:
+    """What is doubtful about the name of a source attribute, or None."""
+    if directory != ENTRA or has_source_attribute(kind, name):
+        return None
+    return f"Entra's {kind.lower()}s have no attribute {name!r}{did_you_mean(name, source_attributes(kind))}"
 
+
+def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind) -> None:
     if row.source is not None:
-        message = unknown(row.source)
+        message = unknown_attribute(kind, ENTRA, row.source)
         if message:
             source.warn(entries["source"], message)
     if row.expression is not None:
         for node in _nodes(row.expression.tree):
             if isinstance(node, SourceAttribute):
-                message = unknown(node.name)
+                message = unknown_attribute(kind, ENTRA, node.name)
                 if message:
                     source.in_expression(entries["expression"], message, node.column, "warning")
 

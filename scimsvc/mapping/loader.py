@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from scimsvc.mapping.advice import ENTRA, advise
+from scimsvc.mapping.advice import ENTRA, advise, unknown_attribute
 from scimsvc.mapping.custom import TYPES, CustomAttribute, extend, split_name
+from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, parse_path
@@ -25,7 +28,7 @@ from scimsvc.schema.paths import resolve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ATTRIBUTE_NAME = re.compile(r"(?:(?i:urn):[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
-_TABLE_KEYS = ("mappings", "attributes", "examples")
+_TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
 
@@ -109,7 +112,8 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
             precedences[row.matching] = row.target_text
     if node is not None and not precedences:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
-    table = ObjectMapping(extended, tuple(rows))
+    scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
+    table = ObjectMapping(extended, tuple(rows), scope)
     if not source.wrong:
         run_examples(source, entries.get("examples"), table)
     return table
@@ -117,7 +121,11 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
 
 def _advise(source: Source, node: yaml.Node, row: AttributeMapping, resource_type: ResourceType, directory: str) -> None:
     entries = {str(key.value): value for key, value in node.value}
-    advise(source, entries, row, "User" if resource_type.name == "User" else "Group", directory)
+    advise(source, entries, row, _kind(resource_type), directory)
+
+
+def _kind(resource_type: ResourceType) -> Kind:
+    return "User" if resource_type.name == "User" else "Group"
 
 
 def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> AttributeMapping | None:

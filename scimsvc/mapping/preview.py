@@ -13,6 +13,7 @@ from scimsvc.mapping.functions.moments import Moment
 from scimsvc.mapping.mapper import Mapper, SkippedObject
 from scimsvc.mapping.outgoing import FLAG, create_body, match_filters, references_body, update_body
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.scope import in_scope
 
 REDACTED = "[Redact]"
 
@@ -29,6 +30,8 @@ def preview(table: ObjectMapping, found: Mapping[str, Any], explain: bool = Fals
     kind: Kind = "User" if table.resource_type.name == "User" else "Group"
     source = source_of(kind, found)
     answer: dict[str, Any] = {"objectId": source.get("objectId")}
+    if not in_scope(table.scope, source):
+        return answer | {"skipped": "no scoping filter lets it through; Entra disables or removes an account that is there"}
     try:
         creating, updating = mapper.flows(source), mapper.flows(source, creating=False)
     except SkippedObject as skipped:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.protocol.filter import Filter, Path
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -41,10 +42,11 @@ class AttributeMapping:
 
 @dataclass(frozen=True)
 class ObjectMapping:
-    """The table of one kind of object, for the resource type as the profile extends it."""
+    """The table of one kind of object, for the resource type as the profile extends it; `scope` says which objects."""
 
     resource_type: ResourceType
     mappings: tuple[AttributeMapping, ...]
+    scope: tuple[ScopingFilter, ...] = ()
 
     def matching(self) -> list[AttributeMapping]:
         """The rows that Entra matches by, first precedence first."""

@@ -170,7 +170,7 @@ def test_row_is_imported(row: dict[str, Any], result: dict[str, Any]):
 def test_what_a_profile_does_not_have_is_told():
     schema = users(MATCH, {"source": {"name": "mail"}, "targetAttributeName": "emails", "flowType": "MultiValueAddOnly"})
     rule = schema["synchronizationRules"][0]
-    rule["objectMappings"][0]["scope"] = {"groups": []}
+    rule["objectMappings"][0]["scope"] = {"groups": [], "inputFilterGroups": [{}]}
     rule["objectMappings"] += [
         {"sourceObjectName": "Device", "attributeMappings": []},
         {"sourceObjectName": "User", "enabled": False, "attributeMappings": []},
@@ -178,7 +178,8 @@ def test_what_a_profile_does_not_have_is_told():
     assert import_schema(schema, "p", "P", REGISTRY).left_out == [
         "synchronizationRules[0].objectMappings[0].attributeMappings[1]: flowType MultiValueAddOnly of emails; "
         "a profile has always and create",
-        "synchronizationRules[0].objectMappings[0].scope: scoping filters stay in Entra",
+        "synchronizationRules[0].objectMappings[0].scope.inputFilterGroups: a profile has filters by which objects fall out of "
+        "scope, and no others",
         "synchronizationRules[0].objectMappings[2]: objects of 'Device' have no table in a profile",
         "synchronizationRules[0].objectMappings[3]: the mapping of users is not enabled",
     ]

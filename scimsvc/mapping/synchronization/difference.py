@@ -17,6 +17,8 @@ def differences(profile: Profile, entra: Profile) -> list[str]:
 
 
 def _of_tables(name: str, ours: ObjectMapping, theirs: ObjectMapping) -> Iterator[str]:
+    if _scope(ours) != _scope(theirs):
+        yield f"{name}: in scope are {_scope(theirs)} in Entra and {_scope(ours)} in the profile"
     our_rows, their_rows = _by_target(ours), _by_target(theirs)
     for target, row in their_rows.items():
         if target not in our_rows:
@@ -34,6 +36,15 @@ def _of_tables(name: str, ours: ObjectMapping, theirs: ObjectMapping) -> Iterato
             yield f"{name}: {row.target_text} has {_default(other)} in Entra and {_default(row)} in the profile"
         if row.apply != other.apply:
             yield f"{name}: {row.target_text} is applied {_applied(other)} in Entra and {_applied(row)} in the profile"
+
+
+def _scope(table: ObjectMapping) -> str:
+    if not table.scope:
+        return "all objects"
+    return " or ".join(
+        "(" + " and ".join(" ".join(filter(None, (c.attribute, c.operator, c.value))) for c in one.clauses) + ")"
+        for one in table.scope
+    )
 
 
 def _by_target(table: ObjectMapping) -> dict[object, AttributeMapping]:

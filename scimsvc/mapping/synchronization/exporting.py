@@ -23,8 +23,10 @@ _PORTAL_TYPES = {ours: portal for portal, ours in TYPES.items()}
 
 
 def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dict[str, Any]:
-    """The schema of a profile. With `base`, a schema that was downloaded, its attribute mappings are exchanged and all else,
-    such as ids, which are each job's own, stays. Raises ImportProblem where the base is no schema, or has no place for them.
+    """The schema of a profile. With `base`, a schema that was downloaded, its attribute mappings and scoping filters are
+    exchanged and all else, such as ids, which are each job's own, stays.
+
+    Raises ImportProblem where the base is no schema, or has no place for them.
     """
     tables = {"User": profile.users, "Group": profile.groups}
     if base is not None:
@@ -58,7 +60,7 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
         "enabled": True,
         "flowTypes": "Add,Update,Delete",
         "name": f"Provision {SOURCE_DIRECTORY} {kind}s",
-        "scope": None,
+        "scope": scope_of(table),
         "sourceObjectName": kind,
         "targetObjectName": _target_name(kind),
         "attributeMappings": attribute_mappings(table, registry),
@@ -70,6 +72,25 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
             *({"key": "OriginalJoiningProperty", "value": row.target_text} for row in matching[:1]),
         ],
     }
+
+
+def scope_of(table: ObjectMapping) -> dict[str, Any] | None:
+    """The scoping filters as Graph's filter; None where there are none."""
+    groups = [
+        {
+            "name": one.name,
+            "clauses": [
+                {
+                    "operatorName": clause.operator,
+                    "sourceOperandName": clause.attribute,
+                    "targetOperand": {"values": [] if clause.value is None else [clause.value]},
+                }
+                for clause in one.clauses
+            ],
+        }
+        for one in table.scope
+    ]
+    return {"groups": groups, "inputFilterGroups": [], "categoryFilterGroups": []} if groups else None
 
 
 def attribute_mappings(table: ObjectMapping, registry: Registry) -> list[dict[str, Any]]:
@@ -109,6 +130,7 @@ def _into(base: Any, tables: Mapping[str, ObjectMapping], registry: Registry) ->
         for mapping in rule.get("objectMappings") or []:
             for kind in [kind for kind in missing if str(mapping.get("sourceObjectName")).lower() == kind.lower()]:
                 mapping["attributeMappings"] = attribute_mappings(tables[kind], registry)
+                mapping["scope"] = scope_of(tables[kind])
                 missing.discard(kind)
                 _add_definitions(changed, str(mapping.get("targetObjectName")), _target_definitions(tables[kind]))
     if missing:

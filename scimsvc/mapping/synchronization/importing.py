@@ -94,9 +94,40 @@ def _table(
     attributes = list(_custom_attributes(schema, mapping, type_, [row["target"] for row in rows]))
     if attributes:
         table["attributes"] = attributes
-    if mapping.get("scope"):
-        imported.left_out.append(f"{place}.scope: scoping filters stay in Entra")
+    scope = _scope(mapping.get("scope"), f"{place}.scope", imported)
+    if scope:
+        table["scope"] = scope
     return table
+
+
+def _scope(found: Any, place: str, imported: Imported) -> list[dict[str, Any]]:
+    if not found:
+        return []
+    if not isinstance(found, Mapping):
+        raise ImportProblem(f"{place} must be an object or null")
+    for key in ("inputFilterGroups", "categoryFilterGroups"):
+        if found.get(key):
+            imported.left_out.append(f"{place}.{key}: a profile has filters by which objects fall out of scope, and no others")
+    groups = _list(found, "groups", place) if found.get("groups") else []
+    return [
+        {
+            "name": str(group.get("name") or f"Scoping filter {number + 1}"),
+            "clauses": [
+                _clause(clause, f"{place}.groups[{number}].clauses[{position}]")
+                for position, clause in enumerate(_list(group, "clauses", f"{place}.groups[{number}]"))
+            ],
+        }
+        for number, group in enumerate(groups)
+    ]
+
+
+def _clause(clause: Mapping[str, Any], place: str) -> dict[str, str]:
+    attribute, operator = clause.get("sourceOperandName"), clause.get("operatorName")
+    operand = clause.get("targetOperand")
+    values = (operand.get("values") if isinstance(operand, Mapping) else None) or []
+    if not isinstance(attribute, str) or not isinstance(operator, str) or not isinstance(values, list) or len(values) > 1:
+        raise ImportProblem(f"{place}: a clause has a sourceOperandName, an operatorName and at most one value")
+    return {"attribute": attribute, "operator": operator} | ({"value": str(values[0])} if values else {})
 
 
 def _row(row: Mapping[str, Any], place: str, imported: Imported, registry: Registry) -> dict[str, Any]:
