@@ -10,7 +10,7 @@ import orjson
 
 from scimsvc.cli.common import profile_named, registry, settings
 from scimsvc.mapping import Finding, Profile, ProfileError, load_profile, load_profiles, parse_profile
-from scimsvc.mapping.preview import PreviewError
+from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
 from scimsvc.service.catalog import Catalog
@@ -69,10 +69,8 @@ def preview(name: str, explain: bool, table: str, file: Path) -> None:
     profile = profile_named(name)
     mapping = profile.users if table == "users" else profile.groups
     lines, problems = [], []
-    for number, found in enumerate(_objects(file), 1):
+    for number, found in enumerate(objects_in(_json(file)), 1):
         try:
-            if not isinstance(found, dict):
-                raise PreviewError("must be a JSON object")
             lines.append(orjson.dumps(preview_of(mapping, found, explain)))
         except (PreviewError, TypeError) as error:
             problems.append(f"{file}: object {number}: {error}")
@@ -142,13 +140,6 @@ def _json(file: Path) -> Any:
         return orjson.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{file}: not JSON: {error}") from error
-
-
-def _objects(file: Path) -> list[Any]:
-    content = _json(file)
-    if isinstance(content, dict) and isinstance(content.get("value"), list):
-        return list(content["value"])
-    return content if isinstance(content, list) else [content]
 
 
 @mappings.command("list")

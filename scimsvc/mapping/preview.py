@@ -22,10 +22,12 @@ class PreviewError(ValueError):
     """An object can't be mapped; the message says which row is wrong and why."""
 
 
-def preview(table: ObjectMapping, found: Mapping[str, Any], explain: bool = False) -> dict[str, Any]:
+def preview(table: ObjectMapping, found: Any, explain: bool = False) -> dict[str, Any]:
     """What Entra sends of an object as Microsoft Graph returns it: `match`, `create`, `update` and, where there are any,
     `references`, the last two in both dialects. With `explain` also `rows`. Raises PreviewError.
     """
+    if not isinstance(found, Mapping):
+        raise PreviewError("must be a JSON object")
     mapper = Mapper(table)
     kind: Kind = "User" if table.resource_type.name == "User" else "Group"
     source = source_of(kind, found)
@@ -49,6 +51,13 @@ def preview(table: ObjectMapping, found: Mapping[str, Any], explain: bool = Fals
     if explain:
         answer["rows"] = [_explained(row, source) for row in table.mappings]
     return answer
+
+
+def objects_in(content: Any) -> list[Any]:
+    """The objects of an answer of Microsoft Graph: one, a list, or a list under `value`."""
+    if isinstance(content, dict) and isinstance(content.get("value"), list):
+        return list(content["value"])
+    return content if isinstance(content, list) else [content]
 
 
 def _mistakes(table: ObjectMapping, source: Mapping[str, Any]) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """What Entra will send for an object of the directory, and that the service takes it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, load_profile, parse_profile
 from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
@@ -251,3 +254,32 @@ def test_command_names_every_object_that_is_none_and_prints_nothing(run: Run, fo
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr
     assert "there is no profile 'entre'" in run("mappings", "preview", "--profile", "entre", "users", "x.json").stderr
+
+
+NAMES = st.sampled_from(
+    ["id", "objectId", "accountEnabled", "IsSoftDeleted", "givenName", "surname", "mail", "manager", "members", "x"]
+) | st.sampled_from(
+    ["businessPhones", "proxyAddresses", "onPremisesExtensionAttributes", "employeeOrgData", "appRoleAssignments"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=3),
+    max_leaves=6,
+)
+EVERYTHING = profile(
+    "{source: manager, target: 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager'}",
+    "{source: proxyAddresses, target: emails}",
+    "{source: mail, target: 'emails[type eq \"work\"].value'}",
+    "expression: 'AppRoleAssignmentsComplex([appRoleAssignments])'\n      target: roles",
+    "{source: surname, target: active}",
+    "{source: businessPhones, target: 'phoneNumbers[type eq \"work\" and primary eq true].value'}",
+    "{source: givenName, target: name.givenName}",
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(NAMES, JSON, max_size=6) | JSON)
+def test_any_object_is_shown_or_refused(found: Any):
+    for table in (ENTRA.users, ENTRA.groups, EVERYTHING.users):
+        with suppress(PreviewError):
+            json.dumps(preview(table, found, explain=True))
