@@ -1,7 +1,7 @@
 """Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML."""
 
 from scimsvc.mapping.findings import Finding, ProfileError
-from scimsvc.mapping.loader import load_profile, load_profiles, parse_profile
+from scimsvc.mapping.loader import load_profile, load_profiles, parse_profile, parse_profiles, read_profiles
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, Target
 
 __all__ = [
@@ -14,4 +14,6 @@ __all__ = [
     "load_profile",
     "load_profiles",
     "parse_profile",
+    "parse_profiles",
+    "read_profiles",
 ]

@@ -38,13 +38,23 @@ def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapp
 
     Raises ProfileError with the findings of all files.
     """
+    return parse_profiles(read_profiles(directory), registry)
+
+
+def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
+    """What a folder's `*.yaml` hold, or why one can't be read. Raises ProfileError where there is no such folder."""
     if not directory.is_dir():
         raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
+    return {path: _read(path) for path in sorted(directory.glob("*.yaml"))}
+
+
+def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
+    """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
     profiles: dict[str, tuple[Profile, FilePath]] = {}
     findings: list[Finding] = []
-    for path in sorted(directory.glob("*.yaml")):
+    for path, content in contents.items():
         try:
-            profile = load_profile(path, registry)
+            profile = _parsed(content, path, registry)
         except ProfileError as error:
             findings += error.findings
             continue
@@ -59,17 +69,28 @@ def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapp
 
 def load_profile(path: FilePath, registry: Registry | None = None) -> Profile:
     """The profile in a file. Raises ProfileError."""
+    return _parsed(_read(path), path, registry)
+
+
+def _parsed(content: bytes | Finding, path: FilePath, registry: Registry | None) -> Profile:
+    if isinstance(content, Finding):
+        raise ProfileError([content])
+    return parse_profile(content, path, registry)
+
+
+def _read(path: FilePath) -> bytes | Finding:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except OSError as error:
-        raise ProfileError([Finding(path, 1, 1, f"can't be read: {error.strerror}")]) from error
+        return Finding(path, 1, 1, f"can't be read: {error.strerror}")
+
+
+def parse_profile(content: str | bytes, path: FilePath, registry: Registry | None = None) -> Profile:
+    """The profile in a text, as UTF-8 where it is bytes; `path` is only shown. Raises ProfileError with all findings."""
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
-    return parse_profile(text, path, registry)
-
-
-def parse_profile(text: str, path: FilePath, registry: Registry | None = None) -> Profile:
-    """The profile in a text; `path` is only shown. Raises ProfileError with all findings."""
     source = Source(path, text, registry or installed())
     root = source.root()
     entries = source.mapping(root, "a profile", ("profile", "title", "directory", "users", "groups"))

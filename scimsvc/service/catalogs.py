@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scimsvc.mapping import ProfileError, load_profiles
+import orjson
+
+from scimsvc.mapping import Finding, ProfileError, parse_profiles, read_profiles
 from scimsvc.mapping.functions import Registry
 from scimsvc.service.catalog import Catalog
 
@@ -22,7 +24,8 @@ Signature = tuple[tuple[str, int, int], ...]
 class Catalogs:
     """Catalogs by the names of their profiles. `problem` is what is wrong with the files that were last looked at, or None.
 
-    `kept` is a folder for copies of the profiles in use: where the files are broken when a worker starts, it takes those.
+    `kept` is a file for what the profiles in use were made of: where the files are broken, every worker takes that, so that
+    all have the same, also one that starts only then.
     Raises ProfileError where the profiles are wrong and none are kept, ValueError where two attributes share a number.
     """
 
@@ -36,14 +39,12 @@ class Catalogs:
         self.on_problem: Callable[[str], None] = lambda problem: None
         self._signature = _signature(directory)
         try:
-            self._catalogs = self._loaded(directory)
+            self._catalogs = self._load()
         except (ProfileError, ValueError) as error:
-            if kept is None or not any(kept.glob("*.yaml")):
+            if kept is None or not kept.exists():
                 raise
             self.problem = str(error)
-            self._catalogs = self._loaded(kept)
-        else:
-            self._keep()
+            self._catalogs = self._load_kept(kept)
 
     def get(self, name: str) -> Catalog | None:
         """The catalog of a profile."""
@@ -69,30 +70,36 @@ class Catalogs:
                 return
             self._signature = signature
             try:
-                self._catalogs = self._loaded(self._directory)
-            except (ProfileError, ValueError) as error:
+                self._catalogs = self._load()
+            except (ProfileError, ValueError, OSError) as error:
+                if self._kept and self._kept.exists():
+                    self._catalogs = self._load_kept(self._kept)
                 self.problem = str(error)
                 self.on_problem(self.problem)
             else:
                 self.problem = None
-                self._keep()
 
-    def _loaded(self, directory: Path) -> dict[str, Catalog]:
-        return {name: Catalog(profile) for name, profile in load_profiles(directory, self._registry).items()}
+    def _load(self) -> dict[str, Catalog]:
+        contents = read_profiles(self._directory)
+        catalogs = self._catalogs_of(contents)
+        if self._kept:
+            texts = {str(path): content.decode() for path, content in contents.items() if isinstance(content, bytes)}
+            _replace(self._kept, orjson.dumps(texts))
+        return catalogs
 
-    def _keep(self) -> None:
-        """Copy the files that are in use now, so that there is never half a copy."""
-        if self._kept is None:
-            return
-        fresh = Path(tempfile.mkdtemp(dir=self._kept.parent))
-        for path in self._directory.glob("*.yaml"):
-            shutil.copy(path, fresh)
-        shutil.rmtree(self._kept, ignore_errors=True)
-        try:
-            fresh.rename(self._kept)
-        except OSError:
-            # Another worker has just put the same files there.
-            shutil.rmtree(fresh, ignore_errors=True)
+    def _load_kept(self, kept: Path) -> dict[str, Catalog]:
+        return self._catalogs_of({Path(path): text.encode() for path, text in orjson.loads(kept.read_bytes()).items()})
+
+    def _catalogs_of(self, contents: Mapping[Path, bytes | Finding]) -> dict[str, Catalog]:
+        return {name: Catalog(profile) for name, profile in parse_profiles(contents, self._registry).items()}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is always there, whole."""
+    handle, fresh = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(fresh).replace(path)
 
 
 def _signature(directory: Path) -> Signature:

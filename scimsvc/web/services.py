@@ -31,5 +31,5 @@ def make_services(settings: Settings) -> Services:
     database = Database(settings.database.url)
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
-    catalogs = Catalogs(settings.mappings.directory, registry, Path(run) / "profiles" if run else None)
+    catalogs = Catalogs(settings.mappings.directory, registry, Path(run) / "profiles.json" if run else None)
     return Services(settings, database, Authenticator(database), catalogs)

@@ -64,6 +64,16 @@ def test_changed_files_are_taken_and_broken_ones_are_not(profile: Path, tmp_path
         assert one.problem is None
 
 
+def test_every_worker_keeps_the_same_good_profiles(profile: Path, tmp_path: Path) -> None:
+    quick, slow = (Catalogs(profile.parent, installed(), tmp_path / "kept") for _ in range(2))
+    profile.write_text(WITH_BADGE)
+    quick.refresh()
+    profile.write_text(BROKEN)
+    slow.refresh()
+    assert slow.problem
+    assert has_badge(slow)
+
+
 def test_broken_files_keep_a_first_start_from_happening(profile: Path, tmp_path: Path) -> None:
     profile.write_text(BROKEN)
     for kept in (None, tmp_path / "kept"):
