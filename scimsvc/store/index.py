@@ -96,12 +96,16 @@ class Indexer:
 
     def _collect_one(self, plan: _Plan, value: Any, element: int, owner: Any, found: dict[Key, Row]) -> None:
         if plan.normalise is None:
-            for name, below in value.items():
+            for name, below in value.items() if isinstance(value, dict) else ():
                 sub_plan = plan.sub_plans.get(name)
                 if sub_plan is not None:
                     self._collect(sub_plan, below, element, owner, found)
             return
-        normalised = plan.normalise(value)
+        try:
+            normalised = plan.normalise(value)
+        except (ArithmeticError, TypeError, ValueError):
+            # A profile gave the attribute another type since; no filter of that type could look for the value.
+            return
         indexed = key(normalised)
         rules = self._unique.get(plan.number, ())
         is_unique = any(rule.value_filter is None or matches(rule.value_filter, owner) for rule in rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -44,6 +44,9 @@ class New(NamedTuple):
     rows: str
 
 
+_BATCH = 500
+"""Resources that are read at once where all of them are gone through."""
+
 _COLUMNS = """seq, id, document, version, created, last_modified,
     EXISTS (SELECT 1 FROM membership WHERE membership.tenant_id = resource.tenant_id AND membership.member_seq = resource.seq)"""
 
@@ -75,6 +78,10 @@ _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenan
 _UNIQUE_IN_USE = Statement(
     """SELECT resource_seq FROM attribute_value
     WHERE tenant_id = :tenant AND attribute = :attribute AND value = :value AND is_unique = 1"""
+)
+_NEXT = Statement(
+    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND seq > :after
+    ORDER BY seq LIMIT {_BATCH}"""
 )
 _LOG = Statement(
     """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, at)
@@ -182,6 +189,33 @@ class ResourceStore:
     def page(self, query: Filter | None, offset: int, limit: int) -> list[Stored]:
         """Resources that fulfil a filter, in the order in which they were created, from `offset` on."""
         return [Stored(*row) for row in self._query(query, _select_page, offset=offset, limit=limit)]
+
+    def all(self) -> Iterator[Stored]:
+        """Every resource, in the order in which they were created, some at a time."""
+        after = 0
+        while True:
+            with self._database.reading():
+                rows = _NEXT(self._database, tenant=self._tenant, resource_type=self._type.name, after=after).fetchall()
+            yield from (Stored(*row) for row in rows)
+            if len(rows) < _BATCH:
+                return
+            after = rows[-1][0]
+
+    def index_anew(self, id_: str) -> bool:
+        """Index a resource as the profile wants it now, in a transaction of its own; False where it has gone meanwhile.
+
+        Raises UniquenessViolation where another resource has one of its unique values.
+        """
+
+        def work() -> bool:
+            stored = self.lock(id_)
+            if stored is None:
+                return False
+            _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
+            self._put_values(stored.seq, _rows(self._indexer.rows(orjson.loads(stored.document))))
+            return True
+
+        return self._database.transaction(work)
 
     def count(self, query: Filter | None) -> int:
         """How many resources fulfil a filter."""
