@@ -8,7 +8,7 @@ import click
 
 from scimsvc.cli.common import database, tenant_named
 from scimsvc.store import tenants
-from scimsvc.store.tenants import TokenRecord
+from scimsvc.store.tenants import ACCOUNTS, SCIM, Scope, TokenRecord
 
 _MAX_NUMBER = 2**31 - 1
 _TENANT = click.option("--tenant", "tenant_name", required=True, help="The tenant's name.")
@@ -22,23 +22,30 @@ def token() -> None:
 @token.command()
 @_TENANT
 @click.option("--description", default="", help="What it is for, for the list.")
+@click.option(
+    "--scope",
+    type=click.Choice([SCIM, ACCOUNTS]),
+    default=SCIM,
+    show_default=True,
+    help="scim for Entra; accounts.read for an application that reads accounts.",
+)
 @click.option("--expires-in", "days", type=click.IntRange(1, 36500), help="Days until it expires; without, it never does.")
-def create(tenant_name: str, description: str, days: int | None) -> None:
+def create(tenant_name: str, description: str, scope: Scope, days: int | None) -> None:
     """Make a token and print it, alone. It can't be shown again."""
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     with database() as found:
-        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires))
+        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires, scope))
 
 
 @token.command("list")
 @_TENANT
 def list_(tenant_name: str) -> None:
-    """All tokens of a tenant, one a line: number, state, created, last used, expires, description."""
+    """All tokens of a tenant, one a line: number, state, scope, created, last used, expires, description."""
     with database() as found:
         for record in tenants.tokens(found, tenant_named(found, tenant_name)):
-            times = (record.created, record.last_used, record.expires)
+            times = [f"{time}Z" if time else "-" for time in (record.created, record.last_used, record.expires)]
             description = " ".join(record.description.split())
-            click.echo("\t".join([str(record.id), _state(record), *(f"{time}Z" if time else "-" for time in times), description]))
+            click.echo("\t".join([str(record.id), _state(record), record.scope, *times, description]))
 
 
 @token.command()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import yaml
 
 from scimsvc.mapping.directory import Kind, has_source_attribute, source_attributes
-from scimsvc.mapping.expression.tree import Call, Comparison, Node, Omitted, SourceAttribute, Text
+from scimsvc.mapping.expression.tree import Call, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.profile import AttributeMapping
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.patch import equalities
@@ -39,7 +39,7 @@ def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: At
         if message:
             source.warn(entries["source"], message)
     if row.expression is not None:
-        for node in _nodes(row.expression.tree):
+        for node in nodes(row.expression.tree):
             if isinstance(node, SourceAttribute):
                 message = unknown_attribute(kind, ENTRA, node.name)
                 if message:
@@ -61,7 +61,7 @@ def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
 def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
     if row.expression is None:
         return
-    for node in _nodes(row.expression.tree):
+    for node in nodes(row.expression.tree):
         if not isinstance(node, Call) or node.name != "Switch" or not isinstance(node.arguments[1], Omitted):
             continue
         first = node.arguments[0]
@@ -87,13 +87,3 @@ def _type(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMappin
                 entries["constant"],
                 f"{row.target_text} says that {term.path.leaf.name} is {term.literal!r}, so it can't be {row.constant!r}",
             )
-
-
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    if isinstance(node, Call):
-        for argument in node.arguments:
-            yield from _nodes(argument)
-    elif isinstance(node, Comparison):
-        yield from _nodes(node.left)
-        yield from _nodes(node.right)

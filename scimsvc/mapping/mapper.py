@@ -25,12 +25,32 @@ class SkippedObject(Exception):
     """An expression says IgnoreObjectFlow: nothing at all is sent of the object."""
 
 
+class RowMapper:
+    """Works out one row."""
+
+    def __init__(self, row: AttributeMapping) -> None:
+        self.row = row
+        self._value_of = _value_of(row)
+        self._convert = _converted(row.target.target.value().leaf)
+
+    def value(self, attributes: Mapping[str, Any], creating: bool = True) -> Any:
+        """What the row comes to, None where nothing is sent. Raises ExpressionError and SkippedObject."""
+        value = self._value_of(attributes)
+        if value is None or value == "":
+            value = self.row.default if creating else None
+        if isinstance(value, Ignored):
+            if value is Ignored.OBJECT:
+                raise SkippedObject(self.row.target_text)
+            value = None
+        return None if value is None else self._convert(value)
+
+
 class Mapper:
     """Works out the rows of a table. Expressions are compiled already, so this is what it costs for each object."""
 
     def __init__(self, table: ObjectMapping) -> None:
         self.table = table
-        self._rows = [(row, _value_of(row), _converted(row.target.target.value().leaf)) for row in table.mappings]
+        self._rows = [RowMapper(row) for row in table.mappings]
 
     def flows(self, attributes: Mapping[str, Any], creating: bool = True) -> list[Flow]:
         """All rows that apply, in the table's order.
@@ -38,19 +58,8 @@ class Mapper:
         A default value counts only on create, as does a row that applies only then (customize-application-attributes.md).
         Raises ExpressionError where an expression can't be worked out, and SkippedObject.
         """
-        found = []
-        for row, value_of, convert in self._rows:
-            if not creating and row.apply == "create":
-                continue
-            value = value_of(attributes)
-            if value is None or value == "":
-                value = row.default if creating else None
-            if isinstance(value, Ignored):
-                if value is Ignored.OBJECT:
-                    raise SkippedObject(row.target_text)
-                value = None
-            found.append(Flow(row, None if value is None else convert(value)))
-        return found
+        rows = self._rows if creating else [mapper for mapper in self._rows if mapper.row.apply == "always"]
+        return [Flow(mapper.row, mapper.value(attributes, creating)) for mapper in rows]
 
 
 def _value_of(row: AttributeMapping) -> Value:

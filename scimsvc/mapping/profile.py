@@ -9,6 +9,7 @@ from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.protocol.filter import Filter, Path
 from scimsvc.schema.model import ResourceType
@@ -55,12 +56,16 @@ class ObjectMapping:
 
 @dataclass(frozen=True)
 class Profile:
-    """A mapping profile, checked; `warnings` are the findings that don't keep it from being used."""
+    """A mapping profile, checked; `record` shapes users for the application.
+
+    `warnings` are the findings that don't keep it from being used.
+    """
 
     name: str
     title: str
     users: ObjectMapping
     groups: ObjectMapping
+    record: Record | None = None
     warnings: tuple[Finding, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ResourceType]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import Credential, TenantRecord
+from scimsvc.store.tenants import SCIM, Credential, Scope, TenantRecord
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -32,10 +32,11 @@ class Authenticator:
         self._database = database
         self._checked: dict[str, _Checked] = {}
 
-    def tenant_of(self, authorization: str | None) -> TenantRecord:
+    def tenant_of(self, authorization: str | None, scope: Scope = SCIM) -> TenantRecord:
         """The tenant that an Authorization header speaks for.
 
-        Raises ScimError 401 where it is missing or its token is unknown, revoked or expired; the answer doesn't say which.
+        Raises ScimError 401 where it is missing or its token is unknown, revoked or expired, which the answer doesn't tell
+        apart, and 403 where the token is of another scope.
         """
         if not authorization:
             raise _unauthorized("Send the tenant's Secret Token: Authorization: Bearer <token>.", "")
@@ -48,6 +49,10 @@ class Authenticator:
         checked = self._checked.get(hashed)
         if checked is None or moment - checked.looked_up > TRUSTED_FOR or checked.credential.expired:
             checked = self._look_up(hashed, moment)
+        if checked.credential.scope != scope:
+            challenge = f'Bearer realm="scimsvc", error="insufficient_scope", scope="{scope}"'
+            detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scope!r} is needed."
+            raise ScimError(403, detail, headers={"WWW-Authenticate": challenge})
         return checked.credential.tenant
 
     def _look_up(self, hashed: str, moment: float) -> _Checked:

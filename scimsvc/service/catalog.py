@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scimsvc.mapping import Profile
+from scimsvc.mapping.inverse import Inverse
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.model import ResourceType, Schema
 from scimsvc.store.filters import GROUPS, MEMBERS
@@ -48,6 +49,11 @@ class Catalog:
         _check_numbers(types)
         self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
         self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}
+
+    @cached_property
+    def inverse_of_users(self) -> Inverse:
+        """From a user back to the directory's attributes."""
+        return Inverse(self.profile.users)
 
     def endpoints(self) -> list[str]:
         """The endpoints of the resource types and those of discovery."""

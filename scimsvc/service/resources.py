@@ -81,6 +81,13 @@ class ResourceService:
         rendered = [self._render(found, query.projection).body for found in zip(page, related, strict=True)]
         return list_response(rendered, total, query.start_index)
 
+    def changed(self, at: str, seq: int, count: int) -> list[tuple[Stored, Rendered]]:
+        """Resources in the order of their last changes, from behind a place in that order on."""
+        with self._database.reading():
+            page = self._resources.changed(at, seq, count)
+            related = self._related(page, ALL)
+        return [(found[0], self._render(found, ALL)) for found in zip(page, related, strict=True)]
+
     def replace(self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)

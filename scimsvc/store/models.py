@@ -24,6 +24,7 @@ class Token(Model):
     id = peewee.AutoField()
     tenant = peewee.ForeignKeyField(Tenant)
     hash = peewee.TextField(unique=True)
+    scope = peewee.TextField(default="scim")
     description = peewee.TextField()
     created = peewee.TextField()
     expires = peewee.TextField(null=True)

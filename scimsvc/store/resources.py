@@ -83,6 +83,10 @@ _NEXT = Statement(
     f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND seq > :after
     ORDER BY seq LIMIT {_BATCH}"""
 )
+_CHANGED = Statement(
+    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type
+    AND (last_modified, seq) > (:at, :seq) ORDER BY last_modified, seq LIMIT :limit"""
+)
 _LOG = Statement(
     """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, at)
     VALUES (:tenant, :resource_type, :id, :kind, :version, :now)"""
@@ -189,6 +193,12 @@ class ResourceStore:
     def page(self, query: Filter | None, offset: int, limit: int) -> list[Stored]:
         """Resources that fulfil a filter, in the order in which they were created, from `offset` on."""
         return [Stored(*row) for row in self._query(query, _select_page, offset=offset, limit=limit)]
+
+    def changed(self, at: str, seq: int, limit: int) -> list[Stored]:
+        """Resources in the order of their last changes, from behind a moment and, of those of that moment, a `seq` on."""
+        resource_type = self._type.name
+        rows = _CHANGED(self._database, tenant=self._tenant, resource_type=resource_type, at=at, seq=seq, limit=limit)
+        return [Stored(*row) for row in rows.fetchall()]
 
     def all(self) -> Iterator[Stored]:
         """Every resource, in the order in which they were created, some at a time."""

@@ -7,12 +7,17 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.models import Tenant, Token
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
+Scope = Literal["scim", "accounts.read"]
+"""What a token is good for: all of SCIM, or reading accounts as the application sees them."""
+SCIM: Scope = "scim"
+ACCOUNTS: Scope = "accounts.read"
 PREFIX = "scim_"
 """Secret scanners and people know a token by it."""
 
@@ -31,6 +36,7 @@ class TokenRecord:
     """What may be known of a token; times are UTC in the store's form."""
 
     id: int
+    scope: Scope
     description: str
     created: str
     expires: str | None
@@ -49,6 +55,7 @@ class Credential:
 
     token_id: int
     tenant: TenantRecord
+    scope: Scope
     expires: str | None
 
     @property
@@ -62,7 +69,7 @@ class NameTaken(Exception):
 
 
 _BY_HASH = Statement(
-    """SELECT token.hash, token.id, token.expires, tenant.id, tenant.name, tenant.profile
+    """SELECT token.hash, token.id, token.scope, token.expires, tenant.id, tenant.name, tenant.profile
     FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash AND token.revoked IS NULL"""
 )
 _USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
@@ -97,15 +104,17 @@ def find_tenant(database: Database, name: str) -> TenantRecord | None:
     return next((tenant for tenant in tenants(database) if tenant.name == name), None)
 
 
-def create_token(database: Database, tenant: TenantRecord, description: str, expires: datetime | None) -> str:
+def create_token(
+    database: Database, tenant: TenantRecord, description: str, expires: datetime | None, scope: Scope = SCIM
+) -> str:
     """Make a token and answer its text, which can't be had again. `expires` is an aware time."""
     secret = PREFIX + secrets.token_urlsafe(32)
     until = expires.astimezone(UTC).isoformat(timespec="milliseconds")[:23] if expires else None
 
     def work() -> None:
-        Token.insert(tenant=tenant.id, hash=digest(secret), description=description, created=now(), expires=until).execute(
-            database.peewee
-        )
+        Token.insert(
+            tenant=tenant.id, hash=digest(secret), scope=scope, description=description, created=now(), expires=until
+        ).execute(database.peewee)
 
     database.transaction(work)
     return secret
@@ -113,7 +122,7 @@ def create_token(database: Database, tenant: TenantRecord, description: str, exp
 
 def tokens(database: Database, tenant: TenantRecord) -> list[TokenRecord]:
     """All tokens of a tenant, oldest first."""
-    columns = (Token.id, Token.description, Token.created, Token.expires, Token.revoked, Token.last_used)
+    columns = (Token.id, Token.scope, Token.description, Token.created, Token.expires, Token.revoked, Token.last_used)
     with database.reading():
         query = Token.select(*columns).where(Token.tenant == tenant.id).order_by(Token.id).tuples()
         return [TokenRecord(*row) for row in query.execute(database.peewee)]
@@ -135,8 +144,8 @@ def find_credential(database: Database, hashed: str) -> Credential | None:
         row = _BY_HASH(database, hash=hashed).fetchone()
     if row is None or not hmac.compare_digest(row[0], hashed):
         return None
-    _, token_id, expires, tenant_id, name, profile = row
-    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), expires)
+    _, token_id, scope, expires, tenant_id, name, profile = row
+    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), scope, expires)
     return None if credential.expired else credential
 
 

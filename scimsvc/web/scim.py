@@ -13,7 +13,7 @@ from flask import Response
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.service.catalog import Catalog
-from scimsvc.store.tenants import TenantRecord
+from scimsvc.store.tenants import SCIM, Scope, TenantRecord
 from scimsvc.web.services import Services
 
 MEDIA_TYPE = "application/scim+json"
@@ -32,9 +32,9 @@ class Caller(NamedTuple):
     catalog: Catalog
 
 
-def authenticate(services: Services, environ: Environ) -> Caller:
-    """Raises ScimError 401, or 503 where the tenant's profile is not there."""
-    tenant = services.authenticator.tenant_of(environ.get("HTTP_AUTHORIZATION"))
+def authenticate(services: Services, environ: Environ, scope: Scope = SCIM) -> Caller:
+    """Raises ScimError 401, 403 for a token of another scope, or 503 where the tenant's profile is not there."""
+    tenant = services.authenticator.tenant_of(environ.get("HTTP_AUTHORIZATION"), scope)
     catalog = services.catalogs.get(tenant.profile)
     if catalog is None:
         raise ScimError(

@@ -129,10 +129,17 @@ def test_tokens_are_listed_without_their_secrets(ready: Run):
     secret = ready("token", "create", "--tenant", "default", "--description", "for Entra", "--expires-in", "30").stdout.strip()
     first, second = (line.split("\t") for line in ready("token", "list", "--tenant", "default").stdout.splitlines())
     assert first[0] != second[0]
-    assert (first[1], first[3], first[4], first[5]) == ("live", "-", "-", "made by scimsvc init")
-    assert (second[1], second[3], second[5]) == ("live", "-", "for Entra")
-    assert second[4] > second[2]
+    assert (*first[1:3], *first[4:]) == ("live", "scim", "-", "-", "made by scimsvc init")
+    assert (*second[1:3], second[4], second[6]) == ("live", "scim", "-", "for Entra")
+    assert second[5] > second[3]
     assert secret not in str(second)
+
+
+def test_token_has_the_scope_that_it_was_made_for(ready: Run):
+    ready("token", "create", "--tenant", "default", "--scope", "accounts.read")
+    scopes = [line.split("\t")[2] for line in ready("token", "list", "--tenant", "default").stdout.splitlines()]
+    assert scopes == ["scim", "accounts.read"]
+    assert ready("token", "create", "--tenant", "default", "--scope", "everything").exit_code == 2
 
 
 def test_revoked_token_opens_nothing(ready: Run):
@@ -153,7 +160,7 @@ def test_number_that_no_token_has_is_refused(ready: Run):
 
 def test_every_token_is_one_line(ready: Run):
     ready("token", "create", "--tenant", "default", "--description", "two\nlines\tand a tab")
-    assert ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[5] == "two lines and a tab"
+    assert ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[6] == "two lines and a tab"
 
 
 def test_token_of_another_tenant_is_not_revoked(ready: Run):

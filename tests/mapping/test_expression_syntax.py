@@ -1,5 +1,7 @@
 """Expressions: text to tree and back."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +58,9 @@ def test_number_has_its_value(spelling: str, value: int):
         ('F("abc)', 3, "no closing quotation mark"),
         (r'F("abc\")', 3, "no closing quotation mark"),
         ("F([abc)", 3, "no closing bracket"),
-        ("F([a[b]])", 3, "no closing bracket"),
+        ("F([a[b])", 3, "no closing bracket"),
+        ('F([a[b eq "c]"])', 3, "no closing bracket"),
+        ("F([a]])", 6, "unexpected character ']'"),
         ("F([ ])", 3, "attribute without a name"),
         ("F(a;b)", 4, "unexpected character ';'"),
         ("F(  ;)", 5, "unexpected character ';'"),
@@ -103,9 +107,14 @@ def test_length_has_a_limit():
 
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
-ATTRIBUTES = st.text(st.characters(exclude_characters="[]", codec="utf-8"), min_size=1, max_size=8).filter(
+PLAIN = st.text(st.characters(exclude_characters="[]", codec="utf-8"), min_size=1, max_size=8).filter(
     lambda one: one == one.strip()
 )
+# As SCIM paths have them: emails[type eq "work"].value
+FILTERED = st.builds(
+    lambda name, text: f"{name}[type eq {json.dumps(text)}].{name}", NAMES, st.text(st.characters(codec="utf-8"), max_size=8)
+)
+ATTRIBUTES = PLAIN | FILTERED
 NUMBERS = st.integers(-(10**20), 10**20).map(str) | st.from_regex(r"&[Hh][0-9A-Fa-f]{1,8}", fullmatch=True)
 SIMPLE = st.one_of(ATTRIBUTES.map(SourceAttribute), st.text(max_size=12).map(Text), NUMBERS.map(Number), NAMES.map(Word))
 

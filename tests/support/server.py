@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
+from scimsvc.store.tenants import SCIM, Scope
 from tests.support.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +91,7 @@ class Server:
         return status
 
 
-def new_token(database: Database, tenant: str, profile: str = "entra") -> str:
+def new_token(database: Database, tenant: str, profile: str = "entra", scope: Scope = SCIM) -> str:
     """A token of a tenant that is made where it is not there yet."""
     record = tenants.find_tenant(database, tenant) or tenants.create_tenant(database, tenant, profile)
-    return tenants.create_token(database, record, "test", None)
+    return tenants.create_token(database, record, "test", None, scope)

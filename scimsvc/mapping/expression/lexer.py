@@ -10,7 +10,7 @@ from scimsvc.mapping.expression.tree import ExpressionError
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>"(?:[^"\\]|\\.)*")
-    | (?P<attribute>\[[^\[\]]*\])
+    | (?P<attribute>\[(?:[^\[\]]|\[(?:[^\[\]"]|"(?:[^"\\]|\\.)*")*\])*\])
     | (?P<number>-?\d+|&[Hh][0-9A-Fa-f]+)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<operator><>|<=|>=|[=<>])

@@ -5,6 +5,7 @@ Columns, counted from 1, say where a node stands in the text; two trees are equa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -82,3 +83,15 @@ class Omitted:
 
 
 Node: TypeAlias = Call | SourceAttribute | Text | Number | Word | Comparison | Omitted
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """A node and all below it, in the order of the text."""
+    if isinstance(node, Comparison):
+        yield from nodes(node.left)
+    yield node
+    if isinstance(node, Call):
+        for argument in node.arguments:
+            yield from nodes(argument)
+    elif isinstance(node, Comparison):
+        yield from nodes(node.right)

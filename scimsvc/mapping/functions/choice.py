@@ -27,6 +27,15 @@ def _build_switch(arguments: Sequence[Lazy | None]) -> Lazy:
     return switch
 
 
+def _key_of(value: Any, default: Any, *rest: Any) -> str:
+    """The one key that has the value."""
+    text = as_text(value)
+    keys = [as_text(key) or "" for key, has in zip(rest[::2], rest[1::2], strict=True) if (as_text(has) or "") == text]
+    if len(keys) != 1 or not keys[0] or (default is not None and as_text(default) == text):
+        raise FunctionError("not one key alone has the value")
+    return keys[0]
+
+
 SWITCH = Function(
     "Switch",
     "Compares the source with each key, case-sensitively, and answers the value of the first key that is equal. "
@@ -35,6 +44,7 @@ SWITCH = Function(
     (Parameter("source", "any"), Parameter("defaultValue", "any", optional=True)),
     _build_switch,
     repeating=(Parameter("key", "any"), Parameter("value", "any")),
+    inverse=_key_of,
 )
 
 
@@ -110,7 +120,7 @@ NOT = Function(
     "False where the source is True; True for everything else, null included.",
     (Parameter("source", "any"),),
     plain(lambda value: not _is_true(value), 1),
-    inverse="Not",
+    inverse=lambda value: as_text(not _is_true(value)),
 )
 
 

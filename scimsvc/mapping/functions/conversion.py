@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, Parameter, plain
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
 from scimsvc.mapping.functions.values import as_integer, as_text
 
 
@@ -21,6 +21,20 @@ def _base64(source: Any) -> str | None:
 def _utf8_hex(source: Any) -> str | None:
     text = as_text(source)
     return None if text is None else text.encode("utf-8", "surrogatepass").hex().upper()
+
+
+def _from_base64(value: Any) -> str:
+    try:
+        return base64.b64decode(as_text(value) or "", validate=True).decode("utf-16-le")
+    except ValueError:
+        raise FunctionError("not Base64 of a text") from None
+
+
+def _from_utf8_hex(value: Any) -> str:
+    try:
+        return bytes.fromhex(as_text(value) or "").decode()
+    except ValueError:
+        raise FunctionError("not the bytes of a text in hexadecimal") from None
 
 
 BIT_AND = Function(
@@ -41,12 +55,14 @@ CONVERT_TO_BASE64 = Function(
     "The source in Base64, of its UTF-16 form (little-endian), as Entra has it.",
     (Parameter("source"),),
     plain(_base64, 1),
+    inverse=_from_base64,
 )
 CONVERT_TO_UTF8_HEX = Function(
     "ConvertToUTF8Hex",
     "The bytes of the source's UTF-8 form in hexadecimal, in capitals.",
     (Parameter("source"),),
     plain(_utf8_hex, 1),
+    inverse=_from_utf8_hex,
 )
 
 FUNCTIONS = (BIT_AND, C_STR, CONVERT_TO_BASE64, CONVERT_TO_UTF8_HEX)

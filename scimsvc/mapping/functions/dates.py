@@ -112,7 +112,7 @@ DATE_FROM_NUM = Function(
     (Parameter("value", "integer"),),
     plain(_date_from_num, 1),
     fallible=True,
-    inverse="NumFromDate",
+    inverse=lambda value: str(_num_from_date(value)),
 )
 
 
@@ -127,7 +127,7 @@ NUM_FROM_DATE = Function(
     (Parameter("value", "dateTime"),),
     plain(_num_from_date, 1),
     fallible=True,
-    inverse="DateFromNum",
+    inverse=lambda value: str(_date_from_num(value)),
 )
 NOW = Function(
     "Now",

@@ -12,6 +12,10 @@ Lazy: TypeAlias = Callable[[Mapping[str, Any]], Any]
 Build: TypeAlias = Callable[[Sequence[Lazy | None]], Lazy]
 """From the arguments of one call, None for each that was left out, to what evaluates the call."""
 
+Inverse: TypeAlias = Callable[..., Any]
+"""From what a call came to, and the constants that its arguments behind the first are (None for those left out), to its first
+argument. Raises FunctionError where that can't be told. Only an answer that comes to the same is believed."""
+
 ParameterType = Literal["string", "integer", "boolean", "dateTime", "reference", "any", "condition", "compareType"]
 
 
@@ -36,7 +40,8 @@ class Function:
     """A function. `repeating` are the parameters that come again and again at the end, at least `at_least` times.
 
     `deterministic`: the same attributes always give the same value. `fallible`: a call may raise FunctionError.
-    `outermost`: it can't be an argument of another function. `inverse`: the name of the function that undoes it.
+    `outermost`: it can't be an argument of another function. `inverse`: undoes a call, so that the directory's value
+    can be told from the account's.
     """
 
     name: str
@@ -48,7 +53,7 @@ class Function:
     deterministic: bool = True
     fallible: bool = False
     outermost: bool = False
-    inverse: str | None = None
+    inverse: Inverse | None = None
 
     def accepts(self, count: int) -> bool:
         """Whether a call may have that many arguments, those left out between commas included."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, Lazy, Parameter, plain
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, plain
 from scimsvc.mapping.functions.values import as_integer, as_text, as_texts
 
 
@@ -16,11 +16,19 @@ def _append(source: Any, suffix: Any) -> str | None:
     return None if text is None else text + (as_text(suffix) or "")
 
 
+def _without_suffix(value: Any, suffix: Any) -> str:
+    text, end = as_text(value) or "", as_text(suffix) or ""
+    if not text.endswith(end):
+        raise FunctionError("it doesn't end with the suffix")
+    return text[: len(text) - len(end)]
+
+
 APPEND = Function(
     "Append",
     "Puts the suffix at the end of the source. Of a null source nothing comes but null.",
     (Parameter("source"), Parameter("suffix")),
     plain(_append, 2),
+    inverse=_without_suffix,
 )
 
 
@@ -120,7 +128,7 @@ SPLIT = Function(
     "are not part of it. A null or empty source gives null.",
     (Parameter("source"), Parameter("delimiter", optional=True)),
     plain(_split, 2),
-    inverse="Join",
+    inverse=lambda values, delimiter: (as_text(delimiter) or ",").join(as_texts(values)),
 )
 
 

@@ -1,0 +1,97 @@
+"""From an account back to the directory object's attributes, as far as the rows of its table can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.expression import Expression
+from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
+from scimsvc.mapping.functions import Registry
+from scimsvc.mapping.functions.values import as_text
+from scimsvc.mapping.mapper import RowMapper
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.protocol.reading import value_at
+
+Undo = Callable[[Any], Any]
+"""From the value of a target attribute to that of the source attribute. Raises FunctionError where it can't be told."""
+
+
+class _Row(NamedTuple):
+    row: AttributeMapping
+    mapper: RowMapper
+    source: str
+    undo: Undo
+
+
+class Inverse:
+    """Undoes a table: its direct rows, and the expressions whose functions have an inverse."""
+
+    def __init__(self, table: ObjectMapping) -> None:
+        self._rows = []
+        # What is only sent on create may be stale, so it counts where no other row tells; matching attributes come first.
+        for row in sorted(table.mappings, key=lambda row: (row.apply == "create", row.matching is None, row.matching or 0)):
+            found = _undone(row)
+            if found:
+                path = replace(row.target, sub_attribute=row.target.target.value())
+                self._rows.append(_Row(replace(row, target=path), RowMapper(row), *found))
+
+    def source(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """The directory's attributes of an account, in its own terms: `{"IsSoftDeleted": "False"}`. Only those are there of
+        which it is certain that they come to what the account has.
+        """
+        source: dict[str, Any] = {}
+        for row, mapper, name, undo in self._rows:
+            value = None if name in source else value_at(row.target, resource)
+            if value is None or _in_text(value) == row.default:
+                continue
+            try:
+                before = undo(_in_text(value))
+                if mapper.value({name: before}) == value:
+                    source[name] = before
+            except (ValueError, TypeError, ArithmeticError, LookupError):
+                # Also what a plugin's inverse may raise for a value that its function never gives.
+                continue
+        return source
+
+
+def _undone(row: AttributeMapping) -> tuple[str, Undo] | None:
+    if isinstance(row.expression, Expression):
+        return _inverted(row.expression.tree, row.expression.registry)
+    if row.source is None or row.source in REFERENCES:
+        return None
+    return row.source, lambda value: value
+
+
+def _inverted(node: Node, registry: Registry) -> tuple[str, Undo] | None:
+    """The attribute and the way back to it, where every call has an inverse and everything else is constant."""
+    if isinstance(node, SourceAttribute):
+        return node.name, lambda value: value
+    if not isinstance(node, Call) or not node.arguments:
+        return None
+    function = registry.get(node.name)
+    first = _inverted(node.arguments[0], registry)
+    others = _constants(node.arguments[1:])
+    if function is None or function.inverse is None or first is None or others is None:
+        return None
+    inverse = function.inverse
+    others += [None] * (len(function.parameters) - 1 - len(others))
+    name, undo = first
+    return name, lambda value: undo(inverse(value, *others))
+
+
+def _constants(nodes: Iterable[Node]) -> list[Any] | None:
+    """Their values, None for one left out; None where they are not all constant."""
+    found: list[Any] = []
+    for node in nodes:
+        if not isinstance(node, Text | Number | Omitted):
+            return None
+        found.append(None if isinstance(node, Omitted) else node.value)
+    return found
+
+
+def _in_text(value: Any) -> Any:
+    """As the directory has it: texts, or lists of them."""
+    return [as_text(one) for one in value] if isinstance(value, list) else as_text(value)

@@ -1,0 +1,3 @@
+ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT 'scim';
+
+CREATE INDEX resource_changed ON resource (tenant_id, resource_type, last_modified, seq);

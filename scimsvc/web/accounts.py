@@ -1,0 +1,55 @@
+"""/api/accounts: what the application reads, with a token of its own that can do nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, request
+
+from scimsvc.protocol.errors import ScimError, invalid_value
+from scimsvc.service.accounts import BEGINNING, AccountService, position_of, since
+from scimsvc.store.tenants import ACCOUNTS
+from scimsvc.web import scim
+from scimsvc.web.services import Services
+
+_PARAMETERS = ("changedSince", "count", "cursor")
+_COUNT = re.compile("[0-9]{1,9}")
+
+
+def blueprint(services: Services) -> Blueprint:
+    """The accounts of the tenant that the token speaks for."""
+    routes = Blueprint("accounts", __name__)
+
+    def begin() -> AccountService:
+        caller = scim.authenticate(services, request.environ, ACCOUNTS)
+        base = scim.base_url(services, request.environ)
+        return AccountService(services.database, caller.tenant.id, caller.catalog, base)
+
+    @routes.get("")
+    def page() -> Response:
+        """Accounts in the order of their last changes: `?changedSince=`, `?count=`, and `?cursor=` for the next page."""
+        service = begin()
+        asked = scim.parameters(request.environ)
+        unknown = [name for name in asked if name not in map(str.lower, _PARAMETERS)]
+        if unknown:
+            raise invalid_value(f"There is no parameter {unknown[0][:64]!r}; there are {', '.join(_PARAMETERS)}.")
+        behind = since(asked["changedsince"]) if "changedsince" in asked else BEGINNING
+        if "cursor" in asked:
+            behind = position_of(asked["cursor"])
+        count = _count(asked.get("count"), services.settings.scim.max_results)
+        return scim.respond_json(service.page(behind, count), media_type="application/json")
+
+    @routes.get("/<id_>")
+    def get(id_: str) -> Response:
+        """One account."""
+        return scim.respond_json(begin().get(id_), media_type="application/json")
+
+    return routes
+
+
+def _count(text: str | None, most: int) -> int:
+    if text is None:
+        return most
+    if not _COUNT.fullmatch(text) or not int(text):
+        raise ScimError(400, "count must be a whole number from 1 on.", "invalidCount")
+    return min(int(text), most)
