@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from scimsvc import __version__
+from scimsvc.cli.changes import apply, plan, reindex, rollback
 from scimsvc.cli.db import db
 from scimsvc.cli.expression import expression
 from scimsvc.cli.init import init
@@ -21,3 +22,5 @@ def main() -> None:
 
 for _command in (init, db, tenant, token, mappings, expression):
     main.add_command(_command)
+for _change in (plan, apply, rollback, reindex):
+    mappings.add_command(_change)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
-from scimsvc.cli.common import database, profile_named, registry, settings
+from scimsvc.cli.common import profile_named, registry, settings
 from scimsvc.mapping import Finding, Profile, ProfileError, load_profile, load_profiles, parse_profile
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
 from scimsvc.service.catalog import Catalog
-from scimsvc.service.plan import Plan
-from scimsvc.service.plan import plan as make_plan
-from scimsvc.service.plan import reindex as index_anew
-from scimsvc.store import tenants
-from scimsvc.store.database import Database
-from scimsvc.store.tenants import TenantRecord
 
 
 @click.group()
@@ -85,55 +78,6 @@ def preview(name: str, explain: bool, table: str, file: Path) -> None:
         raise click.ClickException("\n".join(problems))
     for line in lines:
         click.echo(line)
-
-
-@mappings.command()
-@click.argument("new", metavar="NEW.yaml", type=click.Path(path_type=Path))
-def plan(new: Path) -> None:
-    """Say what NEW.yaml would do to the accounts of all tenants that follow the profile of its name; nothing is changed.
-
-    Exit status 1 where values would clash, or attributes or values would no longer be accepted.
-    """
-    catalog = _catalog(new)
-    with database() as found:
-        _report(one for tenant in _following(found, catalog) for one in make_plan(found, tenant, catalog))
-
-
-@mappings.command()
-@click.option("--profile", "name", required=True, help="The mapping profile, by its name in the mappings folder.")
-def reindex(name: str) -> None:
-    """Index the accounts of all tenants that follow a profile as it is now: what is unique, custom attributes, exact case.
-
-    Safe while the service runs. Exit status 1 where unique values clash; such accounts stay as they were.
-    """
-    catalog = Catalog(profile_named(name))
-    with database() as found:
-        _report(one for tenant in _following(found, catalog) for one in index_anew(found, tenant, catalog))
-
-
-def _catalog(path: Path) -> Catalog:
-    try:
-        return Catalog(load_profile(path, registry()))
-    except (ProfileError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _following(found: Database, catalog: Catalog) -> list[TenantRecord]:
-    followers = [tenant for tenant in tenants.tenants(found) if tenant.profile == catalog.profile.name]
-    if not followers:
-        click.echo(f"no tenant follows the profile {catalog.profile.name!r}", err=True)
-    return followers
-
-
-def _report(plans: Iterable[Plan]) -> None:
-    wrong = False
-    for one in plans:
-        click.echo(f"tenant {one.tenant}, {one.resource_type}: {one.resources} resources")
-        for effect in one.effects:
-            wrong = True
-            click.echo(f"  {effect.count}: {effect.what}; such as {', '.join(effect.examples)}")
-    if wrong:
-        raise SystemExit(1)
 
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

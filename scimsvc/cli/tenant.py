@@ -6,7 +6,8 @@ import re
 
 import click
 
-from scimsvc.cli.common import database, profile_named
+from scimsvc.cli.changes import FORCE, catalog_of, clear_the_way, index_again
+from scimsvc.cli.common import database, profile_named, tenant_named
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -32,6 +33,21 @@ def create(name: str, profile: str) -> None:
         except NameTaken as error:
             raise click.ClickException(f"there is a tenant {name!r} already") from error
     click.echo(f"created tenant {name} with profile {profile}; next: scimsvc token create --tenant {name}")
+
+
+@tenant.command()
+@click.argument("name")
+@click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
+@FORCE
+def update(name: str, profile: str, force: bool) -> None:
+    """Have a tenant NAME follow another mapping profile; first what is in its way is looked for, as by `mappings plan`."""
+    catalog = catalog_of(profile_named(profile))
+    with database() as found:
+        record = tenant_named(found, name)
+        clear_the_way(found, [(record, catalog)], force)
+        tenants.follow(found, record, profile)
+        click.echo(f"tenant {name} follows profile {profile}")
+        index_again(found, [(record, catalog)])
 
 
 @tenant.command("list")

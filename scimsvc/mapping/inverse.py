@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from scimsvc.mapping.directory import REFERENCES
@@ -35,17 +34,25 @@ class Inverse:
         for row in sorted(table.mappings, key=lambda row: (row.apply == "create", row.matching is None, row.matching or 0)):
             found = _undone(row)
             if found:
-                path = replace(row.target, sub_attribute=row.target.target.value())
-                self._rows.append(_Row(replace(row, target=path), RowMapper(row), *found))
+                self._rows.append(_Row(row, RowMapper(row), *found))
 
     def source(self, resource: Mapping[str, Any]) -> dict[str, Any]:
         """The directory's attributes of an account, in its own terms: `{"IsSoftDeleted": "False"}`. Only those are there of
         which it is certain that they come to what the account has.
         """
+        return {name: value for name, value in self.known(resource).items() if value is not None}
+
+    def known(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, with None for attributes without a value: the account has none where theirs would be."""
         source: dict[str, Any] = {}
         for row, mapper, name, undo in self._rows:
-            value = None if name in source else value_at(row.target, resource)
-            if value is None or _in_text(value) == row.default:
+            if source.get(name) is not None:
+                continue
+            value = value_at(row.value_path, resource)
+            if value is None:
+                source[name] = None
+                continue
+            if _in_text(value) == row.default:
                 continue
             try:
                 before = undo(_in_text(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -39,6 +39,11 @@ class AttributeMapping:
     unique: bool = False
     default: str | None = None
     apply: Apply = "always"
+
+    @cached_property
+    def value_path(self) -> Path:
+        """The target down to the value: that of `manager` is `manager.value`."""
+        return replace(self.target, sub_attribute=self.target.target.value())
 
 
 @dataclass(frozen=True)

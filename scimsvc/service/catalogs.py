@@ -57,10 +57,10 @@ class Catalogs:
         return self._catalogs
 
     def look(self) -> None:
-        """Look whether files have changed; those that have are loaded beside the requests, which don't wait for it."""
+        """Look whether files have changed. The request that finds so waits for the new ones, others go on with the old."""
         self._next_check = time.monotonic() + CHECK_EVERY
-        if _signature(self._directory) != self._signature and not self._lock.locked():
-            threading.Thread(target=self.refresh, name="profiles", daemon=True).start()
+        if _signature(self._directory) != self._signature:
+            self.refresh()
 
     def refresh(self) -> None:
         """Load the files anew where they have changed; where something is wrong with them, all stays as it was."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from marshmallow import ValidationError
 
+from scimsvc.mapping import AttributeMapping, ObjectMapping
+from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.expression import ExpressionError
+from scimsvc.mapping.inverse import Inverse
+from scimsvc.mapping.mapper import RowMapper, SkippedObject
+from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -18,21 +24,34 @@ from scimsvc.store.resources import ResourceStore
 from scimsvc.store.tenants import TenantRecord
 
 EXAMPLES = 3
-"""Ids that a finding names."""
+"""Examples that an effect names."""
 
 
 @dataclass
 class Effect:
-    """Something that happens to `count` accounts; `examples` are the ids of some."""
+    """Something that happens to `count` accounts, with examples of some. One that `blocks` should keep the profile away."""
 
     what: str
+    blocks: bool
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, *ids: str) -> None:
+    def add(self, *examples: str) -> None:
         """Count one more."""
         self.count += 1
-        self.examples += [id_ for id_ in ids if id_ not in self.examples][: EXAMPLES - len(self.examples)]
+        self.examples += [one for one in examples if one not in self.examples][: EXAMPLES - len(self.examples)]
+
+
+class Effects(dict[str, Effect]):
+    """Effects by what they are."""
+
+    def add(self, what: str, blocks: bool, *examples: str) -> None:
+        """Count one more account to which it happens."""
+        self.setdefault(what, Effect(what, blocks)).add(*examples)
+
+    def listed(self) -> list[Effect]:
+        """All, first those that block."""
+        return sorted(self.values(), key=lambda effect: not effect.blocks)
 
 
 @dataclass
@@ -44,39 +63,117 @@ class Plan:
     resources: int
     effects: list[Effect]
 
+    @property
+    def blocked(self) -> bool:
+        """Whether something is in the profile's way."""
+        return any(effect.blocks for effect in self.effects)
 
-def plan(database: Database, tenant: TenantRecord, new: Catalog) -> Iterator[Plan]:
-    """For each resource type: values that clash where they didn't have to be unique, attributes that are no longer accepted,
-    and values that are no longer valid. Nothing is changed.
+
+def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog | None, values: bool = False) -> Iterator[Plan]:
+    """For each resource type what a new catalog does to a tenant's resources, which follow the former. Nothing is changed.
+
+    In its way are values that clash where they didn't have to be unique, attributes that are no longer accepted and values
+    that are no longer valid. The rest is what Entra's next full cycle changes, as far as the accounts tell; with `values` also
+    what from and what to, which are people's data.
     """
-    for served in new.types.values():
-        store = ResourceStore(database, tenant.id, served.resource_type, served.indexer)
-        effects: dict[str, Effect] = {}
+    for endpoint, served in new.types.items():
+        old = former.types.get(endpoint) if former else None
+        changes = _Changes(_table(new, served), _table(former, old) if former and old else None)
+        effects = Effects()
         claims: dict[tuple[int, str], str] = {}
         resources = 0
-        for stored in store.all():
+        for stored in ResourceStore(database, tenant.id, served.resource_type, served.indexer).all():
             resources += 1
             document = orjson.loads(stored.document)
             for what in _refused(served.resource_type, document):
-                effects.setdefault(what, Effect(what)).add(stored.id)
+                effects.add(what, True, stored.id)
             for what, other in _clashes(served, document, stored.id, claims):
-                effects.setdefault(what, Effect(what)).add(other, stored.id)
-        yield Plan(tenant.name, served.name, resources, list(effects.values()))
+                effects.add(what, True, other, stored.id)
+            for what, example in changes.of(document):
+                effects.add(what, False, f"{stored.id}{example if values else ''}")
+        yield Plan(tenant.name, served.name, resources, effects.listed())
 
 
 def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Iterator[Plan]:
     """Index all of a tenant's resources as the catalog wants it; what clashes stays as it was, and is an effect."""
     for served in catalog.types.values():
         store = ResourceStore(database, tenant.id, served.resource_type, served.indexer)
-        clash = Effect("has a unique value that another has already, and stays as it was")
+        effects = Effects()
         resources = 0
         for stored in store.all():
             resources += 1
             try:
                 store.index_anew(stored.id)
             except UniquenessViolation:
-                clash.add(stored.id)
-        yield Plan(tenant.name, served.name, resources, [clash] if clash.count else [])
+                effects.add("has a unique value that another has already, and stays as it was", True, stored.id)
+        yield Plan(tenant.name, served.name, resources, effects.listed())
+
+
+def _table(catalog: Catalog, served: ServedType) -> ObjectMapping:
+    profile = catalog.profile
+    return next(table for table in (profile.users, profile.groups) if table.resource_type.name == served.name)
+
+
+class _Changes:
+    """What the rows of a table that differ from those of a former one make of accounts.
+
+    The directory isn't asked: its attributes are told from the accounts, as far as the former rows can be undone.
+    """
+
+    def __init__(self, new: ObjectMapping, former: ObjectMapping | None) -> None:
+        before = {_meaning(row) for row in former.mappings} if former else set()
+        targets = {row.target_text.lower() for row in new.mappings}
+        self._inverse = Inverse(former) if former else None
+        self._rows = [(row, RowMapper(row)) for row in new.mappings if _sends(row) and _meaning(row) not in before]
+        rows = former.mappings if former else ()
+        self._gone = [row for row in rows if _sends(row) and row.target_text.lower() not in targets]
+        # What the accounts have is a match as good as before unless another attribute is matched by.
+        self._matching = [row for row in new.matching()[:1] if former and row.target != former.matching()[0].target]
+
+    def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What happens to an account, and what stands behind its id where it is an example."""
+        known = self._inverse.known(document) if self._inverse else {}
+        for row, mapper in self._rows:
+            unknown = [name for name in _sources(row) if name not in known]
+            if unknown or not (row.expression is None or row.expression.deterministic):
+                why = f"{' and '.join(unknown)} can't be told" if unknown else "it comes out differently each time"
+                yield f"{row.target_text} may change: {why}", ""
+                continue
+            has = value_at(row.value_path, document)
+            try:
+                becomes = mapper.value(known, creating=False)
+            except (ExpressionError, SkippedObject) as error:
+                yield f"{row.target_text} can't be worked out", f": {error}"
+                continue
+            if becomes is not None and becomes != has:
+                yield f"{row.target_text} changes", f": {_json(has)} to {_json(becomes)}"
+        for row in self._gone:
+            if value_at(row.value_path, document) is not None:
+                yield f"{row.target_text} is no longer sent, and stays as it is", ""
+        for row in self._matching:
+            if value_at(row.value_path, document) is None:
+                yield f"has no {row.target_text}, by which Entra would look for it", ""
+
+
+def _sends(row: AttributeMapping) -> bool:
+    """Whether the row sends something of what an account has itself, each time."""
+    of_object = row.source not in REFERENCES if row.source else row.constant is not None or row.expression is not None
+    return of_object and row.apply == "always"
+
+
+def _meaning(row: AttributeMapping) -> tuple[Any, ...]:
+    expression = row.expression.canonical() if row.expression else None
+    return row.target_text.lower(), row.source, row.constant, expression, row.apply
+
+
+def _sources(row: AttributeMapping) -> Iterable[str]:
+    if row.expression is not None:
+        return row.expression.source_attributes
+    return (row.source,) if row.source else ()
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _refused(resource_type: ResourceType, document: Mapping[str, Any]) -> Iterator[str]:

@@ -92,6 +92,11 @@ def create_tenant(database: Database, name: str, profile: str) -> TenantRecord:
         raise NameTaken(name) from None
 
 
+def follow(database: Database, tenant: TenantRecord, profile: str) -> None:
+    """Have a tenant follow another profile."""
+    database.transaction(lambda: Tenant.update(profile=profile).where(Tenant.id == tenant.id).execute(database.peewee))
+
+
 def tenants(database: Database) -> list[TenantRecord]:
     """All tenants, oldest first."""
     with database.reading():

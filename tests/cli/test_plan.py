@@ -1,10 +1,14 @@
 """What a changed profile would do to the accounts that are stored, and doing it."""
 
+import errno
 from pathlib import Path
 
 import pytest
+import yaml
 
+from scimsvc.cli import changes
 from scimsvc.mapping import load_profile
+from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.protocol.patch import STRICT
 from scimsvc.service.catalog import Catalog
@@ -14,6 +18,7 @@ from scimsvc.store.database import Database
 from tests.cli.conftest import Run
 from tests.cli.test_tenants import URL
 
+FORMER = "entra.yaml.former"
 EMAILS = [{"type": "work", "value": "a@example.com"}]
 
 
@@ -43,7 +48,9 @@ class Accounts:
 
 
 @pytest.fixture
-def accounts(ready: Run, folder: Path):
+def accounts(ready: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    # No server runs that would have to follow first.
+    monkeypatch.setattr(changes, "FOLLOWED_AFTER", 0.0)
     made = Accounts(folder)
     yield made
     made.database.close()
@@ -64,7 +71,7 @@ def test_values_that_would_clash_are_planned_and_nothing_is_changed(ready: Run, 
     (folder / "new.yaml").write_text(unique_display_name(accounts))
     result = ready("mappings", "plan", "new.yaml")
     assert result.exit_code == 1
-    line = f"  1: displayName has a value that another has, and must be unique; such as {first}, {second}"
+    line = f" ! 1: displayName has a value that another has, and must be unique; such as {first}, {second}"
     assert result.stdout.splitlines()[1] == line
     accounts.create(displayName="A")
 
@@ -79,9 +86,9 @@ def test_attributes_and_values_that_would_be_refused_are_planned(ready: Run, fol
     lines = ready("mappings", "plan", "new.yaml").stdout.splitlines()
     assert lines[0] == "tenant default, User: 2 resources"
     assert set(lines[1:-1]) == {
-        f"  2: badge is an attribute that the profile no longer has; such as {one}, {two}",
-        f"  1: urn:x:User is an attribute that the profile no longer has; such as {one}",
-        f"  2: size must be a whole number of at most 64 bits; such as {one}, {two}",
+        f" ! 2: badge is an attribute that the profile no longer has; such as {one}, {two}",
+        f" ! 1: urn:x:User is an attribute that the profile no longer has; such as {one}",
+        f" ! 2: size must be a whole number of at most 64 bits; such as {one}, {two}",
     }
 
 
@@ -90,7 +97,7 @@ def test_no_more_than_three_examples_are_named(ready: Run, folder: Path, account
         accounts.create(displayName="A")
     (folder / "new.yaml").write_text(unique_display_name(accounts))
     line = ready("mappings", "plan", "new.yaml").stdout.splitlines()[1]
-    assert line.startswith("  4: displayName has a value that another has")
+    assert line.startswith(" ! 4: displayName has a value that another has")
     assert line.count(", ") == 3
 
 
@@ -101,7 +108,7 @@ def test_accounts_are_indexed_as_the_profile_is_now(ready: Run, accounts: Accoun
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "tenant default, User: 2 resources")
     assert accounts.found('emails[type eq "work" and value eq "A@example.com"]') == [one]
     assert accounts.found('displayName eq "b"') == [two]
-    with pytest.raises(Exception, match="displayName"):
+    with pytest.raises(ScimError, match="displayName"):
         accounts.create(displayName="b")
 
 
@@ -110,7 +117,7 @@ def test_accounts_that_clash_stay_as_they_were(ready: Run, accounts: Accounts):
     accounts.path.write_text(unique_display_name(accounts))
     result = ready("mappings", "reindex", "--profile", "entra")
     assert result.exit_code == 1
-    assert f"  1: has a unique value that another has already, and stays as it was; such as {two}" in result.stdout
+    assert f" ! 1: has a unique value that another has already, and stays as it was; such as {two}" in result.stdout
     assert accounts.found('displayName eq "a"') == [one, two]
 
 
@@ -136,3 +143,157 @@ def test_account_with_values_of_another_type_can_still_be_changed(ready: Run, ac
     assert b'"title":"x"' in changed.body
     assert b"size" not in changed.body
     assert accounts.found('title eq "x"') == [user]
+
+
+def with_rows(accounts: Accounts, **targets: str | None) -> str:
+    """The shipped profile with other rows, by their targets; None for one that goes, and examples left out."""
+    profile = yaml.safe_load(accounts.shipped)
+    users = profile["users"]
+    del users["examples"]
+    rows = {row["target"]: row for row in users["mappings"]}
+    for target, row in targets.items():
+        rows[target] = {**yaml.safe_load(row), "target": target} if row else None
+    users["mappings"] = [row for row in rows.values() if row]
+    return yaml.safe_dump(profile, sort_keys=False)
+
+
+def planned(ready: Run, folder: Path, text: str, *options: str) -> list[str]:
+    """What the plan has on the users."""
+    (folder / "new.yaml").write_text(text)
+    result = ready("mappings", "plan", "new.yaml", *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return [line for line in result.stdout.splitlines() if line.startswith(" ")]
+
+
+@pytest.mark.parametrize(
+    ("target", "row", "effect"),
+    [
+        ("displayName", "expression: 'ToUpper([displayName])'", "   1: displayName changes; such as {0}"),
+        ("displayName", "expression: 'ToUpper([displayName])'\napply: create", None),
+        ("displayName", "source: displayName\ndefault: none", None),
+        ("title", "constant: Dr", "   2: title changes; such as {0}, {1}"),
+        ("active", "expression: 'Not([IsSoftDeleted])'", None),
+        ("active", 'expression: \'Switch([IsSoftDeleted], , "False", "False")\'', "   1: active changes; such as {0}"),
+        ("title", "source: jobTitle", "   2: title may change: jobTitle can't be told; such as {0}, {1}"),
+        ("title", "expression: Guid()", "   2: title may change: it comes out differently each time; such as {0}, {1}"),
+        ("title", "expression: 'CBool([displayName])'", "   2: title can't be worked out; such as {0}, {1}"),
+        (
+            'emails[type eq "work"].value',
+            None,
+            '   1: emails[type eq "work"].value is no longer sent, and stays as it is; such as {0}',
+        ),
+    ],
+)
+def test_attributes_that_change_are_planned(
+    ready: Run, folder: Path, accounts: Accounts, target: str, row: str | None, effect: str | None
+):
+    jane = accounts.create(externalId="1", displayName="Jane", emails=EMAILS, active=True)
+    jim = accounts.create(externalId="2", displayName="JIM", active=False)
+    lines = planned(ready, folder, with_rows(accounts, **{target: row}))
+    assert "\n".join(lines).startswith(effect.format(jane, jim)) if effect else lines == []
+
+
+def test_values_are_shown_only_where_they_are_asked_for(ready: Run, folder: Path, accounts: Accounts):
+    jane = accounts.create(externalId="1", displayName="Jane")
+    text = with_rows(accounts, displayName="expression: 'ToUpper([displayName])'")
+    assert planned(ready, folder, text) == [f"   1: displayName changes; such as {jane}"]
+    assert planned(ready, folder, text, "--values") == [f'   1: displayName changes; such as {jane}: "Jane" to "JANE"']
+
+
+def test_accounts_that_entra_would_no_longer_find_are_planned(ready: Run, folder: Path, accounts: Accounts):
+    accounts.create(externalId="1", displayName="Jane")
+    jim = accounts.create(externalId="2")
+    text = with_rows(accounts, displayName="source: displayName\nmatching: 1", externalId="source: objectId")
+    assert planned(ready, folder, text) == [f"   1: has no displayName, by which Entra would look for it; such as {jim}"]
+
+
+def test_profile_is_applied_and_brought_back(ready: Run, folder: Path, accounts: Accounts):
+    one, _ = accounts.create(displayName="A"), accounts.create(displayName="B")
+    changed = unique_display_name(accounts)
+    (folder / "new.yaml").write_text(changed)
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith("indexed 2 resources\n")
+    assert accounts.path.read_text() == changed
+    assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
+    with pytest.raises(ScimError, match="displayName"):
+        accounts.create(displayName="b")
+    assert ready("mappings", "apply", "new.yaml").stderr.endswith("is the same already\n")
+    for expected, kept in ((accounts.shipped, changed), (changed, accounts.shipped)):
+        assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
+        assert (accounts.path.read_text(), accounts.path.with_name(FORMER).read_text()) == (expected, kept)
+    assert ready("mappings", "check").exit_code == 0
+    assert accounts.found('displayName eq "a"') == [one]
+    assert sorted(path.name for path in accounts.path.parent.iterdir()) == ["entra.yaml", FORMER]
+
+
+def test_profile_with_something_in_its_way_is_not_applied_unless_forced(ready: Run, folder: Path, accounts: Accounts):
+    one, two = accounts.create(displayName="A"), accounts.create(displayName="a")
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
+    assert "something is in the way, so nothing was changed" in result.stderr
+    assert not accounts.path.with_name(FORMER).exists()
+    assert ready("mappings", "apply", "new.yaml", "--force").exit_code == 0
+    assert accounts.path.read_text() != accounts.shipped
+    assert accounts.found('displayName eq "a"') == [one, two]
+
+
+def test_what_can_not_be_applied_changes_nothing(ready: Run, folder: Path, accounts: Accounts):
+    new = folder / "new.yaml"
+    assert "there is no former version" in ready("mappings", "rollback", "--profile", "entra").stderr
+    new.write_text(accounts.shipped.replace("target: displayName", "target: displayNam", 1))
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "new.yaml:" in result.stderr
+    assert ready("mappings", "apply", "nothing.yaml").exit_code == 1
+    # A good profile, but another file of the folder has its name too, or is wrong.
+    (folder / "mappings" / "second.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: ["))
+    new.write_text(unique_display_name(accounts))
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "second.yaml:" in result.stderr
+    assert accounts.path.read_text() == accounts.shipped
+
+
+def test_broken_profile_is_replaced_by_a_good_one_and_a_new_one_is_added(ready: Run, folder: Path, accounts: Accounts):
+    accounts.create(displayName="A")
+    accounts.path.write_text("profile: [")
+    (folder / "new.yaml").write_text(accounts.shipped)
+    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert accounts.path.read_text() == accounts.shipped
+    (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: other"))
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, result.stderr) == (0, "no tenant follows the profile 'other'\n")
+    assert (folder / "mappings" / "other.yaml").exists()
+
+
+def test_tenant_follows_another_profile(ready: Run, folder: Path, accounts: Accounts):
+    accounts.create(displayName="A")
+    accounts.create(displayName="a")
+    other = folder / "mappings" / "other.yaml"
+    other.write_text(unique_display_name(accounts).replace("profile: entra", "profile: other"))
+    result = ready("tenant", "update", "default", "--profile", "other")
+    assert result.exit_code == 1
+    assert "something is in the way" in result.stderr
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+    other.write_text(accounts.shipped.replace("profile: entra", "profile: other"))
+    result = ready("tenant", "update", "default", "--profile", "other")
+    assert result.exit_code == 0
+    assert "tenant default follows profile other" in result.stdout
+    assert ready("tenant", "list").stdout == "default\tother\n"
+    assert "there is no profile 'nothing'" in ready("tenant", "update", "default", "--profile", "nothing").stderr
+    assert "there is no tenant 'nobody'" in ready("tenant", "update", "nobody", "--profile", "entra").stderr
+
+
+def test_full_disk_keeps_the_profile_as_it_was(ready: Run, folder: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch):
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
+    assert "entra.yaml stays as it was: No space left on device" in result.stderr
+    assert [path.name for path in accounts.path.parent.iterdir()] == ["entra.yaml"]
