@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, replace
 
 from scimsvc.schema.model import Attribute, ResourceType, Schema, Type
+from scimsvc.schema.paths import resolve
 
 TYPES: dict[str, Type] = {
     "String": "string",
@@ -16,36 +17,107 @@ TYPES: dict[str, Type] = {
     "Binary": "binary",
 }
 """The portal's names of types, and RFC 7643's."""
+REFERENCED = ("User.id", "Group.id")
+"""What a reference may refer to: the portal's referenced object attribute."""
+
+_NAME = re.compile(
+    r"""(?:(?P<urn>(?i:urn):[\w.:-]+):)?
+    (?P<attribute>[A-Za-z][\w$-]*)
+    (?P<filter>\[(?:[^\[\]"]|"(?:[^"\\]|\\.)*")+\])?
+    (?:\.(?P<sub>[A-Za-z][\w$-]*))?""",
+    re.VERBOSE | re.ASCII,
+)
+_NEVER_EXTENDED = ("members", "groups", "meta")
+"""Kept by the service provider in a form of their own."""
 
 
 @dataclass(frozen=True)
-class CustomAttribute:
-    """An attribute and the URN of the schema that it belongs to; None is the core schema."""
+class Name:
+    """`[URN:]attribute[filter].sub`: where in a resource an attribute of the list is."""
 
     urn: str | None
-    attribute: Attribute
+    attribute: str
+    value_filter: str | None
+    sub: str | None
+
+    @property
+    def parent(self) -> str:
+        """The path of the attribute without filter and sub-attribute."""
+        return f"{self.urn}:{self.attribute}" if self.urn else self.attribute
 
 
-def split_name(name: str) -> tuple[str | None, str]:
-    """`urn:…:User:costCode` as its URN and its attribute; a plain name has no URN."""
-    urn, _, attribute = name.rpartition(":")
-    return (urn or None), attribute
+def parse_name(text: str) -> Name | None:
+    """The parts of a custom attribute's name; None where it is none: `badge`, `name.nick`, `emails[type eq "x"].rank`, all of
+    them also below a URN.
+    """
+    match = _NAME.fullmatch(text)
+    if match is None or (match["filter"] and not match["sub"]):
+        return None
+    return Name(match["urn"], match["attribute"], match["filter"], match["sub"])
 
 
-def extend(resource_type: ResourceType, custom: Sequence[CustomAttribute]) -> ResourceType:
-    """The resource type with the attributes in the schemas that their names say; a new URN is a new extension."""
-    if not custom:
-        return resource_type
-    core = _with(resource_type.schema, custom, None, resource_type.schema.id)
-    extensions = [_with(extension, custom, extension.id) for extension in resource_type.extensions]
-    known = {schema.id.lower() for schema in (core, *extensions)}
-    for urn in dict.fromkeys(one.urn for one in custom if one.urn and one.urn.lower() not in known):
-        if urn:
-            extensions.append(_with(Schema(urn, urn.split(":")[-1], "Custom attributes.", ()), custom, urn))
-    return replace(resource_type, schema=core, extensions=tuple(extensions))
+def obstacle(resource_type: ResourceType, name: Name) -> str | None:
+    """Why a resource type can't have an attribute of that name besides those it has; None where it can."""
+    parent = resolve(resource_type, name.parent)
+    if name.sub is None:
+        return f"{resource_type.name} has an attribute {name.parent} already" if parent else None
+    if parent is None:
+        return None
+    attribute = parent.leaf
+    if attribute.type != "complex":
+        return f"{parent.name} is a {attribute.type}, which has no sub-attributes"
+    if attribute.name in _NEVER_EXTENDED:
+        return f"{parent.name} can't have further sub-attributes"
+    if name.value_filter and not attribute.multi_valued:
+        return f"{parent.name} has one value, so there is nothing to choose from: leave out {name.value_filter}"
+    if attribute.sub_attribute(name.sub):
+        return f"{resource_type.name} has an attribute {parent.name}.{name.sub} already"
+    return None
 
 
-def _with(schema: Schema, custom: Sequence[CustomAttribute], *urns: str | None) -> Schema:
-    lowered = {urn.lower() if urn else None for urn in urns}
-    own = tuple(one.attribute for one in custom if (one.urn.lower() if one.urn else None) in lowered)
-    return replace(schema, attributes=schema.attributes + own) if own else schema
+def extended(resource_type: ResourceType, name: Name, attribute: Attribute) -> ResourceType:
+    """The resource type with an attribute at that name, to which there is no obstacle; a new URN is a new extension.
+
+    What a name with a filter is below, such as `badges[type eq "door"].number`, is multi-valued.
+    """
+    urn = (name.urn or resource_type.schema.id).lower()
+    if urn == resource_type.schema.id.lower():
+        return replace(resource_type, schema=_with(resource_type.schema, name, attribute))
+    extensions = [_with(one, name, attribute) if one.id.lower() == urn else one for one in resource_type.extensions]
+    if name.urn and urn not in (one.id.lower() for one in extensions):
+        fresh = Schema(name.urn, name.urn.split(":")[-1], "Custom attributes.", ())
+        extensions.append(_with(fresh, name, attribute))
+    return replace(resource_type, extensions=tuple(extensions))
+
+
+def _with(schema: Schema, name: Name, attribute: Attribute) -> Schema:
+    if name.sub is None:
+        return replace(schema, attributes=(*schema.attributes, attribute))
+    lowered = name.attribute.lower()
+    grown = tuple(
+        replace(one, sub_attributes=(*one.sub_attributes, attribute)) if one.name.lower() == lowered else one
+        for one in schema.attributes
+    )
+    if all(one.name.lower() != lowered for one in schema.attributes):
+        grown += (_parent(name, attribute),)
+    return replace(schema, attributes=grown)
+
+
+def _parent(name: Name, attribute: Attribute) -> Attribute:
+    """What holds a sub-attribute: where a filter chooses, with the default sub-attributes of RFC 7643 §2.4."""
+    defaults: tuple[Attribute, ...] = ()
+    if name.value_filter:
+        defaults = (
+            Attribute("value", description="The value."),
+            Attribute("display", description="A name to show for the value."),
+            Attribute("type", description="What the value is for."),
+            Attribute("primary", "boolean", "Whether this is the preferred value; true at most once."),
+        )
+    own = tuple(one for one in defaults if one.name.lower() != attribute.name.lower())
+    return Attribute(
+        name.attribute,
+        "complex",
+        "A custom attribute.",
+        multi_valued=bool(name.value_filter),
+        sub_attributes=(*own, attribute),
+    )

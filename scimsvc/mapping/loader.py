@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, advise, unknown_attribute
-from scimsvc.mapping.custom import TYPES, CustomAttribute, extend, split_name
+from scimsvc.mapping.custom import REFERENCED, TYPES, Name, extended, obstacle, parse_name
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
@@ -22,16 +22,14 @@ from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.filter import Filter, Path, parse_path
+from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import resolve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_ATTRIBUTE_NAME = re.compile(r"(?:(?i:urn):[\w.:-]+:)?[A-Za-z][\w$-]*", re.ASCII)
 _TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
-_ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase")
+_ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase", "referencedObjectAttribute")
 
 
 def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapping[str, Profile]:
@@ -114,21 +112,20 @@ def parse_profile(content: str | bytes, path: FilePath, registry: Registry | Non
 
 def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:
     entries = source.mapping(node, f"the {resource_type.name} table", _TABLE_KEYS)
-    extended = extend(resource_type, _custom_attributes(source, entries.get("attributes"), resource_type))
+    own_type = _extended(source, entries.get("attributes"), resource_type)
     rows: list[AttributeMapping] = []
-    seen: dict[tuple[str, Filter | None], str] = {}
+    seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
     for entry in source.sequence(entries.get("mappings"), "mappings"):
-        row = _row(source, entry, extended)
+        row = _row(source, entry, own_type)
         if row is None:
             continue
         rows.append(row)
         _advise(source, entry, row, resource_type, directory)
-        target = row.target.target.value().name, row.target.value_filter
-        if target in seen:
-            other = "" if seen[target] == row.target_text else f", which is {seen[target]} too"
+        if row.target_key in seen:
+            other = "" if seen[row.target_key] == row.target_text else f", which is {seen[row.target_key]} too"
             source.complain(entry, f"two mappings for {row.target_text}{other}")
-        seen.setdefault(target, row.target_text)
+        seen.setdefault(row.target_key, row.target_text)
         if row.matching in precedences:
             source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
         elif row.matching is not None:
@@ -136,7 +133,7 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
     if node is not None and not precedences:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
-    table = ObjectMapping(extended, tuple(rows), scope)
+    table = ObjectMapping(own_type, tuple(rows), scope)
     if not source.wrong:
         run_examples(source, entries.get("examples"), table)
     return table
@@ -219,47 +216,79 @@ def _can_be_unique(target: Path) -> bool:
     return indexed and target.attribute.steps[0].name != "members"
 
 
-def _custom_attributes(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> list[CustomAttribute]:
-    found: list[CustomAttribute] = []
-    names: set[tuple[str, str]] = set()
+def _extended(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ResourceType:
+    """The resource type with the custom attributes of the list."""
+    found = resource_type
     for entry in source.sequence(node, "attributes"):
-        for one in _custom(source, entry, resource_type):
-            name = (one.urn or resource_type.schema.id).lower(), one.attribute.name.lower()
-            if name in names:
-                source.complain(entry, f"there is a custom attribute {one.attribute.name} already")
-            else:
-                names.add(name)
-                found.append(one)
+        custom = _custom(source, entry, found)
+        if custom:
+            found = extended(found, *custom)
     return found
 
 
-def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> list[CustomAttribute]:
+def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tuple[Name, Attribute] | None:
     entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
-    name = source.text_of(entries.get("name"), "name")
-    if name is None:
+    text = source.text_of(entries.get("name"), "name")
+    if text is None:
         if isinstance(node, yaml.MappingNode) and "name" not in entries:
             source.complain(node, "the key 'name' is missing")
-        return []
-    if not _ATTRIBUTE_NAME.fullmatch(name):
-        source.complain(entries["name"], "a custom attribute's name is letters and digits, or urn:…:User:name")
-        return []
-    if resolve(resource_type, name):
-        source.complain(entries["name"], f"{resource_type.name} has an attribute {name} already")
-        return []
+        return None
+    name = parse_name(text)
+    if name is None:
+        source.complain(
+            entries["name"],
+            'a custom attribute\'s name is letters and digits, name.sub, name[type eq "x"].sub, or one of them below urn:…:User:',
+        )
+        return None
+    problem = obstacle(resource_type, name)
+    if problem:
+        source.complain(entries["name"], problem)
+        return None
     kind = source.text_of(entries["type"], "type") if "type" in entries else "String"
     if kind is None:
-        return []
+        return None
     if kind not in TYPES:
         source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
-        return []
-    urn, short = split_name(name)
+        return None
     attribute = Attribute(
-        short,
+        name.sub or name.attribute,
         TYPES[kind],
         source.text_of(entries.get("description"), "description") or "A custom attribute.",
         multi_valued=bool(source.typed(entries.get("multiValued"), bool, "multiValued")),
         required=bool(source.typed(entries.get("required"), bool, "required")),
         case_exact=bool(source.typed(entries.get("exactCase"), bool, "exactCase")) or TYPES[kind] in ("reference", "binary"),
-        reference_types=("external",) if kind == "Reference" else (),
+        reference_types=_referenced(source, entries.get("referencedObjectAttribute"), kind),
     )
-    return [CustomAttribute(urn, attribute)]
+    if name.sub and attribute.multi_valued:
+        source.complain(entries["multiValued"], "a sub-attribute has one value")
+    elif name.value_filter and attribute.required:
+        source.complain(entries["required"], f"elements that {name.value_filter} doesn't choose have no {name.sub}")
+    elif name.value_filter and not _parses(source, entries["name"], text, extended(resource_type, name, attribute)):
+        return None
+    return name, attribute
+
+
+def _referenced(source: Source, node: yaml.Node | None, kind: str) -> tuple[str, ...]:
+    """The types of what a reference refers to (RFC 7643 §7, referenceTypes)."""
+    if node is None:
+        return ("external",) if kind == "Reference" else ()
+    if kind != "Reference":
+        source.complain(node, f"only a Reference has a referencedObjectAttribute, not a {kind}")
+        return ()
+    found = []
+    for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        text = source.text_of(one, "referencedObjectAttribute")
+        if text is not None and text not in REFERENCED:
+            source.complain(one, f"a reference is to {' or '.join(REFERENCED)}{did_you_mean(text, REFERENCED)}")
+        elif text is not None:
+            found.append(text.partition(".")[0])
+    return tuple(found)
+
+
+def _parses(source: Source, node: yaml.Node, text: str, resource_type: ResourceType) -> bool:
+    try:
+        parse_path(text, resource_type)
+    except ScimError as error:
+        source.complain(node, error.detail.rstrip("."))
+        return False
+    return True

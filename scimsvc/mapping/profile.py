@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -11,7 +11,7 @@ from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
-from scimsvc.protocol.filter import Filter, Path
+from scimsvc.protocol.filter import Filter, Path, meaning
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 
@@ -39,6 +39,11 @@ class AttributeMapping:
     unique: bool = False
     default: str | None = None
     apply: Apply = "always"
+
+    @property
+    def target_key(self) -> Hashable:
+        """The same for two rows with one target, however it is spelled and whatever profiles they are of."""
+        return self.value_path.target.name, self.target.value_filter and meaning(self.target.value_filter)
 
     @cached_property
     def value_path(self) -> Path:

@@ -122,13 +122,13 @@ class _Changes:
 
     def __init__(self, new: ObjectMapping, former: ObjectMapping | None) -> None:
         before = {_meaning(row) for row in former.mappings} if former else set()
-        targets = {row.target_text.lower() for row in new.mappings}
+        targets = {row.target_key for row in new.mappings}
         self._inverse = Inverse(former) if former else None
         self._rows = [(row, RowMapper(row)) for row in new.mappings if _sends(row) and _meaning(row) not in before]
         rows = former.mappings if former else ()
-        self._gone = [row for row in rows if _sends(row) and row.target_text.lower() not in targets]
+        self._gone = [row for row in rows if _sends(row) and row.target_key not in targets]
         # What the accounts have is a match as good as before unless another attribute is matched by.
-        self._matching = [row for row in new.matching()[:1] if former and row.target != former.matching()[0].target]
+        self._matching = [row for row in new.matching()[:1] if former and row.target_key != former.matching()[0].target_key]
 
     def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What happens to an account, and what stands behind its id where it is an example."""
@@ -163,7 +163,7 @@ def _sends(row: AttributeMapping) -> bool:
 
 def _meaning(row: AttributeMapping) -> tuple[Any, ...]:
     expression = row.expression.canonical() if row.expression else None
-    return row.target_text.lower(), row.source, row.constant, expression, row.apply
+    return row.target_key, row.source, row.constant, expression, row.apply
 
 
 def _sources(row: AttributeMapping) -> Iterable[str]:

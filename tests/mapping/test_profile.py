@@ -141,6 +141,66 @@ def test_custom_attributes_extend_the_schemas():
     assert resolve(group, "shoeSize") is None
 
 
+def test_custom_sub_attributes_extend_complex_attributes_or_make_them():
+    profile = parse_profile(
+        attributes(
+            "{name: name.nick, exactCase: true}",
+            "{name: 'emails[type eq \"work\"].rank', type: Integer}",
+            "{name: badge.number, required: true}",
+            "{name: badge.color}",
+            "{name: 'doors[type eq \"front\"].code', type: Binary}",
+            "{name: 'doors[type eq \"back\"].Since', type: DateTime}",
+            f"{{name: '{ENTERPRISE_USER_URN}:manager.mail'}}",
+            "{name: 'urn:example:2.0:User:desk[type eq \"a:b\"].value'}",
+        ),
+        FILE,
+    )
+    user, _ = profile.resource_types()
+    leaves = {
+        name: path.leaf
+        for name in (
+            "name.nick",
+            "emails.rank",
+            "badge.number",
+            "badge.color",
+            "doors.code",
+            "doors.since",
+            f"{ENTERPRISE_USER_URN}:manager.mail",
+            "urn:example:2.0:User:desk.value",
+        )
+        if (path := resolve(user, name))
+    }
+    assert [(leaf.type, leaf.required, leaf.case_exact) for leaf in leaves.values()] == [
+        ("string", False, True),
+        ("integer", False, False),
+        ("string", True, False),
+        ("string", False, False),
+        ("binary", False, True),
+        ("dateTime", False, False),
+        ("string", False, False),
+        ("string", False, False),
+    ]
+    parents = [resolve(user, name) for name in ("name", "emails", "badge", "doors", "urn:example:2.0:User:desk")]
+    assert [path.leaf.multi_valued for path in parents if path] == [False, True, False, True, True]
+    doors = resolve(user, "doors")
+    assert doors
+    assert [one.name for one in doors.leaf.sub_attributes] == ["value", "display", "type", "primary", "code", "Since"]
+
+
+def test_reference_says_what_it_refers_to():
+    profile = parse_profile(
+        attributes(
+            "{name: assistant, type: Reference, referencedObjectAttribute: User.id}",
+            "{name: owner, type: Reference, referencedObjectAttribute: [User.id, Group.id]}",
+            "{name: homepage, type: Reference}",
+        ),
+        FILE,
+    )
+    user, _ = profile.resource_types()
+    types = [path.leaf.reference_types for name in ("assistant", "owner", "homepage") if (path := resolve(user, name))]
+    assert types == [("User",), ("User", "Group"), ("external",)]
+
+
 def test_custom_attribute_can_be_a_target_and_unique():
     text = HEAD + "    - {source: a, target: badge, matching: 2}\n  attributes:\n    - {name: badge}\n" + GROUPS
     assert unique(parse_profile(text, FILE))["User"] == ["userName", "externalId", "badge"]
@@ -216,7 +276,30 @@ def test_mistake_in_a_row_is_found_at_its_place(row: str, column: int, message: 
         ("{type: String}", 7, "the key 'name' is missing"),
         ("{name: [a]}", 14, "name must be a text"),
         ("{name: 1a}", 14, "a custom attribute's name is letters and digits"),
-        ("{name: a.b}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: a.b.c}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: 'a[type eq 1]'}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: title.b}", 14, "title is a string, which has no sub-attributes"),
+        ("{name: meta.b}", 14, "meta can't have further sub-attributes"),
+        ("{name: groups.b}", 14, "groups can't have further sub-attributes"),
+        ("{name: name.givenname}", 14, "User has an attribute name.givenname already"),
+        (
+            "{name: 'name[givenName pr].b'}",
+            14,
+            "name has one value, so there is nothing to choose from: leave out [givenName pr]",
+        ),
+        ("{name: 'emails[type eq \"x\"].value'}", 14, "User has an attribute emails.value already"),
+        ("{name: 'emails[typ eq \"x\"].b'}", 14, "unknown attribute 'typ'"),
+        ("{name: 'emails[type eq \"x].b'}", 14, "a custom attribute's name is letters and digits"),
+        ("{name: 'badges[type ne \"x\" and].b'}", 14, "expected"),
+        ("{name: name.b, multiValued: true}", 35, "a sub-attribute has one value"),
+        ("{name: 'emails[type eq \"x\"].b', required: true}", 49, 'elements that [type eq "x"] doesn\'t choose have no b'),
+        ("{name: x, referencedObjectAttribute: User.id}", 44, "only a Reference has a referencedObjectAttribute, not a String"),
+        (
+            "{name: x, type: Reference, referencedObjectAttribute: User}",
+            61,
+            "a reference is to User.id or Group.id, did you mean",
+        ),
+        ("{name: x, type: Reference, referencedObjectAttribute: [[a]]}", 62, "referencedObjectAttribute must be a text"),
         ("{name: 'a b'}", 14, "a custom attribute's name is letters and digits"),
         ("{name: 'urn:x'}", 14, "a custom attribute's name is letters and digits"),
         ("{name: x, type: ''}", 23, "unknown type ''"),

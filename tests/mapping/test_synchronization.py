@@ -14,6 +14,7 @@ from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceA
 from scimsvc.mapping.functions import installed
 from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
+from scimsvc.schema.paths import resolve
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
 
@@ -127,6 +128,33 @@ def test_custom_attributes_defaults_and_constants_come_back():
         assert ours
         assert theirs
         assert (theirs.type, theirs.multi_valued, theirs.required) == (ours.type, ours.multi_valued, ours.required)
+
+
+def test_custom_paths_and_references_come_back():
+    text = """profile: p
+users:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+    - {source: country, target: name.nick}
+    - {source: state, target: 'emails[type eq "work"].rank'}
+    - {source: city, target: 'doors[type eq "front"].code'}
+    - {source: employeeType, target: assistant}
+  attributes:
+    - {name: name.nick, exactCase: true, required: true}
+    - {name: 'emails[type eq "work"].rank', type: Integer}
+    - {name: 'doors[type eq "front"].code'}
+    - {name: assistant, type: Reference, referencedObjectAttribute: [User.id, Group.id]}
+groups:
+  mappings:
+    - {source: objectId, target: externalId, matching: 1}
+"""
+    profile = parsed(text)
+    again = imported(export_schema(profile, REGISTRY))
+    assert differences(profile, again) == []
+    for name in ("name.nick", "emails.rank", "doors.code", "assistant"):
+        ours, theirs = (path.leaf for one in (profile, again) if (path := resolve(one.users.resource_type, name)))
+        assert (theirs.type, theirs.case_exact, theirs.required) == (ours.type, ours.case_exact, ours.required)
+        assert theirs.reference_types == ours.reference_types
 
 
 @pytest.mark.parametrize(

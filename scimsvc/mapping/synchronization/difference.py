@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 
@@ -47,8 +47,8 @@ def _scope(table: ObjectMapping) -> str:
     )
 
 
-def _by_target(table: ObjectMapping) -> dict[object, AttributeMapping]:
-    return {(row.target.target.value().name, row.target.value_filter): row for row in table.mappings}
+def _by_target(table: ObjectMapping) -> dict[Hashable, AttributeMapping]:
+    return {row.target_key: row for row in table.mappings}
 
 
 def _what(row: AttributeMapping) -> str:

@@ -174,6 +174,7 @@ def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
     for row in table.mappings:
         leaf, value = row.target.target.leaf, row.target.target.value().leaf
         kind = "Reference" if row.source in REFERENCES else _PORTAL_TYPES.get(value.type, "String")
+        referenced = ["User"] if row.source in REFERENCES else [one for one in ("User", "Group") if one in value.reference_types]
         found.append(
             _definition(
                 row.target_text,
@@ -181,9 +182,7 @@ def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
                 multivalued=leaf.multi_valued,
                 required=leaf.required,
                 caseExact=leaf.case_exact,
-                referencedObjects=[{"referencedObjectName": ENTERPRISE_USER_URN, "referencedProperty": None}]
-                if kind == "Reference"
-                else [],
+                referencedObjects=[{"referencedObjectName": _target_name(one), "referencedProperty": None} for one in referenced],
             )
         )
     return found

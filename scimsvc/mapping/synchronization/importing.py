@@ -8,13 +8,12 @@ from typing import Any
 
 import yaml
 
-from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
-from scimsvc.schema.model import ResourceType
-from scimsvc.schema.paths import resolve
+from scimsvc.schema.model import Attribute, ResourceType
 
 _TABLES = {"User": ("users", USER_TYPE), "Group": ("groups", GROUP_TYPE)}
 _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
@@ -177,19 +176,29 @@ def _custom_attributes(
     """What the target directory's attribute list has and the standard schemas don't, where a row needs it."""
     lowered = {target.lower() for target in targets}
     for definition in _definitions(schema, str(mapping.get("targetObjectName"))):
-        name = definition.get("name")
-        if not isinstance(name, str) or name.lower() not in lowered or resolve(type_, name) or "[" in name or "." in _last(name):
+        text = definition.get("name")
+        name = parse_name(text) if isinstance(text, str) and text.lower() in lowered else None
+        if name is None or obstacle(type_, name):
             continue
+        type_ = extended(type_, name, Attribute(name.sub or name.attribute))
         kind = next((known for known in TYPES if known.lower() == str(definition.get("type") or "String").lower()), "String")
-        attribute: dict[str, Any] = {"name": name, "type": kind}
-        for ours, theirs in (("multiValued", "multivalued"), ("required", "required"), ("exactCase", "caseExact")):
-            if definition.get(theirs) is True:
+        attribute: dict[str, Any] = {"name": text, "type": kind}
+        for ours, theirs, wanted in (
+            ("multiValued", "multivalued", name.sub is None),
+            ("required", "required", name.value_filter is None),
+            ("exactCase", "caseExact", True),
+        ):
+            if wanted and definition.get(theirs) is True:
                 attribute[ours] = True
-        yield attribute
+        referenced = _referenced(definition) if kind == "Reference" else []
+        yield attribute | ({"referencedObjectAttribute": referenced} if referenced else {})
 
 
-def _last(name: str) -> str:
-    return name.rpartition(":")[2]
+def _referenced(definition: Mapping[str, Any]) -> list[str]:
+    found = definition.get("referencedObjects")
+    objects = found if isinstance(found, list) else []
+    names = [str(one.get("referencedObjectName")).rpartition(":")[2] for one in objects if isinstance(one, Mapping)]
+    return [one for one in REFERENCED if one.partition(".")[0] in names]
 
 
 def _definitions(schema: Mapping[str, Any], target: str) -> Iterator[Mapping[str, Any]]:

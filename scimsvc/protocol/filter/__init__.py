@@ -1,7 +1,20 @@
 """Filters and paths: text to one typed syntax tree, and its evaluation on plain values."""
 
-from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Or, Path, Present, ValuePath
+from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, meaning
 from scimsvc.protocol.filter.evaluate import matches
 from scimsvc.protocol.filter.parser import parse_filter, parse_path
 
-__all__ = ["And", "Comparison", "Filter", "Not", "Or", "Path", "Present", "ValuePath", "matches", "parse_filter", "parse_path"]
+__all__ = [
+    "And",
+    "Comparison",
+    "Filter",
+    "Not",
+    "Or",
+    "Path",
+    "Present",
+    "ValuePath",
+    "matches",
+    "meaning",
+    "parse_filter",
+    "parse_path",
+]

@@ -5,6 +5,7 @@ Attributes are resolved and values typed, so whoever works on a tree needs no sc
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -77,3 +78,19 @@ class Path:
     def target(self) -> AttributePath:
         """The attribute that is changed at last."""
         return self.sub_attribute or self.attribute
+
+
+def meaning(node: Filter) -> Hashable:
+    """What is equal for filters that mean the same, also where each is of a schema declaration of its own."""
+    match node:
+        case Comparison(path, operator, value, _):
+            return operator, path.name, value
+        case Present(path):
+            return "pr", path.name
+        case And(operands) | Or(operands):
+            return type(node).__name__, tuple(map(meaning, operands))
+        case Not(operand):
+            return "not", meaning(operand)
+        case ValuePath(path, inner):
+            return path.name, meaning(inner)
+    raise TypeError(node)
