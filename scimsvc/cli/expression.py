@@ -56,4 +56,7 @@ def functions() -> None:
     for name in known.names():
         function = known.get(name)
         if function:
-            click.echo(f"{function.signature()}\n    {function.help}")
+            notes = ("" if function.deterministic else " Comes out differently each time.") + (
+                " Can be undone." if function.inverse else ""
+            )
+            click.echo(f"{function.signature()}\n    {function.help}{notes}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.functions import PluginError, installed, load_registry
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
@@ -65,6 +66,22 @@ def test_plugin_that_is_wrong_is_named_with_the_reason(tmp_path: Path, module, t
     assert str(caught.value).startswith(f"plugin {name} (setting plugins): ")
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        ("plain(lambda value: value.nothing, 1)", "F failed: AttributeError"),
+        ("plain(lambda value: object(), 1)", "F gave a object, which is no value of an attribute"),
+        ("lambda arguments: 1 / 0", "F failed: ZeroDivisionError"),
+        ("lambda arguments: 5", "F failed: TypeError"),
+    ],
+)
+def test_function_that_fails_is_a_mistake_of_the_expression(tmp_path: Path, module, build: str, message: str) -> None:
+    registry = load_registry([module(HEAD + f"FUNCTIONS = Function('F', 'x', (Parameter('source'),), {build})")], tmp_path)
+    with pytest.raises(ExpressionError, match=message) as caught:
+        compile_expression('ToLower(F("a"))', registry).evaluate({})
+    assert caught.value.column == 9
 
 
 def test_every_problem_of_every_plugin_is_told_at_once(tmp_path: Path, module) -> None:

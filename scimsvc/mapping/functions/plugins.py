@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy
+from scimsvc.mapping.functions.moments import Moment
 from scimsvc.mapping.functions.registry import Registry
+from scimsvc.mapping.functions.values import Ignored
 
 GROUP = "scimsvc.functions"
+_VALUES = (str, bool, int, float, list, dict, Moment, Ignored)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -37,7 +41,7 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
     problems: list[str] = []
     origins: dict[str, str] = {}
     functions: list[Function] = []
-    for origin, load in _sources(modules, folder):
+    for origin, load, own in _sources(modules, folder):
         try:
             found = list(_functions(load()))
         except Exception as error:
@@ -52,22 +56,23 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
                 problems.append(f"plugin {origin}: {problem}")
             else:
                 origins[function.name] = origin
-                functions.append(function)
+                functions.append(function if own else _guarded(function))
     if problems:
         raise PluginError("\n".join(problems))
     return Registry(functions)
 
 
-def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
+    """Where functions come from, how they are loaded, and whether that is scimsvc itself."""
     # Ours first, so that a clash is laid at the door of who came later.
     points = sorted(
         entry_points(group=GROUP), key=lambda point: (not point.value.startswith("scimsvc."), point.name, point.value)
     )
     for point in points:
         distribution = f" of {point.dist.name}" if point.dist else ""
-        yield f"{point.name}{distribution} ({point.value})", point.load
+        yield f"{point.name}{distribution} ({point.value})", point.load, point.value.startswith("scimsvc.")
     for name in modules:
-        yield f"{name} (setting plugins)", partial(_imported, name, folder)
+        yield f"{name} (setting plugins)", partial(_imported, name, folder), False
 
 
 def _imported(name: str, folder: Path | None) -> Any:
@@ -82,12 +87,37 @@ def _imported(name: str, folder: Path | None) -> Any:
 
 
 def _functions(loaded: Any) -> Iterable[Any]:
-    if isinstance(loaded, Function):
-        return [loaded]
     found = getattr(loaded, "FUNCTIONS", loaded)
+    if isinstance(found, Function):
+        return [found]
     if isinstance(found, (str, bytes)) or not isinstance(found, Iterable):
         raise TypeError("a plugin must be a Function, several, or a module with FUNCTIONS")
     return found
+
+
+def _guarded(function: Function) -> Function:
+    """A plugin's function of which nothing comes but values and FunctionErrors, whatever is wrong with it."""
+
+    def guarded(work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except FunctionError:
+            raise
+        except Exception as error:
+            raise FunctionError(f"{function.name} failed: {type(error).__name__}") from error
+
+    def build(arguments: Sequence[Lazy | None]) -> Lazy:
+        run = guarded(partial(function.build, arguments))
+
+        def call(attributes: Mapping[str, Any]) -> Any:
+            value = guarded(lambda: run(attributes))
+            if value is not None and not isinstance(value, _VALUES):
+                raise FunctionError(f"{function.name} gave a {type(value).__name__}, which is no value of an attribute")
+            return value
+
+        return call
+
+    return replace(function, build=build, fallible=True)
 
 
 def _problem(function: Any) -> str | None:
