@@ -3,41 +3,122 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from scimsvc.protocol.errors import invalid_value
-from scimsvc.protocol.filter import Filter, parse_filter
+from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value
+from scimsvc.protocol.filter import Filter, parse_filter, parse_filter_of_several
 from scimsvc.protocol.projection import Projection, parse_projection
+from scimsvc.protocol.sorting import Sort, parse_sort
 from scimsvc.schema.model import ResourceType
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+_SEARCH_PARAMETERS: dict[str, type] = {
+    "attributes": list,
+    "excludedAttributes": list,
+    "filter": str,
+    "sortBy": str,
+    "sortOrder": str,
+    "startIndex": int,
+    "count": int,
+    "cursor": str,
+}
+_KINDS = {str: "string", int: "whole number"}
 
 
 @dataclass(frozen=True)
 class Query:
-    """A page of the resources that fulfil a filter; `start_index` counts from 1."""
+    """A page of the resources that fulfil a filter, as one resource type has it; `start_index` counts from 1.
+
+    `sort` is None without an order of its own. `cursor` is None where pages go by index, and empty for the first page; it
+    belongs to queries with the same `digest`.
+    """
 
     filter: Filter | None
     start_index: int
     count: int
     projection: Projection
+    sort: Sort | None = None
+    cursor: str | None = None
+    digest: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether pages go by index and in the order of creation."""
+        return self.sort is None and self.cursor is None
 
 
 def parse_query(resource_type: ResourceType, parameters: Mapping[str, str], max_results: int) -> Query:
     """Read the parameters of a query, whose names are in lower case.
 
     A startIndex below 1 is 1, a count below 0 is 0 (§3.4.2.4), a count above `max_results` is `max_results`.
-    Raises ScimError invalidFilter or invalidValue.
+    Raises ScimError invalidFilter, invalidValue or, with a cursor, invalidCount.
     """
     text = parameters.get("filter")
+    found = None if text is None else parse_filter(text, resource_type)
+    order = parse_sort([resource_type], parameters) if "sortby" in parameters or "sortorder" in parameters else None
+    return _query(resource_type, found, order[0] if order else None, parameters, max_results)
+
+
+def parse_query_of_several(asked: Sequence[tuple[ResourceType, Mapping[str, str]]], max_results: int) -> list[Query]:
+    """The same over several resource types (§3.4.2.1): the query as each of them has it, from the parameters of each."""
+    texts = [(resource_type, parameters["filter"]) for resource_type, parameters in asked if "filter" in parameters]
+    found: Sequence[Filter | None] = parse_filter_of_several(texts) if texts else [None] * len(asked)
+    orders: Sequence[Sort | None] = parse_sort([one for one, _ in asked], asked[0][1]) or [None] * len(asked)
+    return [
+        _query(resource_type, own, order, parameters, max_results)
+        for (resource_type, parameters), own, order in zip(asked, found, orders, strict=True)
+    ]
+
+
+def _query(
+    resource_type: ResourceType, found: Filter | None, order: Sort | None, parameters: Mapping[str, str], max_results: int
+) -> Query:
+    cursor = parameters.get("cursor")
+    count = _integer(parameters, "count", max_results)
+    if cursor is not None and count < 1:
+        raise ScimError(400, f"With a cursor, count must be from 1 to {max_results}.", "invalidCount")
     return Query(
-        filter=None if text is None else parse_filter(text, resource_type),
+        filter=found,
         start_index=max(1, _integer(parameters, "startIndex", 1)),
-        count=min(max(0, _integer(parameters, "count", max_results)), max_results),
+        count=min(max(0, count), max_results),
         projection=parse_projection(resource_type, parameters.get("attributes"), parameters.get("excludedattributes")),
+        sort=order,
+        cursor=cursor,
+        digest=0 if cursor is None else _digest(parameters),
     )
+
+
+def _digest(parameters: Mapping[str, str]) -> int:
+    """The same for requests whose pages are those of one query."""
+    return zlib.crc32("\0".join(parameters.get(name, "") for name in ("filter", "sortby", "sortorder")).encode())
+
+
+def parse_search_request(body: Any) -> dict[str, str]:
+    """The parameters of a query from the body of a POST to /.search (§3.4.3), names in lower case. Raises ScimError."""
+    if not isinstance(body, dict):
+        raise invalid_syntax("The body must be a SearchRequest as a JSON object.")
+    sent = {str(name).lower(): value for name, value in body.items()}
+    schemas = sent.get("schemas", [SEARCH_URN])
+    if not isinstance(schemas, list) or SEARCH_URN.lower() not in [str(urn).lower() for urn in schemas]:
+        raise invalid_syntax(f"`schemas` must have {SEARCH_URN}.")
+    parameters: dict[str, str] = {}
+    for name, kinds in _SEARCH_PARAMETERS.items():
+        value = sent.get(name.lower())
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise invalid_value(f"{name} must be {'an array of attributes' if kinds is list else 'a ' + _KINDS[kinds]}.")
+        if isinstance(value, list):
+            if not all(isinstance(one, str) for one in value):
+                raise invalid_value(f"{name} must be an array of attributes.")
+            value = ",".join(value)
+        parameters[name.lower()] = str(value)
+    return parameters
 
 
 def _integer(parameters: Mapping[str, str], name: str, default: int) -> int:
@@ -47,6 +128,18 @@ def _integer(parameters: Mapping[str, str], name: str, default: int) -> int:
     if not _INTEGER.fullmatch(text):
         raise invalid_value(f"The parameter {name} must be a whole number, not {text[:32]!r}.")
     return int(text)
+
+
+def cursor_response(resources: Sequence[bytes], total_results: int, next_cursor: str | None) -> bytes:
+    """A ListResponse of a page by cursor (RFC 9865 §2); None for the last one."""
+    following = b'"nextCursor":"%s",' % next_cursor.encode() if next_cursor else b""
+    return b'{"schemas":["%s"],"totalResults":%d,"itemsPerPage":%d,%s"Resources":[%s]}' % (
+        LIST_URN.encode(),
+        total_results,
+        len(resources),
+        following,
+        b",".join(resources),
+    )
 
 
 def list_response(resources: Sequence[bytes], total_results: int, start_index: int) -> bytes:

@@ -54,6 +54,17 @@ SERVICE_PROVIDER_CONFIG = Schema(
         _feature("sort", "Sorting of query results."),
         _feature("etag", "Entity tags."),
         _read_only(
+            "pagination",
+            "How query results come page by page (RFC 9865).",
+            _read_only("cursor", "Whether by cursor.", type="boolean"),
+            _read_only("index", "Whether by startIndex.", type="boolean"),
+            _read_only("defaultPaginationMethod", "Which of them where the request says neither.", required=False),
+            _read_only("defaultPageSize", "Resources in a page where the request says nothing.", type="integer", required=False),
+            _read_only("maxPageSize", "The most resources in a page.", type="integer", required=False),
+            _read_only("cursorTimeout", "Seconds for which a cursor holds.", type="integer", required=False),
+            required=False,
+        ),
+        _read_only(
             "authenticationSchemes",
             "How clients authenticate.",
             _read_only("type", "The kind of authentication."),

@@ -77,9 +77,13 @@ class ResourceService:
             page = self._resources.page(query.filter, offset, query.count) if query.count else []
             complete = 0 < len(page) < query.count or (not page and not offset and query.count)
             total = offset + len(page) if complete else self._resources.count(query.filter)
-            related = self._related(page, query.projection)
-        rendered = [self._render(found, query.projection).body for found in zip(page, related, strict=True)]
+            rendered = self.render_page(page, query.projection)
         return list_response(rendered, total, query.start_index)
+
+    def render_page(self, page: Sequence[Stored], projection: Projection) -> list[bytes]:
+        """Resources as JSON, with what the membership table has on them; inside `Database.reading`."""
+        related = self._related(page, projection)
+        return [self._render(found, projection).body for found in zip(page, related, strict=True)]
 
     def changed(self, at: str, seq: int, count: int) -> list[tuple[Stored, Rendered]]:
         """Resources in the order of their last changes, from behind a place in that order on."""

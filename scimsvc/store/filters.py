@@ -15,7 +15,7 @@ import peewee
 from peewee import fn
 
 from scimsvc.protocol.errors import invalid_filter
-from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.protocol.filter import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
@@ -41,9 +41,9 @@ TENANT = Slot("tenant")
 _FIRST = Slot(0)
 
 
-def cut(tree: Filter) -> tuple[Filter, dict[int | str, Any]]:
-    """The shape of a filter, with slots in place of its values, and the values."""
-    if isinstance(tree, Comparison):
+def cut(tree: Filter, prefix: str = "") -> tuple[Filter, dict[int | str, Any]]:
+    """The shape of a filter, with slots in place of its values, and the values; a prefix tells those of several filters apart."""
+    if isinstance(tree, Comparison) and not prefix:
         return Comparison(tree.path, tree.operator, _FIRST, ""), {0: tree.value}  # type: ignore[arg-type]
     values: dict[int | str, Any] = {}
 
@@ -58,7 +58,7 @@ def cut(tree: Filter) -> tuple[Filter, dict[int | str, Any]]:
             case ValuePath(path, inner):
                 return ValuePath(path, visit(inner))
             case Comparison(path, operator, value, _):
-                place = len(values)
+                place: int | str = f"{prefix}{len(values)}" if prefix else len(values)
                 values[place] = value
                 return Comparison(path, operator, Slot(place), "")  # type: ignore[arg-type]
             case _:
@@ -163,6 +163,8 @@ class _Builder:
                 return self._value_path(path, inner)
             case Comparison(path, operator, value, _):
                 return self._comparison(path, operator, value)
+            case Absent():
+                return Resource.seq.is_null()
         raise TypeError(node)
 
     def _comparison(self, path: AttributePath, operator: str, value: Any) -> Expression:

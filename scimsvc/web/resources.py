@@ -8,11 +8,13 @@ from scimsvc.protocol import etag
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.messages import parse_query
+from scimsvc.protocol.messages import parse_search_request
 from scimsvc.protocol.projection import Projection, parse_projection
+from scimsvc.service.catalog import ServedType
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
-from scimsvc.web import scim
+from scimsvc.web import scim, search
+from scimsvc.web.scim import Caller
 from scimsvc.web.services import Services
 
 
@@ -20,13 +22,18 @@ def blueprint(services: Services, endpoint: str) -> Blueprint:
     """One endpoint, such as `users`, which is that of a resource type in some tenants' profiles."""
     routes = Blueprint(endpoint, __name__)
 
-    def begin(body: bool = False) -> tuple[Request, ResourceService]:
-        """Authenticate, find the resource type and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
-        environ = request.environ
-        caller = scim.authenticate(services, environ)
+    def served_to() -> tuple[Caller, ServedType]:
+        """Authenticate and find the resource type. Raises ScimError 401 or 404."""
+        caller = scim.authenticate(services, request.environ)
         served = caller.catalog.types.get(endpoint)
         if served is None:
             raise ScimError(404, f"This tenant has no endpoint /{endpoint}; it has {', '.join(caller.catalog.endpoints())}.")
+        return caller, served
+
+    def begin(body: bool = False) -> tuple[Request, ResourceService]:
+        """The same, and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
+        environ = request.environ
+        caller, served = served_to()
         content = scim.json_body(services, environ) if body else None
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(services, environ)
@@ -35,9 +42,12 @@ def blueprint(services: Services, endpoint: str) -> Blueprint:
     @routes.get("")
     def query() -> Response:
         """Query resources (§3.4.2)."""
-        standard, service = begin()
-        limit = services.settings.scim.max_results
-        return scim.respond(service.query(parse_query(standard.resource_type, standard.parameters, limit)))
+        return search.answer(services, *served_to(), scim.parameters(request.environ))
+
+    @routes.post("/.search")
+    def query_by_post() -> Response:
+        """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
+        return search.answer(services, *served_to(), parse_search_request(scim.json_body(services, request.environ)))
 
     @routes.post("")
     def create() -> Response:

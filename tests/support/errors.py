@@ -6,6 +6,7 @@ ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 SCIM_TYPES = {
     *("invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax"),
     *("invalidPath", "noTarget", "invalidValue", "invalidVers", "sensitive"),
+    *("invalidCursor", "expiredCursor", "invalidCount"),  # RFC 9865
 }
 
 

@@ -222,7 +222,29 @@ QUERIES: list[tuple[str, int]] = [
     *((f"count={text}", 200) for text in ("", "0", "-5", "999999999")),
     *((f"attributes={text}", 200) for text in ("", "nope", "userName,nope", ",,,", "*", "emails[", "%00", "%FF", "a." * 500)),
     *((f"excludedAttributes={text}", 200) for text in ("", "nope", "id,schemas,meta", "%ED%A0%80")),
-    *((text, 200) for text in ("nope=1", "sortBy=userName&sortOrder=sideways", "=", "&&&", "%00=%00", "%zz", "x" * 5000)),
+    *(
+        (text, 200)
+        for text in (
+            "nope=1",
+            "sortBy=userName&sortOrder=DESCENDING",
+            "sortOrder=descending",
+            "sortBy=",
+            "=",
+            "&&&",
+            "%00=%00",
+            "%zz",
+            "x" * 5000,
+        )
+    ),
+    *(
+        (f"sortBy={text}", 400)
+        for text in ("nope", "name", "groups", "meta.location", "schemas", "password", "%00", "emails[", "x" * 999)
+    ),
+    *((f"sortBy=userName&sortOrder={text}", 400) for text in ("sideways", "asc", "%00")),
+    *((f"cursor={text}", 400) for text in ("x", "bnVsbA", "WzAsMCx0cnVlLCIiLDBd", "%00", "%FF", "W10", "e30")),
+    *((f"cursor&count={text}", 400) for text in ("0", "-1")),
+    ("cursor", 200),
+    ("cursor=&count=1&startIndex=5", 200),
     ("filter=%FF", 400),
     ("filter=%", 400),
     ("FILTER=nope", 400),
@@ -346,13 +368,13 @@ def test_every_answer_is_scim_whatever_is_accepted(client: Client, accept: str) 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *(("GET", path) for path in ("", "/", "/Nope", "/Nope/x", "/Users/x/y", "/Users/nobody", "/Groups/nobody", "/Users/%00")),
+        *(("GET", path) for path in ("/Nope", "/Nope/x", "/Users/x/y", "/Users/nobody", "/Groups/nobody", "/Users/%00")),
         *(
             ("GET", path)
             for path in ("/..", "/../../../healthz", "/Users/../Groups", "/Schemas/nope", "/ResourceTypes/nope", "/Me")
         ),
         *(("GET", path) for path in ("/Users/%FF", "/Users/%ED%A0%80", "/Users/" + "x" * 5000, "/User", "/Users.json")),
-        *(("POST", path) for path in ("/Nope", "/Bulk", "/.search")),
+        *(("POST", path) for path in ("/Nope", "/Bulk", "/Users/x/.search")),
         *((method, "/Users/nobody") for method in ("PUT", "PATCH", "DELETE")),
         *((method, "/Groups/nobody") for method in ("PUT", "PATCH", "DELETE")),
     ],

@@ -1,10 +1,11 @@
 """Filters and paths: text to one typed syntax tree, and its evaluation on plain values."""
 
-from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, meaning
+from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Or, Path, Present, ValuePath, meaning
 from scimsvc.protocol.filter.evaluate import matches
-from scimsvc.protocol.filter.parser import parse_filter, parse_path
+from scimsvc.protocol.filter.parser import parse_filter, parse_filter_of_several, parse_path
 
 __all__ = [
+    "Absent",
     "And",
     "Comparison",
     "Filter",
@@ -16,5 +17,6 @@ __all__ = [
     "matches",
     "meaning",
     "parse_filter",
+    "parse_filter_of_several",
     "parse_path",
 ]

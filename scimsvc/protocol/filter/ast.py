@@ -63,7 +63,12 @@ class ValuePath:
     filter: Filter
 
 
-Filter: TypeAlias = Comparison | Present | And | Or | Not | ValuePath
+@dataclass(frozen=True)
+class Absent:
+    """A comparison with an attribute that the resource type doesn't have: it never holds (§3.4.2.1)."""
+
+
+Filter: TypeAlias = Comparison | Present | And | Or | Not | ValuePath | Absent
 
 
 @dataclass(frozen=True)
@@ -93,4 +98,6 @@ def meaning(node: Filter) -> Hashable:
             return "not", meaning(operand)
         case ValuePath(path, inner):
             return path.name, meaning(inner)
+        case Absent():
+            return "absent"
     raise TypeError(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
+from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
 from scimsvc.schema.types import normaliser
 
 _HOLDS: dict[Operator, Callable[[str, str], bool]] = {
@@ -35,6 +35,8 @@ def matches(value_filter: Filter, element: Any) -> bool:
         case Comparison(path, operator, wanted, _):
             value = _value(path.leaf.name, element)
             return operator == "ne" if value is None else _HOLDS[operator](normaliser(path.leaf)(value), wanted)
+        case Absent():
+            return False
         case ValuePath():
             raise TypeError("the parser refuses a value filter inside a value filter")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, get_args
 
 from scimsvc.protocol.errors import invalid_filter, invalid_path
-from scimsvc.protocol.filter.ast import And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
+from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
@@ -33,6 +33,28 @@ def parse_filter(text: str, resource_type: ResourceType) -> Filter:
     if len(text) > MAX_LENGTH:
         raise invalid_filter(f"Filter: longer than {MAX_LENGTH} characters.")
     return _simplest(text, resource_type) or _any_filter(text, resource_type)
+
+
+def parse_filter_of_several(texts: Sequence[tuple[ResourceType, str]]) -> list[Filter]:
+    """The filter of a query over several resource types (§3.4.2.1), in the text that each of them has for it: an attribute that a
+    type doesn't have has no value there. Raises ScimError invalidFilter, also where no type has an attribute.
+    """
+    found = []
+    unknown: list[dict[str, FilterSyntaxError]] = []
+    for resource_type, text in texts:
+        if len(text) > MAX_LENGTH:
+            raise invalid_filter(f"Filter: longer than {MAX_LENGTH} characters.")
+        try:
+            parser = _Parser(text, resource_type)
+            parser.unknown = {}
+            found.append(parser.disjunction(_scope_of(resource_type)))
+            parser.expect("end")
+            unknown.append(parser.unknown)
+        except FilterSyntaxError as error:
+            raise invalid_filter(f"Filter: {error}.") from None
+    for name in set.intersection(*map(set, unknown)):
+        raise invalid_filter(f"Filter: {unknown[0][name]}.")
+    return found
 
 
 def _simplest(text: str, resource_type: ResourceType) -> Filter | None:
@@ -120,6 +142,8 @@ class _Parser:
         self._in_brackets = False
         self._terms = 0
         self._resource_type = resource_type
+        self.unknown: dict[str, FilterSyntaxError] | None = None
+        """Where attributes may be unknown: their names in lower case, with what would be said of them."""
 
     def _next(self) -> Token:
         token = self._tokens[self._position]
@@ -174,18 +198,20 @@ class _Parser:
             raise FilterSyntaxError(f"expected an attribute, found {_shown(token)}", token.start + 1)
         path = scope(token.text)
         if path is None:
-            raise FilterSyntaxError(
-                f"unknown attribute {token.text[:128]!r}{self._suggestion(token.text, scope)}", token.start + 1
-            )
+            raise self._unknown(token, scope)
         return path, token
 
-    def _suggestion(self, name: str, scope: Scope) -> str:
+    def _unknown(self, token: Token, scope: Scope) -> FilterSyntaxError:
         spellings = {known.lower(): known for known in _names(self._resource_type.root) if scope(known)}
-        close = difflib.get_close_matches(name.lower(), spellings, 1)
-        return f", did you mean {spellings[close[0]]!r}?" if close else ""
+        close = difflib.get_close_matches(token.text.lower(), spellings, 1)
+        suggestion = f", did you mean {spellings[close[0]]!r}?" if close else ""
+        return FilterSyntaxError(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
 
     def _attribute_expression(self, scope: Scope) -> Filter:
         self._terms += 1
+        following = self._tokens[self._position]
+        if self.unknown is not None and following.kind == "word" and scope(following.text) is None:
+            return self._absent(scope, self.unknown)
         path, token = self._attribute(scope)
         if path.leaf.returned == "never":
             raise FilterSyntaxError(f"{path.name} can't be filtered by", token.start + 1)
@@ -193,15 +219,32 @@ class _Parser:
             raise FilterSyntaxError(f"more than {MAX_TERMS} terms", token.start + 1)
         if self._at("["):
             return ValuePath(path, self._value_filter(path, scope))
+        name = self._operator()
+        return Present(path) if name == "pr" else self._comparison(path.value(), name, self._next())
+
+    def _operator(self) -> str:
         operator = self._next()
         name = operator.text.lower()
-        if operator.kind == "word" and name == "pr":
-            return Present(path)
-        if operator.kind != "word" or name not in _OPERATORS:
+        if operator.kind != "word" or (name not in _OPERATORS and name != "pr"):
             raise FilterSyntaxError(
                 f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {_shown(operator)}", operator.start + 1
             )
-        return self._comparison(path.value(), name, self._next())
+        return name
+
+    def _absent(self, scope: Scope, unknown: dict[str, FilterSyntaxError]) -> Filter:
+        """A comparison whose attribute is unknown, of any syntax that a known one could have."""
+        token = self._next()
+        unknown.setdefault(token.text.lower(), self._unknown(token, scope))
+        if self._at("[") and not self._in_brackets:
+            self._in_brackets, self.unknown = True, {}
+            self._group(lambda _: None, closing="]")
+            self._in_brackets, self.unknown = False, unknown
+            return Absent()
+        name = self._operator()
+        if name == "pr":
+            return Absent()
+        null = literal(self._next()) is None
+        return Not(Absent()) if name == ("eq" if null else "ne") else Absent()
 
     def _value_filter(self, path: AttributePath, scope: Scope) -> Filter:
         bracket = self._tokens[self._position]
@@ -210,8 +253,10 @@ class _Parser:
         if path.leaf.type != "complex" and not path.leaf.multi_valued:
             raise FilterSyntaxError(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
         self._in_brackets = True
+        # What a type has itself has only sub-attributes that it knows.
+        unknown, self.unknown = self.unknown, None
         found = self._group(_scope_of_element(path), closing="]")
-        self._in_brackets = False
+        self._in_brackets, self.unknown = False, unknown
         return found
 
     def _comparison(self, path: AttributePath, operator: Any, token: Token) -> Filter:

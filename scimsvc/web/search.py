@@ -1,0 +1,55 @@
+"""Queries: of one endpoint, and of the root, which has the resources of all (RFC 7644 §3.4.2 and §3.4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, request
+
+from scimsvc.protocol.dialects import Request
+from scimsvc.protocol.dialects.entra import standardise
+from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
+from scimsvc.service.catalog import ServedType
+from scimsvc.service.resources import ResourceService
+from scimsvc.service.search import SearchService
+from scimsvc.web import scim
+from scimsvc.web.scim import Caller
+from scimsvc.web.services import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """The root: every resource of every type."""
+    routes = Blueprint("search", __name__)
+
+    @routes.get("/")
+    def query() -> Response:
+        """Query all resources."""
+        return answer_of_all(services, scim.authenticate(services, request.environ), scim.parameters(request.environ))
+
+    @routes.post("/.search")
+    def query_by_post() -> Response:
+        """The same with a body."""
+        caller = scim.authenticate(services, request.environ)
+        return answer_of_all(services, caller, parse_search_request(scim.json_body(services, request.environ)))
+
+    return routes
+
+
+def answer(services: Services, caller: Caller, served: ServedType, parameters: Mapping[str, str]) -> Response:
+    """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
+    base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    standard = standardise(Request("GET", served.resource_type, parameters))
+    query = parse_query(served.resource_type, standard.parameters, limit)
+    if query.plain:
+        return scim.respond(ResourceService(services.database, caller.tenant.id, served, base).query(query))
+    return scim.respond(SearchService(services.database, caller.tenant.id, [served], base).query([query]))
+
+
+def answer_of_all(services: Services, caller: Caller, parameters: Mapping[str, str]) -> Response:
+    """What a query finds in all resource types of the tenant. Raises ScimError 400."""
+    base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    served = list(caller.catalog.types.values())
+    types = [one.resource_type for one in served]
+    asked = [(type_, standardise(Request("GET", type_, parameters)).parameters) for type_ in types]
+    queries = parse_query_of_several(asked, limit)
+    return scim.respond(SearchService(services.database, caller.tenant.id, served, base).query(queries))
