@@ -58,10 +58,11 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class LimitsSettings:
-    """What a client may send: bytes of a body, and how deep its JSON may be nested."""
+    """What a client may send: bytes of a body, how deep its JSON may be nested, and how many operations a bulk request has."""
 
     request_bytes: int = 2 * 1024 * 1024
     nesting: int = 16
+    bulk_operations: int = 1000
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
     return dataclasses.replace(kind(), **found)
 
 
-_AT_LEAST = {"scim.max_results": 1, "limits.request_bytes": 1000, "limits.nesting": 4}
+_AT_LEAST = {"scim.max_results": 1, "limits.request_bytes": 1000, "limits.nesting": 4, "limits.bulk_operations": 1}
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
     "scim.base_path": (re.compile(r"(/[\w.~-]+)+", re.ASCII).fullmatch, "a path like /api/scim/v2"),
     "scim.public_url": (re.compile(r"(https?://[^\s/?#]+/?)?").fullmatch, "a URL without a path, like https://scim.example.com"),

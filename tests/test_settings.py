@@ -74,6 +74,7 @@ def test_environment_is_over_the_file_and_the_file_over_the_default(write: Calla
         ("server", "trusted_proxies", "1", 1),
         ("limits", "request_bytes", "1000", 1000),
         ("limits", "nesting", "9", 9),
+        ("limits", "bulk_operations", "10", 10),
         ("log", "level", "warning", "warning"),
     ],
 )

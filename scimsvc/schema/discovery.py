@@ -15,9 +15,13 @@ from scimsvc.schema.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN, SERVI
 
 @dataclass(frozen=True)
 class Limits:
-    """What ServiceProviderConfig announces: the most resources in one answer."""
+    """What ServiceProviderConfig announces: the most resources in one answer, the most operations of a bulk request and the
+    most bytes of its body.
+    """
 
     max_results: int
+    bulk_operations: int
+    request_bytes: int
 
 
 def attribute_document(attribute: Attribute) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def service_provider_config(base: str, limits: Limits) -> dict[str, Any]:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG_URN],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {"supported": True, "maxOperations": limits.bulk_operations, "maxPayloadSize": limits.request_bytes},
         "filter": {"supported": True, "maxResults": limits.max_results},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

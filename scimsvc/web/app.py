@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.settings import Settings
-from scimsvc.web import accounts, discovery, errors, health, logs, mappings, resources, search
+from scimsvc.web import accounts, bulk, discovery, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(accounts.blueprint(services), url_prefix="/api/accounts")
+    app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)
     app.register_blueprint(search.blueprint(services), url_prefix=base_path)
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
     for endpoint in sorted({name for catalog in services.catalogs.all().values() for name in catalog.types}):

@@ -61,7 +61,9 @@ def blueprint(services: Services) -> Blueprint:
     def configuration() -> Response:
         """What this service provider supports."""
         catalog()
-        return scim.respond_json(service_provider_config(base_url(), Limits(services.settings.scim.max_results)))
+        limits = services.settings.limits
+        announced = Limits(services.settings.scim.max_results, limits.bulk_operations, limits.request_bytes)
+        return scim.respond_json(service_provider_config(base_url(), announced))
 
     return routes
 

@@ -20,7 +20,9 @@ from scimsvc.web.background import Batches
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ENDPOINTS = frozenset({"users", "groups", "schemas", "resourcetypes", "serviceproviderconfig", "healthz", "readyz", "metrics"})
+_ENDPOINTS = frozenset(
+    {"bulk", "users", "groups", "schemas", "resourcetypes", "serviceproviderconfig", "healthz", "readyz", "metrics"}
+)
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -1,0 +1,25 @@
+"""/Bulk (RFC 7644 §3.7)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from scimsvc.protocol.bulk import parse_bulk
+from scimsvc.service.bulk import BulkService
+from scimsvc.web import scim
+from scimsvc.web.services import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Many operations in one request."""
+    routes = Blueprint("bulk", __name__)
+
+    @routes.post("/bulk")
+    def bulk() -> Response:
+        """Carry them out; the answer is 200 whatever has become of each."""
+        caller = scim.authenticate(services, request.environ)
+        asked = parse_bulk(scim.json_body(services, request.environ), services.settings.limits.bulk_operations)
+        base = scim.base_url(services, request.environ)
+        return scim.respond_json(BulkService(services.database, caller.tenant.id, caller.catalog, base).run(asked))
+
+    return routes

@@ -1,0 +1,287 @@
+"""Bulk requests: each operation for itself, and references between them in every direction."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scimsvc.settings import DatabaseSettings, LimitsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.web.app import create_app
+from tests.support.client import Answer
+from tests.support.errors import ERROR_URN, assert_scim_error
+from tests.support.server import new_token
+from tests.support.wsgi import call
+
+REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+USERS = "http://scim.example.com/api/scim/v2/Users/"
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(app: Flask, database: Database) -> Ask:
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    return lambda method, path, body=None: call(
+        app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+    )
+
+
+def bulk(ask: Ask, *operations: Any, **more: Any) -> list[dict[str, Any]]:
+    answer = ask("POST", "/Bulk", {"schemas": [REQUEST], "Operations": list(operations), **more})
+    assert answer.status == 200, answer.raw
+    assert answer.body["schemas"] == [RESPONSE]
+    outcomes: list[dict[str, Any]] = answer.body["Operations"]
+    for one in outcomes:
+        assert (int(one["status"]) >= 400) == ("response" in one)
+    return outcomes
+
+
+def statuses(outcomes: list[dict[str, Any]]) -> list[str]:
+    return [one["status"] for one in outcomes]
+
+
+def user(name: str, **data: Any) -> dict[str, Any]:
+    return {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name, **data}}
+
+
+def group(name: str, *members: str, **data: Any) -> dict[str, Any]:
+    value = {"displayName": name, "externalId": name, "members": [{"value": one} for one in members], **data}
+    return {"method": "POST", "path": "/Groups", "bulkId": name, "data": value}
+
+
+def members(ask: Ask, outcome: dict[str, Any]) -> set[str]:
+    found = ask("GET", outcome["location"].partition("/v2")[2]).body
+    return {one["display"] for one in found["members"]}
+
+
+def test_all_methods_in_one_request(ask: Ask):
+    (gone,) = bulk(ask, user("gone"))
+    id_ = gone["location"].removeprefix(USERS)
+    assert gone == {"method": "POST", "bulkId": "gone", "location": USERS + id_, "status": "201", "version": 'W/"1"'}
+    outcomes = bulk(
+        ask,
+        {
+            "method": "patch",
+            "path": f"/Users/{id_}",
+            "data": {"Operations": [{"op": "Replace", "path": "active", "value": "False"}]},
+        },
+        {"method": "PUT", "path": f"/users/{id_}", "version": 'W/"2"', "data": {"userName": "new", "active": True}},
+        {"method": "PUT", "path": f"/Users/{id_}", "version": 'W/"2"', "data": {"userName": "newer"}},
+        {"method": "DELETE", "path": f"/Users/{id_}", "version": 'W/"3"'},
+        {"method": "DELETE", "path": f"/Users/{id_}", "bulkId": "again"},
+    )
+    assert statuses(outcomes) == ["200", "200", "412", "204", "404"]
+    assert [one.get("version") for one in outcomes] == ['W/"2"', 'W/"3"', None, None, None]
+    assert {one["location"] for one in outcomes} == {USERS + id_}
+    assert outcomes[4]["bulkId"] == "again"
+    assert outcomes[2]["response"]["schemas"] == [ERROR_URN]
+
+
+def test_one_that_fails_leaves_the_others(ask: Ask):
+    outcomes = bulk(ask, user("a"), user("b", userName="A"), user("c", active="maybe"), user("d"))
+    assert statuses(outcomes) == ["201", "409", "400", "201"]
+    assert outcomes[1]["response"]["scimType"] == "uniqueness"
+    assert "location" not in outcomes[1]
+    assert ask("GET", "/Users").body["totalResults"] == 2
+
+
+def test_references_forwards_and_backwards(ask: Ask):
+    outcomes = bulk(
+        ask,
+        group("before", "bulkId:a", "bulkId:nested"),
+        user("a"),
+        group("nested"),
+        group("after", "bulkId:a"),
+        {
+            "method": "PATCH",
+            "path": "/Groups/bulkId:nested",
+            "data": {"Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:a"}]}]},
+        },
+    )
+    assert statuses(outcomes) == ["201", "201", "201", "201", "200"]
+    assert [one.get("bulkId") for one in outcomes] == ["before", "a", "nested", "after", None]
+    before = ask("GET", outcomes[0]["location"].partition("/v2")[2]).body
+    assert {one["value"] for one in before["members"]} == {one["location"].rpartition("/")[2] for one in outcomes[1:3]}
+    nested = ask("GET", outcomes[2]["location"].partition("/v2")[2]).body
+    assert [one["value"] for one in nested["members"]] == [outcomes[1]["location"].rpartition("/")[2]]
+    assert outcomes[4]["location"] == outcomes[2]["location"]
+
+
+def test_reference_in_a_path_filter(ask: Ask):
+    outcomes = bulk(
+        ask,
+        user("a"),
+        group("g", "bulkId:a"),
+        {
+            "method": "PATCH",
+            "path": "/Groups/bulkId:g",
+            "data": {"Operations": [{"op": "remove", "path": 'members[value eq "bulkId:a"]'}]},
+        },
+    )
+    assert statuses(outcomes) == ["201", "201", "200"]
+    assert members(ask, outcomes[1]) == set()
+
+
+def test_circular_references_are_resolved(ask: Ask):
+    """RFC 7644 §3.7.1: two groups that are members of each other; here also one that waits for them, and managers."""
+    manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+    outcomes = bulk(
+        ask,
+        group("waits", "bulkId:A"),
+        group("A", "bulkId:B"),
+        group("B", "bulkId:A", "bulkId:x"),
+        user("x", **{manager: {"manager": {"value": "bulkId:y"}, "department": "D"}}),
+        user("y", **{manager: {"manager": {"value": "bulkId:x"}}}),
+    )
+    assert statuses(outcomes) == ["201"] * 5
+    ids = {one["bulkId"]: one["location"].rpartition("/")[2] for one in outcomes}
+    assert members(ask, outcomes[0]) == {"A"}
+    assert members(ask, outcomes[1]) == {"B"}
+    assert {one["value"] for one in ask("GET", f"/Groups/{ids['B']}").body["members"]} == {ids["A"], ids["x"]}
+    assert ask("GET", f"/Users/{ids['x']}").body[manager] == {"manager": {"value": ids["y"]}, "department": "D"}
+    assert ask("GET", f"/Users/{ids['y']}").body[manager]["manager"]["value"] == ids["x"]
+    for one in outcomes:
+        assert ask("GET", one["location"].partition("/v2")[2]).body["meta"]["version"].split("-")[0].strip('"') == one[
+            "version"
+        ].strip('"')
+
+
+def test_what_can_not_be_resolved_leaves_nothing(ask: Ask):
+    outcomes = bulk(
+        ask, group("a", "bulkId:nobody"), group("b", "bulkId:a"), user("ok"), group("c", "bulkId:bad"), user("bad", active=5)
+    )
+    assert statuses(outcomes) == ["409", "409", "201", "409", "400"]
+    assert "bulkId nobody: no operation" in outcomes[0]["response"]["detail"]
+    assert ask("GET", "/Groups").body["totalResults"] == 0
+
+
+def test_circle_that_can_not_be_closed_is_taken_back(ask: Ask):
+    outcomes = bulk(ask, group("A", "bulkId:B"), group("B", "bulkId:A", "bulkId:bad"), user("bad", active=5))
+    assert statuses(outcomes) == ["409", "409", "400"]
+    outcomes = bulk(ask, group("A", "bulkId:B"), group("B", "bulkId:A", "no such member"))
+    assert statuses(outcomes) == ["409", "400"]
+    assert ask("GET", "/Groups").body["totalResults"] == 0
+
+
+def test_failures_stop_the_request_where_that_is_asked_for(ask: Ask):
+    operations = [user("a"), user("b", active=5), user("c"), user("d", active=5), user("e")]
+    assert statuses(bulk(ask, *operations, failOnErrors=1)) == ["201", "400"]
+    assert statuses(bulk(ask, *operations[1:], failOnErrors=2)) == ["400", "201", "400"]
+    assert statuses(bulk(ask, group("A", "bulkId:B"), group("B", "bulkId:A"), failOnErrors=1)) == ["201", "201"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        (5, "must be an object"),
+        ({}, "method must be one of POST, PUT, PATCH, DELETE."),
+        ({"method": "GET", "path": "/Users"}, "method must be one of"),
+        ({"method": ["POST"], "path": "/Users"}, "method must be one of"),
+        ({"method": "POST", "path": 5, "data": {}}, "path must be an endpoint"),
+        ({"method": "POST", "path": "", "data": {}}, "path must be an endpoint"),
+        ({"method": "POST", "path": "/Users/1/2", "data": {}}, "path must be an endpoint"),
+        ({"method": "POST", "path": "/Users?x", "data": {}}, "path must be an endpoint"),
+        ({"method": "POST", "path": "/Users/1", "data": {}}, "The path of a POST must be an endpoint"),
+        ({"method": "DELETE", "path": "/Users"}, "The path of a DELETE must be that of a resource"),
+        ({"method": "POST", "path": "/Nope", "data": {}}, "There is no endpoint /nope"),
+        ({"method": "POST", "path": "/Bulk", "data": {}}, "There is no endpoint /bulk"),
+        ({"method": "POST", "path": "/Users"}, "A POST needs `data`"),
+        ({"method": "PATCH", "path": "/Users/1", "data": []}, "A PATCH needs `data`"),
+        ({"method": "POST", "path": "/Users", "bulkId": 5, "data": {}}, "bulkId must be a text"),
+        ({"method": "PUT", "path": "/Users/1", "version": 5, "data": {}}, "version must be the text"),
+        ({"method": "POST", "path": "/Users", "data": {}}, "userName"),
+    ],
+)
+def test_operation_that_is_wrong_is_that_ones_problem(ask: Ask, operation: Any, message: str):
+    wrong, right = bulk(ask, operation, user("a"))
+    assert wrong["status"] in ("400", "404")
+    assert message in wrong["response"]["detail"]
+    assert right["status"] == "201"
+
+
+def test_a_bulk_id_is_given_once(ask: Ask):
+    outcomes = bulk(ask, user("a"), {**user("b"), "bulkId": "a"}, group("g", "bulkId:a"))
+    assert statuses(outcomes) == ["201", "400", "201"]
+    assert "has the bulkId 'a'" in outcomes[1]["response"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"Operations": {}},
+        {"schemas": ["urn:x"], "Operations": []},
+        {"Operations": [], "failOnErrors": -1},
+        {"Operations": [], "failOnErrors": True},
+        {"Operations": [], "failOnErrors": "1"},
+    ],
+)
+def test_request_that_is_wrong_is_refused(ask: Ask, body: Any):
+    assert_scim_error(ask("POST", "/Bulk", body), 400)
+
+
+def test_no_more_operations_than_announced(settings: Settings, database: Database):
+    few = replace(settings, limits=LimitsSettings(bulk_operations=2), database=DatabaseSettings(database.url))
+    app = create_app(few)
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+
+    def send(*operations: Any) -> Answer:
+        return call(app, "POST", b"/api/scim/v2/Bulk", headers, json.dumps({"Operations": operations}).encode())
+
+    assert send(user("a"), user("b")).status == 200
+    assert_scim_error(send(user("c"), user("d"), user("e")), 413)
+    config = call(app, "GET", b"/api/scim/v2/ServiceProviderConfig", headers).body
+    assert config["bulk"] == {"supported": True, "maxOperations": 2, "maxPayloadSize": 2097152}
+    assert call(app, "GET", b"/api/scim/v2/Users", headers).body["totalResults"] == 2
+    app.extensions["scimsvc"].database.close()
+
+
+NAMES = st.sampled_from("abcd")
+REFERENCES = st.lists(NAMES.map(lambda name: f"bulkId:{name}"), max_size=3, unique=True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(NAMES, REFERENCES), max_size=4, unique_by=lambda one: one[0]))
+def test_groups_refer_to_each_other_in_any_way(ask: Ask, wanted: list[tuple[str, list[str]]]):
+    for one in ask("GET", "/Groups").body["Resources"]:
+        ask("DELETE", f"/Groups/{one['id']}")
+    names = {name for name, _ in wanted}
+    good = dict(wanted)
+    # Whoever refers to one that is not made is not made either.
+    while any(not {one[7:] for one in references} <= good.keys() for references in good.values()):
+        good = {name: references for name, references in good.items() if {one[7:] for one in references} <= good.keys()}
+    outcomes = bulk(ask, *(group(name, *references) for name, references in wanted))
+    assert {one["bulkId"] for one in outcomes} == names
+    assert {one["bulkId"] for one in outcomes if one["status"] == "201"} == good.keys()
+    stored = {one["displayName"]: {m["display"] for m in one["members"]} for one in ask("GET", "/Groups").body["Resources"]}
+    assert stored == {name: {one[7:] for one in references} for name, references in good.items()}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(max_size=6)
+    | st.sampled_from(["bulkId:a", "bulkId:", "/Users", "POST"]),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(["method", "path", "data", "bulkId", "version", "value"]), below)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(JSON | st.fixed_dictionaries({"Operations": st.lists(JSON, max_size=4)}))
+def test_no_body_gives_500(ask: Ask, body: Any):
+    answer = ask("POST", "/Bulk", body)
+    assert answer.status in (200, 400)
+    if answer.status == 200:
+        assert "500" not in statuses(answer.body["Operations"])
