@@ -8,7 +8,7 @@ import click
 
 from scimsvc.cli.common import database, tenant_named
 from scimsvc.store import tenants
-from scimsvc.store.tenants import ACCOUNTS, SCIM, Scope, TokenRecord
+from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Scope, TokenRecord
 
 _MAX_NUMBER = 2**31 - 1
 _TENANT = click.option("--tenant", "tenant_name", required=True, help="The tenant's name.")
@@ -24,17 +24,20 @@ def token() -> None:
 @click.option("--description", default="", help="What it is for, for the list.")
 @click.option(
     "--scope",
-    type=click.Choice([SCIM, ACCOUNTS]),
+    type=click.Choice([SCIM, ACCOUNTS, ME]),
     default=SCIM,
     show_default=True,
-    help="scim for Entra; accounts.read for an application that reads accounts.",
+    help="scim for Entra; accounts.read for an application that reads accounts; me for one user, at /Me.",
 )
+@click.option("--user", help="With --scope me: the id of the user that the token is for.")
 @click.option("--expires-in", "days", type=click.IntRange(1, 36500), help="Days until it expires; without, it never does.")
-def create(tenant_name: str, description: str, scope: Scope, days: int | None) -> None:
+def create(tenant_name: str, description: str, scope: Scope, user: str | None, days: int | None) -> None:
     """Make a token and print it, alone. It can't be shown again."""
+    if (scope == ME) != (user is not None):
+        raise click.UsageError("--scope me and --user go together")
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     with database() as found:
-        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires, scope))
+        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires, scope, user))
 
 
 @token.command("list")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import SCIM, Credential, Scope, TenantRecord
+from scimsvc.store.tenants import SCIM, Credential, Scope
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -32,8 +33,8 @@ class Authenticator:
         self._database = database
         self._checked: dict[str, _Checked] = {}
 
-    def tenant_of(self, authorization: str | None, scope: Scope = SCIM) -> TenantRecord:
-        """The tenant that an Authorization header speaks for.
+    def credential_of(self, authorization: str | None, scopes: Sequence[Scope] = (SCIM,)) -> Credential:
+        """Who an Authorization header speaks for.
 
         Raises ScimError 401 where it is missing or its token is unknown, revoked or expired, which the answer doesn't tell
         apart, and 403 where the token is of another scope.
@@ -49,11 +50,11 @@ class Authenticator:
         checked = self._checked.get(hashed)
         if checked is None or moment - checked.looked_up > TRUSTED_FOR or checked.credential.expired:
             checked = self._look_up(hashed, moment)
-        if checked.credential.scope != scope:
-            challenge = f'Bearer realm="scimsvc", error="insufficient_scope", scope="{scope}"'
-            detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scope!r} is needed."
+        if checked.credential.scope not in scopes:
+            challenge = f'Bearer realm="scimsvc", error="insufficient_scope", scope="{scopes[0]}"'
+            detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scopes[0]!r} is needed."
             raise ScimError(403, detail, headers={"WWW-Authenticate": challenge})
-        return checked.credential.tenant
+        return checked.credential
 
     def _look_up(self, hashed: str, moment: float) -> _Checked:
         credential = tenants.find_credential(self._database, hashed)

@@ -25,6 +25,7 @@ class Token(Model):
     tenant = peewee.ForeignKeyField(Tenant)
     hash = peewee.TextField(unique=True)
     scope = peewee.TextField(default="scim")
+    subject = peewee.TextField(null=True)
     description = peewee.TextField()
     created = peewee.TextField()
     expires = peewee.TextField(null=True)

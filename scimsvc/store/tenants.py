@@ -14,10 +14,11 @@ from scimsvc.store.models import Tenant, Token
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
-Scope = Literal["scim", "accounts.read"]
-"""What a token is good for: all of SCIM, or reading accounts as the application sees them."""
+Scope = Literal["scim", "accounts.read", "me"]
+"""What a token is good for: all of SCIM, reading accounts as the application sees them, or one user at /Me."""
 SCIM: Scope = "scim"
 ACCOUNTS: Scope = "accounts.read"
+ME: Scope = "me"
 PREFIX = "scim_"
 """Secret scanners and people know a token by it."""
 
@@ -56,6 +57,7 @@ class Credential:
     token_id: int
     tenant: TenantRecord
     scope: Scope
+    subject: str | None
     expires: str | None
 
     @property
@@ -69,7 +71,7 @@ class NameTaken(Exception):
 
 
 _BY_HASH = Statement(
-    """SELECT token.hash, token.id, token.scope, token.expires, tenant.id, tenant.name, tenant.profile
+    """SELECT token.hash, token.id, token.scope, token.subject, token.expires, tenant.id, tenant.name, tenant.profile
     FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash AND token.revoked IS NULL"""
 )
 _USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
@@ -110,15 +112,26 @@ def find_tenant(database: Database, name: str) -> TenantRecord | None:
 
 
 def create_token(
-    database: Database, tenant: TenantRecord, description: str, expires: datetime | None, scope: Scope = SCIM
+    database: Database,
+    tenant: TenantRecord,
+    description: str,
+    expires: datetime | None,
+    scope: Scope = SCIM,
+    subject: str | None = None,
 ) -> str:
-    """Make a token and answer its text, which can't be had again. `expires` is an aware time."""
+    """Make a token and answer its text, which can't be had again. `expires` is an aware time, `subject` the id of a user."""
     secret = PREFIX + secrets.token_urlsafe(32)
     until = expires.astimezone(UTC).isoformat(timespec="milliseconds")[:23] if expires else None
 
     def work() -> None:
         Token.insert(
-            tenant=tenant.id, hash=digest(secret), scope=scope, description=description, created=now(), expires=until
+            tenant=tenant.id,
+            hash=digest(secret),
+            scope=scope,
+            subject=subject,
+            description=description,
+            created=now(),
+            expires=until,
         ).execute(database.peewee)
 
     database.transaction(work)
@@ -149,8 +162,8 @@ def find_credential(database: Database, hashed: str) -> Credential | None:
         row = _BY_HASH(database, hash=hashed).fetchone()
     if row is None or not hmac.compare_digest(row[0], hashed):
         return None
-    _, token_id, scope, expires, tenant_id, name, profile = row
-    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), scope, expires)
+    _, token_id, scope, subject, expires, tenant_id, name, profile = row
+    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), scope, subject, expires)
     return None if credential.expired else credential
 
 

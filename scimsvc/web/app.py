@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(accounts.blueprint(services), url_prefix="/api/accounts")
+    app.register_blueprint(resources.me(services), url_prefix=base_path)
     app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)
     app.register_blueprint(search.blueprint(services), url_prefix=base_path)
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)

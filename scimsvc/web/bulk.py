@@ -17,6 +17,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/bulk")
     def bulk() -> Response:
         """Carry them out; the answer is 200 whatever has become of each."""
+        scim.negotiate(request.environ)
         caller = scim.authenticate(services, request.environ)
         asked = parse_bulk(scim.json_body(services, request.environ), services.settings.limits.bulk_operations)
         base = scim.base_url(services, request.environ)

@@ -13,6 +13,7 @@ from scimsvc.protocol.messages import list_response
 from scimsvc.schema.discovery import Limits, resource_type_document, schema_document, service_provider_config
 from scimsvc.schema.service_provider import RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG
 from scimsvc.service.catalog import Catalog
+from scimsvc.store.tenants import ME, SCIM
 from scimsvc.web import scim
 from scimsvc.web.services import Services
 
@@ -26,7 +27,8 @@ def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("discovery", __name__)
 
     def catalog() -> Catalog:
-        return scim.authenticate(services, request.environ).catalog
+        scim.negotiate(request.environ)
+        return scim.authenticate(services, request.environ, SCIM, ME).catalog
 
     def base_url() -> str:
         return scim.base_url(services, request.environ)

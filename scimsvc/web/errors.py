@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import DatabaseUnavailable, OutcomeUnknown
+from scimsvc.store.tenants import ME, SCIM
 from scimsvc.web import scim
 from scimsvc.web.services import Services
 
@@ -31,12 +32,14 @@ def install(app: Flask, services: Services) -> None:
         endpoints: list[str] = []
         if below_base_path():
             try:
-                endpoints = scim.authenticate(services, request.environ).catalog.endpoints()
+                endpoints = scim.authenticate(services, request.environ, SCIM, ME).catalog.endpoints()
             except ScimError as refused:
                 return scim_error(refused)
             except DatabaseUnavailable as unavailable:
                 return database_unavailable(unavailable)
-        headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+        headers = {"Allow": ", ".join(_methods(error))} if isinstance(error, MethodNotAllowed) else {}
+        if headers and request.method == "OPTIONS":
+            return scim.respond(None, 204, headers.items())
         return scim_error(ScimError(error.code or 500, _detail(error, endpoints), headers=headers))
 
     @app.errorhandler(DatabaseUnavailable)
@@ -64,11 +67,16 @@ def install(app: Flask, services: Services) -> None:
         )
 
 
+def _methods(error: MethodNotAllowed) -> list[str]:
+    """What is possible instead; OPTIONS, which asks for just this, always is."""
+    return sorted({*(error.valid_methods or ()), "OPTIONS"})
+
+
 def _detail(error: HTTPException, endpoints: list[str]) -> str:
     match error:
         case NotFound():
             there = f" The endpoints are {', '.join(endpoints)}." if endpoints else ""
             return f"There is nothing at {request.path[:128]}.{there}"
         case MethodNotAllowed():
-            return f"{request.method[:16]} is not possible here; {', '.join(sorted(error.valid_methods or ()))} are."
+            return f"{request.method[:16]} is not possible here; {', '.join(_methods(error))} are."
     return error.description or error.name

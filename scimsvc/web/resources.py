@@ -13,77 +13,107 @@ from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
+from scimsvc.store.tenants import ME, SCIM, Scope
 from scimsvc.web import scim, search
 from scimsvc.web.scim import Caller
 from scimsvc.web.services import Services
 
 
-def blueprint(services: Services, endpoint: str) -> Blueprint:
-    """One endpoint, such as `users`, which is that of a resource type in some tenants' profiles."""
-    routes = Blueprint(endpoint, __name__)
+class Endpoint:
+    """What can be done at one endpoint, such as `users`, which is that of a resource type in some tenants' profiles.
 
-    def served_to() -> tuple[Caller, ServedType]:
-        """Authenticate and find the resource type. Raises ScimError 401 or 404."""
-        caller = scim.authenticate(services, request.environ)
-        served = caller.catalog.types.get(endpoint)
+    `scope` is that of the tokens that it opens to.
+    """
+
+    def __init__(self, services: Services, name: str, scope: Scope = SCIM) -> None:
+        self._services = services
+        self._name = name
+        self._scope = scope
+
+    def served_to(self) -> tuple[Caller, ServedType]:
+        """Authenticate and find the resource type. Raises ScimError 401, 403, 404 or 406."""
+        scim.negotiate(request.environ)
+        caller = scim.authenticate(self._services, request.environ, self._scope)
+        served = caller.catalog.types.get(self._name)
         if served is None:
-            raise ScimError(404, f"This tenant has no endpoint /{endpoint}; it has {', '.join(caller.catalog.endpoints())}.")
+            raise ScimError(404, f"This tenant has no endpoint /{self._name}; it has {', '.join(caller.catalog.endpoints())}.")
         return caller, served
 
-    def begin(body: bool = False) -> tuple[Request, ResourceService]:
-        """The same, and read the request in its dialect. Raises ScimError 401, 404, 415, 400."""
+    def _begin(self, body: bool = False) -> tuple[Request, ResourceService]:
+        """The same, and read the request in its dialect. Raises ScimError 415 or 400, too."""
         environ = request.environ
-        caller, served = served_to()
-        content = scim.json_body(services, environ) if body else None
+        caller, served = self.served_to()
+        content = scim.json_body(self._services, environ) if body else None
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
-        base = scim.base_url(services, environ)
-        return standardise(asked), ResourceService(services.database, caller.tenant.id, served, base)
+        base = scim.base_url(self._services, environ)
+        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base)
 
-    @routes.get("")
-    def query() -> Response:
+    def query(self) -> Response:
         """Query resources (§3.4.2)."""
-        return search.answer(services, *served_to(), scim.parameters(request.environ))
+        return search.answer(self._services, *self.served_to(), scim.parameters(request.environ))
 
-    @routes.post("/.search")
-    def query_by_post() -> Response:
+    def query_by_post(self) -> Response:
         """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
-        return search.answer(services, *served_to(), parse_search_request(scim.json_body(services, request.environ)))
+        served = self.served_to()
+        return search.answer(self._services, *served, parse_search_request(scim.json_body(self._services, request.environ)))
 
-    @routes.post("")
-    def create() -> Response:
+    def create(self) -> Response:
         """Create a resource (§3.3)."""
-        standard, service = begin(body=True)
-        return _resource(service.create(standard.body, _projection(standard)), 201)
+        standard, service = self._begin(body=True)
+        return _resource(service.create(standard.body, _projection(standard)), 201, shown=True)
 
-    @routes.get("/<id_>")
-    def get(id_: str) -> Response:
+    def get(self, id_: str) -> Response:
         """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
-        standard, service = begin()
+        standard, service = self._begin()
         rendered = service.get(id_, _projection(standard))
         known = request.environ.get("HTTP_IF_NONE_MATCH")
         if known is not None and etag.matches(known, rendered.version):
             return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
-        return _resource(rendered)
+        return _resource(rendered, shown=self._scope == ME)
 
-    @routes.put("/<id_>")
-    def replace(id_: str) -> Response:
+    def replace(self, id_: str) -> Response:
         """Replace a resource (§3.5.1)."""
-        standard, service = begin(body=True)
-        return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)))
+        standard, service = self._begin(body=True)
+        return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)), shown=True)
 
-    @routes.patch("/<id_>")
-    def patch(id_: str) -> Response:
+    def patch(self, id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
-        standard, service = begin(body=True)
+        standard, service = self._begin(body=True)
         rendered = service.patch(id_, standard.body, standard.policy, _if_match(), _projection(standard))
-        return scim.respond(None, 204) if rendered is None else _resource(rendered)
+        return scim.respond(None, 204) if rendered is None else _resource(rendered, shown=True)
 
-    @routes.delete("/<id_>")
-    def delete(id_: str) -> Response:
+    def delete(self, id_: str) -> Response:
         """Delete a resource (§3.6)."""
-        _, service = begin()
+        _, service = self._begin()
         service.delete(id_, _if_match())
         return scim.respond(None, 204)
+
+
+def blueprint(services: Services, name: str) -> Blueprint:
+    """The routes of an endpoint."""
+    routes = Blueprint(name, __name__)
+    endpoint = Endpoint(services, name)
+    routes.get("")(endpoint.query)
+    routes.post("")(endpoint.create)
+    routes.post("/.search")(endpoint.query_by_post)
+    routes.get("/<id_>")(endpoint.get)
+    routes.put("/<id_>")(endpoint.replace)
+    routes.patch("/<id_>")(endpoint.patch)
+    routes.delete("/<id_>")(endpoint.delete)
+    return routes
+
+
+def me(services: Services) -> Blueprint:
+    """/Me: the user that the token speaks for (§3.11), with tokens that open nothing else."""
+    routes = Blueprint("me", __name__)
+    endpoint = Endpoint(services, "users", ME)
+
+    @routes.route("/me", methods=["GET", "PUT", "PATCH", "DELETE"])
+    def of_token() -> Response:
+        """What can be done with any user."""
+        caller, _ = endpoint.served_to()
+        do = {"PUT": endpoint.replace, "PATCH": endpoint.patch, "DELETE": endpoint.delete}.get(request.method, endpoint.get)
+        return do(caller.subject or "")
 
     return routes
 
@@ -98,5 +128,9 @@ def _projection(standard: Request) -> Projection:
     return parse_projection(standard.resource_type, asked.get("attributes"), asked.get("excludedattributes"))
 
 
-def _resource(rendered: Rendered, status: int = 200) -> Response:
-    return scim.respond(rendered.body, status, [("ETag", etag.etag(rendered.version)), ("Location", rendered.location)])
+def _resource(rendered: Rendered, status: int = 200, shown: bool = False) -> Response:
+    """`shown`: the answer shows a resource whose URI isn't that of the request (RFC 9110 §8.7)."""
+    headers = [("ETag", etag.etag(rendered.version)), ("Location", rendered.location)]
+    if shown:
+        headers.append(("Content-Location", rendered.location))
+    return scim.respond(rendered.body, status, headers)

@@ -18,6 +18,7 @@ from scimsvc.web.services import Services
 
 MEDIA_TYPE = "application/scim+json"
 _HOST = re.compile(r"(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_MEDIA_RANGE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
@@ -26,21 +27,52 @@ Environ = dict[str, Any]
 
 
 class Caller(NamedTuple):
-    """The tenant that sends the request and what its profile serves."""
+    """The tenant that sends the request, what its profile serves, and where the token is of one user that one's id."""
 
     tenant: TenantRecord
     catalog: Catalog
+    subject: str | None = None
 
 
-def authenticate(services: Services, environ: Environ, scope: Scope = SCIM) -> Caller:
-    """Raises ScimError 401, 403 for a token of another scope, or 503 where the tenant's profile is not there."""
-    tenant = services.authenticator.tenant_of(environ.get("HTTP_AUTHORIZATION"), scope)
+def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller:
+    """Raises ScimError 401, 403 for a token of another scope (without any, it is `scim`), or 503 where the tenant's profile is
+    not there.
+    """
+    credential = services.authenticator.credential_of(environ.get("HTTP_AUTHORIZATION"), scopes or (SCIM,))
+    tenant = credential.tenant
     catalog = services.catalogs.get(tenant.profile)
     if catalog is None:
         raise ScimError(
             503, f"The mapping profile {tenant.profile!r} of this tenant is not loaded.", headers={"Retry-After": "60"}
         )
-    return Caller(tenant, catalog)
+    return Caller(tenant, catalog, credential.subject)
+
+
+def negotiate(environ: Environ) -> None:
+    """Raises ScimError 406 where the client accepts no JSON (RFC 7644 §3.8)."""
+    accept = environ.get("HTTP_ACCEPT")
+    if accept and _accepted(accept) is None:
+        raise ScimError(406, f"Answers are {MEDIA_TYPE} or application/json; the Accept header has neither.")
+
+
+@lru_cache(maxsize=256)
+def _accepted(accept: str) -> str | None:
+    """The media type of an answer to a client that accepts these, None where there is none. SCIM's own comes first, also where
+    the header has nothing that is a media range.
+    """
+    ranges = {}
+    for one in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in one.split(";"))
+        quality = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
+        if _MEDIA_RANGE.fullmatch(name):
+            ranges[name] = not re.fullmatch(r"0(\.0*)?", quality)
+    if not ranges:
+        return MEDIA_TYPE
+    for media_type in (MEDIA_TYPE, "application/json"):
+        # The most specific range decides (RFC 9110 §12.5.1).
+        if next((ranges[name] for name in (media_type, "application/*", "*/*") if name in ranges), False):
+            return media_type
+    return None
 
 
 def base_url(services: Services, environ: Environ) -> str:
@@ -135,12 +167,18 @@ class Answer(Response):
         super().__init__(None, status)
         self._ready = headers
         self._body = body
+        self._media_type = media_type
         if body is not None:
-            headers.append(("Content-Type", media_type))
             headers.append(("Content-Length", str(len(body))))
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
+        if self._body is not None:
+            accept = environ.get("HTTP_ACCEPT")
+            media_type = self._media_type
+            if accept and media_type == MEDIA_TYPE:
+                media_type = _accepted(accept) or media_type
+            self._ready.append(("Content-Type", media_type))
         start_response(self.status, self._ready)
         return [self._body] if self._body and environ["REQUEST_METHOD"] != "HEAD" else []
 

@@ -24,11 +24,13 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/")
     def query() -> Response:
         """Query all resources."""
+        scim.negotiate(request.environ)
         return answer_of_all(services, scim.authenticate(services, request.environ), scim.parameters(request.environ))
 
     @routes.post("/.search")
     def query_by_post() -> Response:
         """The same with a body."""
+        scim.negotiate(request.environ)
         caller = scim.authenticate(services, request.environ)
         return answer_of_all(services, caller, parse_search_request(scim.json_body(services, request.environ)))
 

@@ -142,6 +142,13 @@ def test_token_has_the_scope_that_it_was_made_for(ready: Run):
     assert ready("token", "create", "--tenant", "default", "--scope", "everything").exit_code == 2
 
 
+def test_token_for_a_user_says_which(ready: Run):
+    for arguments in (["--scope", "me"], ["--user", "5"], ["--scope", "accounts.read", "--user", "5"]):
+        result = ready("token", "create", "--tenant", "default", *arguments)
+        assert (result.exit_code, "--scope me and --user go together" in result.stderr) == (2, True)
+    assert ready("token", "create", "--tenant", "default", "--scope", "me", "--user", "5").exit_code == 0
+
+
 def test_revoked_token_opens_nothing(ready: Run):
     secret = ready("token", "create", "--tenant", "default").stdout.strip()
     number = ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[0]

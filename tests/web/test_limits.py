@@ -357,22 +357,80 @@ def test_only_json_is_taken(client: Client, content_type: str | None, status: in
         assert client.get("/Users").body["totalResults"] == 0
 
 
-@pytest.mark.parametrize("accept", ["application/scim+json", "application/json", "*/*", "text/html", "", "q=;,", "x" * 1000])
-def test_every_answer_is_scim_whatever_is_accepted(client: Client, accept: str) -> None:
-    for path in ("/Users", "/Schemas", "/ServiceProviderConfig"):
+SCIM_JSON = "application/scim+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        *((accept, SCIM_JSON) for accept in (SCIM_JSON, "*/*", "", "q=;,", "x" * 1000, "application/*", "text/html, */*;q=0.1")),
+        *(
+            (accept, SCIM_JSON)
+            for accept in ("application/json, application/scim+json", "application/scim+json;q=0.5, text/html")
+        ),
+        *(
+            (accept, "application/json")
+            for accept in ("application/json", "APPLICATION/JSON; q=1", "application/scim+json;q=0, */*")
+        ),
+        *((accept, None) for accept in ("text/html", "text/*, image/png", "application/scim+json;q=0", "*/*;q=0.0")),
+    ],
+)
+def test_answer_is_what_is_accepted(client: Client, accept: str, media_type: str | None) -> None:
+    for path in ("/Users", "/Schemas", "/ServiceProviderConfig", "/", "/Users/nobody"):
         answer = client.get(path, Accept=accept)
-        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/scim+json")
-    assert_scim_error(client.get("/Users/nobody", Accept=accept), 404)
+        if media_type is None:
+            assert_scim_error(answer, 406)
+        else:
+            assert (answer.status, answer.headers["Content-Type"]) == (404 if "nobody" in path else 200, media_type)
+    assert client("POST", "/Users", {"userName": "a"}, {"Accept": accept}).status == (201 if media_type else 406)
+    assert client.get("/Users").body["totalResults"] == (1 if media_type else 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/Users", "GET, HEAD, OPTIONS, POST"),
+        ("/Groups/nobody", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/Users/.search", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+        ("/Bulk", "OPTIONS, POST"),
+        ("/Schemas", "GET, HEAD, OPTIONS"),
+        ("/Me", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+    ],
+)
+def test_options_and_405_say_what_is_possible(client: Client, path: str, methods: str) -> None:
+    answer = client("OPTIONS", path)
+    assert (answer.status, answer.raw, answer.headers["Allow"]) == (204, b"", methods)
+    answer = client("TRACE", path)
+    assert_scim_error(answer, 405)
+    assert answer.headers["Allow"] == methods
+    assert_scim_error(client("OPTIONS", path, headers={"Authorization": "Bearer x"}), 401)
+
+
+def test_head_is_get_without_the_body(client: Client) -> None:
+    id_ = client.post("/Users", {"userName": "a"}).body["id"]
+    for path in (f"/Users/{id_}", "/Users", "/Schemas", "/Users/nobody", "/"):
+        got, head = client.get(path), client("HEAD", path)
+        assert (head.status, head.raw) == (got.status, b"")
+        names = ("Content-Type", "Content-Length", "ETag", "Location")
+        assert [head.headers.get(name) for name in names] == [got.headers.get(name) for name in names]
+
+
+def test_answers_say_where_what_they_show_is(client: Client) -> None:
+    created = client.post("/Users", {"userName": "a"})
+    path = f"/Users/{created.body['id']}"
+    replace = {"op": "replace", "path": "title", "value": "x"}
+    for answer in (created, client("PUT", path, {"userName": "b"}), client.patch(path, replace)):
+        where = {answer.headers["Location"], answer.headers["Content-Location"], answer.body["meta"]["location"]}
+        assert where == {client.tenant_url + path}
+        assert answer.headers["ETag"] == answer.body["meta"]["version"]
+    assert "Content-Location" not in client.get(path).headers
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         *(("GET", path) for path in ("/Nope", "/Nope/x", "/Users/x/y", "/Users/nobody", "/Groups/nobody", "/Users/%00")),
-        *(
-            ("GET", path)
-            for path in ("/..", "/../../../healthz", "/Users/../Groups", "/Schemas/nope", "/ResourceTypes/nope", "/Me")
-        ),
+        *(("GET", path) for path in ("/..", "/../../../healthz", "/Users/../Groups", "/Schemas/nope", "/ResourceTypes/nope")),
         *(("GET", path) for path in ("/Users/%FF", "/Users/%ED%A0%80", "/Users/" + "x" * 5000, "/User", "/Users.json")),
         *(("POST", path) for path in ("/Nope", "/Bulk/x", "/Users/x/.search")),
         *((method, "/Users/nobody") for method in ("PUT", "PATCH", "DELETE")),

@@ -1,0 +1,74 @@
+"""/Me: one user, by a token that opens nothing else."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from scimsvc.store import tenants
+from scimsvc.store.database import Database
+from scimsvc.store.tenants import ME
+from tests.support.client import Answer
+from tests.support.errors import assert_scim_error
+from tests.support.server import new_token
+from tests.support.wsgi import call
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(app: Flask) -> Ask:
+    def send(token: str, method: str, path: str, body: object = None) -> Answer:
+        data = b"" if body is None else json.dumps(body).encode()
+        return call(app, method, f"/api/scim/v2{path}".encode(), {"Authorization": f"Bearer {token}"}, data)
+
+    return send
+
+
+@pytest.fixture
+def scim_token(database: Database) -> str:
+    return new_token(database, "t")
+
+
+@pytest.fixture
+def own(ask: Ask, database: Database, scim_token: str) -> tuple[str, str]:
+    """A user's id and a token for that user."""
+    id_ = ask(scim_token, "POST", "/Users", {"userName": "jane"}).body["id"]
+    tenant = tenants.find_tenant(database, "t")
+    assert tenant
+    return id_, tenants.create_token(database, tenant, "", None, ME, id_)
+
+
+def test_me_is_the_user_of_the_token(ask: Ask, own: tuple[str, str], scim_token: str):
+    id_, token = own
+    location = f"http://scim.example.com/api/scim/v2/Users/{id_}"
+    shown = ask(token, "GET", "/Me")
+    assert (shown.status, shown.body["id"], shown.headers["Location"], shown.headers["Content-Location"]) == (
+        200,
+        id_,
+        location,
+        location,
+    )
+    assert set(ask(token, "GET", "/me?attributes=userName").body) == {"schemas", "id", "userName"}
+    patch = {"Operations": [{"op": "replace", "path": "title", "value": "x"}]}
+    assert ask(token, "PATCH", "/Me", patch).body["title"] == "x"
+    assert ask(token, "PUT", "/Me", {"userName": "jane2"}).body["userName"] == "jane2"
+    assert ask(scim_token, "GET", f"/Users/{id_}").body["userName"] == "jane2"
+    assert ask(token, "DELETE", "/Me").status == 204
+    assert_scim_error(ask(token, "GET", "/Me"), 404)
+
+
+def test_token_of_a_user_opens_nothing_else(ask: Ask, own: tuple[str, str], scim_token: str):
+    id_, token = own
+    other = ask(scim_token, "POST", "/Users", {"userName": "other"}).body["id"]
+    for path in ("/Users", f"/Users/{id_}", f"/Users/{other}", "/Groups", "/"):
+        assert_scim_error(ask(token, "GET", path), 403)
+    for path in ("/Users", "/Groups", "/Bulk", "/.search", "/Users/.search"):
+        assert_scim_error(ask(token, "POST", path, {"userName": "x"}), 403)
+    assert_scim_error(ask(token, "DELETE", f"/Users/{other}"), 403)
+    for path in ("/Schemas", "/ResourceTypes", "/ServiceProviderConfig"):
+        assert ask(token, "GET", path).status == 200
+    assert_scim_error(ask(scim_token, "GET", "/Me"), 403)
+    assert_scim_error(ask("wrong", "GET", "/Me"), 401)
+    assert ask(token, "POST", "/Me", {"userName": "x"}).status == 405
