@@ -17,6 +17,7 @@ from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
+from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
@@ -92,7 +93,7 @@ def parse_profile(content: str | bytes, path: FilePath, registry: Registry | Non
         raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
-    entries = source.mapping(root, "a profile", ("profile", "title", "directory", "users", "groups", "record"))
+    entries = source.mapping(root, "a profile", ("profile", "title", "directory", "users", "groups", "record", "policies"))
     name = source.text_of(entries.get("profile"), "profile")
     if root is not None and not isinstance(root, yaml.ScalarNode):
         for key in ("profile", "users", "groups"):
@@ -105,9 +106,10 @@ def parse_profile(content: str | bytes, path: FilePath, registry: Registry | Non
     users = _table(source, entries.get("users"), USER_TYPE, directory)
     groups = _table(source, entries.get("groups"), GROUP_TYPE, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
+    policies = read_policies(source, entries.get("policies"))
     if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups, record, tuple(source.findings))
+    return Profile(name or "", title, users, groups, record, policies, tuple(source.findings))
 
 
 def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.protocol.filter import Filter, Path, meaning
@@ -76,6 +77,7 @@ class Profile:
     users: ObjectMapping
     groups: ObjectMapping
     record: Record | None = None
+    policies: Policies = DEFAULT
     warnings: tuple[Finding, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ResourceType]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from scimsvc.mapping import Profile
 from scimsvc.mapping.inverse import Inverse
+from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.model import ResourceType, Schema
 from scimsvc.store.filters import GROUPS, MEMBERS
@@ -20,6 +21,7 @@ class ServedType:
 
     resource_type: ResourceType
     indexer: Indexer
+    policies: Policies = DEFAULT
 
     @property
     def name(self) -> str:
@@ -45,7 +47,10 @@ class Catalog:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        types = [ServedType(type_, Indexer(type_, _unique_rules(profile, type_))) for type_ in profile.resource_types()]
+        types = [
+            ServedType(type_, Indexer(type_, _unique_rules(profile, type_)), profile.policies)
+            for type_ in profile.resource_types()
+        ]
         _check_numbers(types)
         self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
         self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}

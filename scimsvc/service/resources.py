@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -41,6 +42,7 @@ class ResourceService:
         self._database = database
         self._served = served
         self._type = served.resource_type
+        self._policies = served.policies
         self._base = base
         self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
         self._memberships = MembershipStore(database, tenant_id)
@@ -56,13 +58,53 @@ class ResourceService:
             stored = self._resources.insert(new)
             if members:
                 self._add_members(stored, members)
-            return self._with_related(stored, projection)
+            return self._with_related(self._welcomed(stored, document), projection)
 
+        if self._policies.recreate == "restore":
+            restored = self._restore(document, projection)
+            if restored:
+                return restored
         try:
             found = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(document, None) from None
         return self._render(found, projection)
+
+    def _restore(self, document: Document, projection: Projection) -> Rendered | None:
+        """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
+        again. None where it isn't one account that has the unique values, or that one is active.
+        """
+        with self._database.reading():
+            holders = self._resources.holders(document)
+        kept = [id_ for id_, retired in holders if not retired] or [id_ for id_, retired in holders if retired]
+        if len(kept) != 1:
+            return None
+        (id_,) = kept
+
+        def work() -> Found | None:
+            stored = self._resources.revive(id_)
+            former: Document = {}
+            if stored is None:
+                stored = self._resources.lock(id_)
+                former = orjson.loads(stored.document) if stored else {}
+                if stored is None or former.get("active") is not False:
+                    return None
+            fresh = _canonical(self._type, id_, document)
+            changed = self._resources.update(stored, former, fresh, "restore")
+            return self._with_related(self._welcomed(changed, fresh), projection)
+
+        try:
+            found = self._database.transaction(work)
+        except UniquenessViolation:
+            raise self._clash(document, None) from None
+        return found and self._render(found, projection)
+
+    def _welcomed(self, stored: Stored, document: Document) -> Stored:
+        """The resource as a member of the groups that have waited for it."""
+        if self._policies.unknown_members != "pending":
+            return stored
+        names = [name for name in (stored.id, document.get("externalId")) if name]
+        return stored._replace(in_groups=1) if self._memberships.welcome(stored.seq, names) else stored
 
     def get(self, id_: str, projection: Projection) -> Rendered:
         """GET by id (§3.4.1)."""
@@ -98,7 +140,9 @@ class ResourceService:
         document = _canonical(self._type, id_, read)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
-            return document, [Change(clear=True, add=members)] if self._served.has_members else []
+            clear = self._policies.replace_members == "exact"
+            steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
+            return self._with_own_login(former, document), steps
 
         return self._change(id_, if_match, "replace", change, projection)
 
@@ -109,10 +153,10 @@ class ResourceService:
         steps = member_steps.steps(of_members)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
-            document = apply(former, own, policy)
+            document = self._with_own_login(former, apply(former, own, policy))
             return former if document == former else _canonical(self._type, id_, document), steps
 
-        silent = self._served.has_members and projection.everything
+        silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
         rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection)
         return None if silent else rendered
 
@@ -123,9 +167,27 @@ class ResourceService:
             stored = self._existing(self._resources.lock, id_)
             require(if_match, str(stored.version))
             self._memberships.forget(stored.seq)
-            self._resources.delete(stored)
+            if self._served.has_members:
+                self._memberships.wait_no_more(stored.seq)
+            if self._policies.delete_after:
+                self._resources.retire(stored)
+            else:
+                self._resources.delete(stored)
+            self.purge()
 
         self._database.transaction(work)
+
+    def purge(self) -> int:
+        """Remove for good what was deleted longer ago than the grace period, some of it; answers how much. In a transaction."""
+        before = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
+        return self._resources.purge(before.isoformat(timespec="milliseconds")[:23])
+
+    def _with_own_login(self, former: Document, document: Document) -> Document:
+        """While an account is inactive a rename, as some directories do to the deleted, leaves it what it logs in with."""
+        if self._policies.rename_when_disabled == "accept" or document.get("active") is not False:
+            return document
+        logins = [one.name for one in self._type.root.sub_attributes if one.uniqueness == "server" and one.name in former]
+        return document | {name: former[name] for name in logins}
 
     def _read(self, body: Any) -> tuple[Document, dict[str, None]]:
         """A whole resource as sent: what belongs in its document, and the ids of its members."""
@@ -184,13 +246,19 @@ class ResourceService:
         if not isinstance(step, Change):
             return self._memberships.remove_where(stored.seq, step.value_filter, self._type)
         moved = 0
-        if step.clear:
+        pending = self._policies.unknown_members == "pending"
+        if pending and (step.clear or step.remove):
+            self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
+        if step.clear and not (step.add and self._policies.replace_members == "merge"):
             moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
         if step.remove:
             moved += self._memberships.remove(stored.seq, step.remove)
         return moved + (self._add_members(stored, step.add) if step.add else 0)
 
     def _add_members(self, stored: Stored, ids: Mapping[str, None]) -> int:
+        if self._policies.unknown_members == "pending":
+            self._memberships.wait_for(stored.seq, ids)
+            return self._memberships.add(stored.seq, ids)
         unknown = self._memberships.unknown(ids)
         if unknown:
             raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")

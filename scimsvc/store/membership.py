@@ -11,6 +11,7 @@ from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
 from scimsvc.store import filters
 from scimsvc.store.database import Database
+from scimsvc.store.index import number
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
@@ -36,12 +37,41 @@ class GroupOf(NamedTuple):
 
 _ADD = Statement(
     """INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}) ORDER BY seq
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})
+    AND resource_type NOT LIKE 'deleted:%' ORDER BY seq
     ON CONFLICT DO NOTHING"""
 )
+_AWAIT = Statement(
+    """INSERT INTO pending_membership (tenant_id, group_seq, member)
+    SELECT :tenant, :group, wanted.id FROM ({each:ids}) AS wanted
+    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
+        AND resource_type NOT LIKE 'deleted:%')
+    ON CONFLICT DO NOTHING"""
+)
+_WELCOME = Statement(
+    """INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT DISTINCT tenant_id, group_seq, CAST(:seq AS BIGINT) FROM pending_membership
+    WHERE tenant_id = :tenant AND member IN ({each:ids})
+    ON CONFLICT DO NOTHING"""
+)
+_WELCOME_KNOWN = Statement(
+    """INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
+    JOIN attribute_value ON attribute_value.tenant_id = pending.tenant_id
+        AND attribute_value.attribute = :external_id AND attribute_value.value = pending.member
+    JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = attribute_value.resource_seq
+    WHERE pending.tenant_id = :tenant AND pending.group_seq = :group AND resource.resource_type NOT LIKE 'deleted:%'
+    ON CONFLICT DO NOTHING"""
+)
+_NO_LONGER_AWAITED = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})")
+_AWAIT_NO_MORE = Statement(
+    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})"
+)
+_AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group")
 _UNKNOWN = Statement(
     """SELECT wanted.id FROM ({each:ids}) AS wanted
-    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id) LIMIT 10"""
+    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
+        AND resource_type NOT LIKE 'deleted:%') LIMIT 10"""
 )
 _REMOVE = Statement(
     """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
@@ -116,6 +146,30 @@ class MembershipStore:
         )
         sql, parameters = self._database.peewee.get_sql_context().sql(query).query()
         return _changed(self._database.peewee.execute_sql(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
+
+    def wait_for(self, group_seq: int, ids: Iterable[str]) -> None:
+        """Note which of the ids no resource has yet: whoever appears with one of them, as id or externalId, becomes a member, and
+        a user who has it as externalId already does so at once.
+        """
+        _AWAIT(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids))
+        external_id = number("User", "externalId")
+        _WELCOME_KNOWN(self._database, tenant=self._tenant, group=group_seq, external_id=external_id)
+
+    def welcome(self, seq: int, names: Iterable[str]) -> int:
+        """Make a resource a member wherever one with one of its names was waited for; answers of how many groups."""
+        given = _json(names)
+        moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=given))
+        if moved:
+            _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
+            _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=given)
+        return moved
+
+    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> None:
+        """No longer wait for these, or for anybody."""
+        if ids is None:
+            _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
+        else:
+            _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids))
 
     def forget(self, seq: int) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""

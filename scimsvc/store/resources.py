@@ -64,6 +64,22 @@ _UPDATE = Statement(
 )
 _TOUCH = Statement("UPDATE resource SET version = :version, last_modified = :now WHERE tenant_id = :tenant AND seq = :seq")
 _DELETE = Statement("DELETE FROM resource WHERE tenant_id = :tenant AND seq = :seq")
+_RETYPE = Statement(
+    """UPDATE resource SET resource_type = :resource_type, version = :version, last_modified = :now
+    WHERE tenant_id = :tenant AND seq = :seq"""
+)
+_RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
+_HOLDERS = Statement(
+    """SELECT resource.id, resource.resource_type FROM attribute_value
+    JOIN resource ON resource.tenant_id = attribute_value.tenant_id AND resource.seq = attribute_value.resource_seq
+    WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value"""
+)
+_EXPIRED = Statement(
+    """SELECT seq FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND last_modified < :before
+    ORDER BY last_modified LIMIT 500"""
+)
+DELETED = "deleted:"
+"""Before the resource type of what is deleted and may still be restored: no query of the type finds it."""
 _PUT_VALUES = Statement(
     """INSERT INTO attribute_value (tenant_id, resource_seq, attribute, element, value, overflow, is_unique)
     SELECT :tenant, :seq, {rows:rows attribute INTEGER, element INTEGER, value TEXT, overflow TEXT, is_unique INTEGER}
@@ -180,6 +196,51 @@ class ResourceStore:
         _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
         _DELETE(self._database, tenant=self._tenant, seq=stored.seq)
         self._log(stored._replace(version=stored.version + 1, last_modified=now()), "delete")
+
+    def retire(self, stored: Stored) -> None:
+        """Delete a locked resource so that it can be restored: nobody finds it, and its unique values are free."""
+        _RELEASE(self._database, tenant=self._tenant, seq=stored.seq)
+        retired = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
+        self._retype(retired, f"{DELETED}{self._type.name}")
+        self._log(retired, "delete")
+
+    def revive(self, id_: str) -> Stored | None:
+        """A retired resource, locked, as it was before; None where there is none. Its index is empty."""
+        row = _LOCK(self._database, tenant=self._tenant, id=id_, resource_type=f"{DELETED}{self._type.name}").fetchone()
+        if row is None:
+            return None
+        stored = Stored(*row)
+        self._retype(stored, self._type.name)
+        _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
+        return stored
+
+    def _retype(self, stored: Stored, resource_type: str) -> None:
+        _RETYPE(
+            self._database,
+            tenant=self._tenant,
+            seq=stored.seq,
+            resource_type=resource_type,
+            version=stored.version,
+            now=stored.last_modified,
+        )
+
+    def purge(self, before: str) -> int:
+        """Remove for good what was retired before a moment, 500 resources at most; answers how many."""
+        expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=f"{DELETED}{self._type.name}", before=before)
+        seqs = [seq for (seq,) in expired.fetchall()]
+        for seq in seqs:
+            _DELETE_VALUES(self._database, tenant=self._tenant, seq=seq)
+            _DELETE(self._database, tenant=self._tenant, seq=seq)
+        return len(seqs)
+
+    def holders(self, document: Mapping[str, Any]) -> list[tuple[str, bool]]:
+        """The ids of the resources that have one of the document's unique values, and whether each is retired."""
+        found: dict[str, bool] = {}
+        for key, row in self._indexer.rows(document).items():
+            if row.is_unique:
+                rows = _HOLDERS(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchall()
+                found |= {id_: resource_type.startswith(DELETED) for id_, resource_type in rows}
+        return list(found.items())
 
     def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
         """After a UniquenessViolation: the attribute of the document whose value another resource has."""

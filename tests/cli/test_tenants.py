@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from scimsvc.mapping import load_profile
+from scimsvc.service.catalog import Catalog
+from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import names, pending
@@ -147,6 +150,23 @@ def test_token_for_a_user_says_which(ready: Run):
         result = ready("token", "create", "--tenant", "default", *arguments)
         assert (result.exit_code, "--scope me and --user go together" in result.stderr) == (2, True)
     assert ready("token", "create", "--tenant", "default", "--scope", "me", "--user", "5").exit_code == 0
+
+
+def test_purge_removes_what_is_past_its_time(ready: Run, folder: Path):
+    profile = folder / "mappings" / "entra.yaml"
+    shipped = profile.read_text()
+    profile.write_text(f"{shipped}\npolicies: {{deleteAfter: 1}}\n")
+    database = Database(URL)
+    tenant = tenants.find_tenant(database, "default")
+    assert tenant
+    for name in ("a", "b"):
+        service = ResourceService(database, tenant.id, Catalog(load_profile(profile)).types["users"], "http://x")
+        service.delete(service.create({"userName": name}).location.rpartition("/")[2], None)
+    assert ready("db", "purge").stdout == "default: purged 0\n"
+    profile.write_text(shipped)
+    assert ready("db", "purge").stdout == "default: purged 2\n"
+    assert ready("db", "purge").stdout == "default: purged 0\n"
+    database.close()
 
 
 def test_revoked_token_opens_nothing(ready: Run):

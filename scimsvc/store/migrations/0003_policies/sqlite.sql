@@ -1,0 +1,8 @@
+CREATE TABLE pending_membership (
+    tenant_id INTEGER NOT NULL,
+    group_seq INTEGER NOT NULL REFERENCES resource (seq),
+    member TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, group_seq, member)
+) WITHOUT ROWID;
+
+CREATE INDEX pending_membership_of_member ON pending_membership (tenant_id, member);

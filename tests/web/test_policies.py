@@ -1,0 +1,204 @@
+"""The policies of a profile: what happens where clients differ."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimsvc.mapping import ProfileError, parse_profile
+from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.web.app import create_app
+from tests.support.client import Answer
+from tests.support.errors import assert_scim_error
+from tests.support.server import ROOT, new_token
+from tests.support.wsgi import call
+
+ENTRA = (ROOT / "mappings" / "entra.yaml").read_text()
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def serve(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Callable[[str], Ask]]:
+    """Serves a profile with policies; answers what sends requests."""
+    apps = []
+
+    def start(policies: str) -> Ask:
+        folder = tmp_path / str(len(apps))
+        folder.mkdir()
+        (folder / "entra.yaml").write_text(f"{ENTRA}\npolicies: {{{policies}}}\n")
+        app = create_app(replace(settings, mappings=MappingsSettings(folder), database=DatabaseSettings(database.url)))
+        apps.append(app)
+        headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+        return lambda method, path, body=None: call(
+            app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+        )
+
+    yield start
+    for app in apps:
+        app.extensions["scimsvc"].database.close()
+
+
+def create(ask: Ask, path: str = "/Users", **body: Any) -> str:
+    answer = ask("POST", path, body)
+    assert answer.status == 201, answer.raw
+    return str(answer.body["id"])
+
+
+def members(ask: Ask, group: str) -> set[str]:
+    return {one["value"] for one in ask("GET", f"/Groups/{group}").body["members"]}
+
+
+def patch(ask: Ask, path: str, op: str, where: str, value: Any = None) -> Answer:
+    return ask("PATCH", path, {"Operations": [{"op": op, "path": where, **({} if value is None else {"value": value})}]})
+
+
+def test_unknown_members_are_rejected_or_wait(serve: Callable[[str], Ask]):
+    ask = serve("unknownMembers: reject")
+    assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": "later"}]}), 400, "invalidValue")
+    ask = serve("unknownMembers: pending")
+    there = create(ask, userName="there", externalId="there-before")
+    wanted = [{"value": one} for one in ("later", "never", there, "there-before")]
+    group = create(ask, "/Groups", displayName="g", members=wanted)
+    other = create(ask, "/Groups", displayName="other")
+    assert patch(ask, f"/Groups/{other}", "add", "members", [{"value": "later"}, {"value": "gone"}]).status == 204
+    assert patch(ask, f"/Groups/{other}", "remove", 'members[value eq "gone"]').status == 204
+    assert (members(ask, group), members(ask, other)) == ({there}, set())
+    version = ask("GET", f"/Groups/{group}").body["meta"]["version"]
+    answer = ask("POST", "/Users", {"userName": "late", "externalId": "later"})
+    late = answer.body["id"]
+    assert {one["value"] for one in answer.body["groups"]} == {group, other}
+    assert (members(ask, group), members(ask, other)) == ({there, late}, {late})
+    assert ask("GET", f"/Groups/{group}").body["meta"]["version"] != version
+    gone = create(ask, userName="gone", externalId="gone")
+    assert gone not in members(ask, other)
+    assert patch(ask, f"/Groups/{group}", "remove", "members").status == 204
+    assert create(ask, userName="never", externalId="never") not in members(ask, group)
+    assert ask("DELETE", f"/Groups/{other}").status == 204
+
+
+def test_waiting_members_do_not_keep_a_group_from_being_deleted(serve: Callable[[str], Ask]):
+    group = create(serve("unknownMembers: pending"), "/Groups", displayName="g", members=[{"value": "later"}])
+    assert serve("unknownMembers: reject")("DELETE", f"/Groups/{group}").status == 204
+
+
+@pytest.mark.parametrize(("policy", "merged"), [("exact", False), ("merge", True)])
+def test_members_are_replaced_or_merged(serve: Callable[[str], Ask], policy: str, merged: bool):
+    ask = serve(f"replaceMembers: {policy}")
+    one, two, three = (create(ask, userName=name) for name in ("one", "two", "three"))
+    group = create(ask, "/Groups", displayName="g", members=[{"value": one}])
+    patch(ask, f"/Groups/{group}", "replace", "members", [{"value": two}])
+    assert members(ask, group) == ({one, two} if merged else {two})
+    ask("PUT", f"/Groups/{group}", {"displayName": "g", "members": [{"value": three}]})
+    assert members(ask, group) == ({one, two, three} if merged else {three})
+    ask("PUT", f"/Groups/{group}", {"displayName": "g"})
+    assert members(ask, group) == ({one, two, three} if merged else set())
+    patch(ask, f"/Groups/{group}", "remove", "members")
+    assert members(ask, group) == set()
+
+
+def test_answer_to_a_patch_of_a_group(serve: Callable[[str], Ask]):
+    ask = serve("groupPatchAnswer: resource")
+    group = create(ask, "/Groups", displayName="g")
+    answer = patch(ask, f"/Groups/{group}", "replace", "displayName", "h")
+    assert (answer.status, answer.body["displayName"], answer.body["members"]) == (200, "h", [])
+
+
+def test_create_of_someone_inactive_is_a_conflict_or_restores(serve: Callable[[str], Ask]):
+    jane = {"userName": "jane", "externalId": "1", "title": "T", "emails": [{"value": "a"}, {"value": "b"}]}
+    ask = serve("recreate: restore")
+    id_ = create(ask, **jane, active=True)
+    group = create(ask, "/Groups", displayName="g", members=[{"value": id_}])
+    assert_scim_error(ask("POST", "/Users", jane), 409, "uniqueness")
+    patch(ask, f"/Users/{id_}", "replace", "active", False)
+    assert_scim_error(serve("recreate: conflict")("POST", "/Users", jane), 409, "uniqueness")
+    answer = ask("POST", "/Users", {"userName": "Jane", "externalId": "1", "active": True})
+    assert (answer.status, answer.body["id"], answer.body["userName"], answer.body["active"]) == (201, id_, "Jane", True)
+    assert "title" not in answer.body
+    assert [one["value"] for one in answer.body["groups"]] == [group]
+    assert ask("GET", '/Users?filter=emails.value+eq+"a"').body["totalResults"] == 0
+    assert ask("GET", "/Users?filter=title+pr").body["totalResults"] == 0
+    patch(ask, f"/Users/{id_}", "replace", "active", False)
+    other = create(ask, userName="other", externalId="2", active=False)
+    # Who of the two is meant can't be told.
+    assert_scim_error(ask("POST", "/Users", {"userName": "jane", "externalId": "2"}), 409, "uniqueness")
+    assert ask("GET", f"/Users/{other}").body["userName"] == "other"
+
+
+def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[[str], Ask]):
+    ask = serve("renameWhenDisabled: accept")
+    id_ = create(ask, userName="jane", active=True)
+    leaves = {"Operations": [{"op": "replace", "value": {"active": False, "userName": "0123jane", "title": "x"}}]}
+    assert ask("PATCH", f"/Users/{id_}", leaves).body["userName"] == "0123jane"
+    patch(ask, f"/Users/{id_}", "replace", "userName", "jane")
+    ask = serve("renameWhenDisabled: ignore")
+    patch(ask, f"/Users/{id_}", "replace", "active", True)
+    found = ask("PATCH", f"/Users/{id_}", leaves).body
+    assert (found["userName"], found["title"], found["active"]) == ("jane", "x", False)
+    assert patch(ask, f"/Users/{id_}", "replace", "userName", "0123jane").body["userName"] == "jane"
+    assert ask("PUT", f"/Users/{id_}", {"userName": "0123jane", "active": False}).body["userName"] == "jane"
+    # The login is nobody else's meanwhile, and free to change once the account is active again.
+    assert_scim_error(ask("POST", "/Users", {"userName": "Jane"}), 409, "uniqueness")
+    back = {"Operations": [{"op": "replace", "value": {"active": True, "userName": "jane.doe"}}]}
+    assert ask("PATCH", f"/Users/{id_}", back).body["userName"] == "jane.doe"
+
+
+def test_deleted_can_be_restored_for_a_while(serve: Callable[[str], Ask], monkeypatch: pytest.MonkeyPatch, database: Database):
+    ask = serve("deleteAfter: 30, recreate: restore")
+    jane = {"userName": "jane", "externalId": "1", "emails": [{"value": "a"}, {"value": "b"}]}
+    id_ = create(ask, **jane, active=True)
+    group = create(ask, "/Groups", displayName="g", members=[{"value": id_}])
+    assert ask("DELETE", f"/Users/{id_}").status == 204
+    for method, body in (("GET", None), ("PUT", jane), ("PATCH", {"Operations": []}), ("DELETE", None)):
+        assert_scim_error(ask(method, f"/Users/{id_}", body), 404)
+    assert ask("GET", "/Users").body["totalResults"] == 0
+    assert ask("GET", "/").body["totalResults"] == 1
+    assert members(ask, group) == set()
+    assert_scim_error(patch(ask, f"/Groups/{group}", "add", "members", [{"value": id_}]), 400, "invalidValue")
+    answer = ask("POST", "/Users", {"userName": "jane", "externalId": "1", "emails": [{"value": "c"}]})
+    assert (answer.status, answer.body["id"]) == (201, id_)
+    assert ask("GET", '/Users?filter=emails.value+eq+"b"').body["totalResults"] == 0
+    assert [one["id"] for one in ask("GET", '/Users?filter=emails.value+eq+"c"+and+userName+eq+"JANE"').body["Resources"]] == [
+        id_
+    ]
+    assert ask("DELETE", f"/Users/{id_}").status == 204
+    later = datetime.now(UTC) + timedelta(days=31)
+    monkeypatch.setattr("scimsvc.service.resources.datetime", type("Later", (), {"now": staticmethod(lambda zone: later)}))
+    other = create(ask, userName="other")
+    assert ask("DELETE", f"/Users/{other}").status == 204
+    assert create(ask, **jane) != id_
+
+
+def test_deleted_does_not_hold_its_login(serve: Callable[[str], Ask]):
+    ask = serve("deleteAfter: 30")
+    id_ = create(ask, userName="jane", externalId="1")
+    assert ask("DELETE", f"/Users/{id_}").status == 204
+    again = create(ask, userName="jane", externalId="1")
+    assert again != id_
+    ask = serve("deleteAfter: 30, recreate: restore")
+    assert_scim_error(ask("POST", "/Users", {"userName": "jane"}), 409, "uniqueness")
+    patch(ask, f"/Users/{again}", "replace", "active", False)
+    assert create(ask, userName="jane") == again
+
+
+def test_policies_of_a_profile():
+    def read(block: str) -> Policies:
+        return parse_profile(f"{ENTRA}\npolicies: {block}\n", Path("p.yaml")).policies
+
+    assert read("") == read("{}") == DEFAULT
+    assert read("{unknownMembers: pending, deleteAfter: 7}") == Policies(unknown_members="pending", delete_after=7)
+    for block, message in [
+        ("[]", "policies must be a mapping"),
+        ("{unknownMember: pending}", "unknown key 'unknownMember' in policies, did you mean 'unknownMembers'?"),
+        ("{recreate: restor}", "recreate must be conflict or restore, did you mean 'restore'?"),
+        ("{recreate: [restore]}", "recreate must be a text"),
+        ("{deleteAfter: -1}", "deleteAfter must be from 0 to 3650 days"),
+        ("{deleteAfter: soon}", "deleteAfter must be a whole number"),
+    ]:
+        with pytest.raises(ProfileError, match=message.replace("?", r"\?")):
+            read(block)
