@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.settings import Settings
-from scimsvc.web import accounts, bulk, discovery, errors, health, logs, mappings, resources, search
+from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
@@ -28,6 +28,7 @@ def create_app(settings: Settings) -> Flask:
     observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged, services.catalogs)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
+    app.register_blueprint(documents.blueprint(services))
     app.register_blueprint(accounts.blueprint(services), url_prefix="/api/accounts")
     app.register_blueprint(resources.me(services), url_prefix=base_path)
     app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)

@@ -21,7 +21,20 @@ from scimsvc.web.background import Batches
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ENDPOINTS = frozenset(
-    {"bulk", "me", "users", "groups", "schemas", "resourcetypes", "serviceproviderconfig", "healthz", "readyz", "metrics"}
+    {
+        "bulk",
+        "me",
+        "users",
+        "groups",
+        "schemas",
+        "resourcetypes",
+        "serviceproviderconfig",
+        "healthz",
+        "readyz",
+        "metrics",
+        "docs",
+        "openapi.json",
+    }
 )
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -16,14 +16,17 @@ from scim2_models import NotFoundException, PatchOp, PatchOperation, SearchReque
 
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
+from tests.support.client import Client
 from tests.support.server import ROOT, Server
 
 BIN = Path(sys.executable).parent
 _tenants = itertools.count()
 
 
-def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=300)
+def run(*command: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def test_scim2_tester(server: Server) -> None:
@@ -67,6 +70,42 @@ def test_scim_sanity(lenient: Server) -> None:
     assert summary["failed"] == 0
     assert summary["passed"] >= 25
     assert summary["errors"] == 0
+
+
+def test_schemathesis(server: Server, tmp_path: Path) -> None:
+    """Requests by the OpenAPI document: no 5xx, and no answer that the document doesn't have."""
+    client = server.client(f"schemathesis-{next(_tenants)}")
+    reader = Client(server.origin, client.token)
+    (tmp_path / "openapi.json").write_bytes(reader.get("/openapi.json").raw)
+    reader.close()
+    checks = [
+        "not_a_server_error",
+        *(f"{what}_conformance" for what in ("status_code", "content_type", "response_schema", "response_headers")),
+    ]
+    options = [
+        "--checks",
+        ",".join(checks),
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "10",
+        "--seed",
+        "1",
+        "--no-color",
+    ]
+    header = ["-H", f"Authorization: Bearer {client.token}"]
+    result = run(
+        str(BIN / "schemathesis"),
+        "run",
+        str(tmp_path / "openapi.json"),
+        "--url",
+        server.tenant_url,
+        *header,
+        *options,
+        cwd=str(tmp_path),
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "26 selected" in result.stdout
 
 
 @pytest.fixture

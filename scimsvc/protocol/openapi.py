@@ -1,0 +1,340 @@
+"""The OpenAPI 3.1 document of the SCIM endpoint, from the same data as the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scimsvc.protocol.bulk import BULK_REQUEST_URN, BULK_RESPONSE_URN, METHODS
+from scimsvc.protocol.errors import ERROR_URN
+from scimsvc.protocol.messages import LIST_URN, SEARCH_URN
+from scimsvc.protocol.patch import PATCH_URN
+from scimsvc.protocol.sorting import ASCENDING, DESCENDING
+from scimsvc.schema.model import Attribute, ResourceType, Type
+from scimsvc.schema.service_provider import RESOURCE_TYPE_TYPE, SCHEMA_TYPE, SERVICE_PROVIDER_CONFIG_TYPE
+
+MEDIA_TYPE = "application/scim+json"
+Json = dict[str, Any]
+
+_TYPES: dict[Type, Json] = {
+    "string": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "decimal": {"type": "number"},
+    "integer": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "dateTime": {"type": "string", "format": "date-time"},
+    "binary": {"type": "string", "contentEncoding": "base64"},
+    "reference": {"type": "string", "format": "uri-reference"},
+}
+_ERRORS = {
+    "400": "The request is wrong; `scimType` and `detail` say how.",
+    "401": "The bearer token is missing, unknown, revoked or expired.",
+    "403": "The token is of another scope, or the request can't be answered.",
+    "404": "There is no such resource or endpoint.",
+    "406": "The client accepts no JSON.",
+    "409": "A unique value is in use already.",
+    "412": "The resource is not in the version of If-Match.",
+    "413": "The body is larger, or has more operations, than the service provider takes.",
+    "415": "The body is no JSON.",
+    "503": "The database can't be reached; try again.",
+}
+_WITHOUT_BODY = ("400", "401", "403", "404", "406", "503")
+_WITH_BODY = (*_WITHOUT_BODY, "413", "415")
+
+
+def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int, max_operations: int) -> Json:
+    """The document for the resource types of one tenant; `base` is the absolute URL of the SCIM endpoint."""
+    types = list(resource_types)
+    discovery = [SERVICE_PROVIDER_CONFIG_TYPE, RESOURCE_TYPE_TYPE, SCHEMA_TYPE]
+    schemas: Json = {"Error": _error(), "SearchRequest": _search_request(max_results), "PatchOp": _patch_op()}
+    schemas |= {"BulkRequest": _bulk_request(max_operations), "BulkResponse": _bulk_response()}
+    for one in [*types, *discovery]:
+        schemas[one.name] = _resource(one)
+        schemas[f"{one.name}List"] = _list(_reference(one.name))
+    schemas |= {f"{one.name}Write": _written(one) for one in types}
+    schemas["ResourceList"] = _list({"anyOf": [_reference(one.name) for one in types]})
+    paths: Json = {}
+    for one in types:
+        paths |= _paths(one)
+    paths |= {
+        "/": {"get": _query("all resources", "ResourceList")},
+        "/.search": {"post": _search("all resources", "ResourceList")},
+        "/Bulk": {"post": _operation("Many operations in one request", 200, "BulkResponse", body="BulkRequest")},
+    }
+    me = next((one for one in types if one.endpoint == "/Users"), None)
+    if me:
+        paths["/Me"] = _of_one(me, "the user that the token is of")
+    for one in discovery:
+        paths |= _discovery(one)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SCIM 2.0",
+            "version": "2.0",
+            "description": "As RFC 7643, RFC 7644 and RFC 9865 have it; names of attributes are found in any case.",
+        },
+        "servers": [{"url": base}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {status: _failure(what) for status, what in _ERRORS.items()},
+            "parameters": _parameters(max_results),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A token of the tenant."}},
+        },
+    }
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _content(name: str) -> Json:
+    return {MEDIA_TYPE: {"schema": _reference(name)}, "application/json": {"schema": _reference(name)}}
+
+
+def _failure(what: str) -> Json:
+    return {"description": what, "content": _content("Error")}
+
+
+def _value(attribute: Attribute, written: bool) -> Json:
+    """The JSON Schema of an attribute's value; `written` is for what clients send, where null is no value."""
+    if attribute.type == "complex":
+        shown = [sub for sub in attribute.sub_attributes if _is_there(sub, written)]
+        one: Json = {"type": "object", "properties": {sub.name: _value(sub, written) for sub in shown}}
+        required = [sub.name for sub in shown if sub.required]
+        if required and written:
+            one["required"] = required
+    else:
+        one = dict(_TYPES[attribute.type])
+    if attribute.multi_valued:
+        one = {"type": "array", "items": one}
+    if written and not attribute.required:
+        one["type"] = [one["type"], "null"]
+    if attribute.description:
+        one["description"] = attribute.description
+    if attribute.canonical_values:
+        one["examples"] = list(attribute.canonical_values)
+    if not written and attribute.mutability == "readOnly":
+        one["readOnly"] = True
+    return one
+
+
+def _is_there(attribute: Attribute, written: bool) -> bool:
+    return attribute.mutability != "readOnly" if written else attribute.returned != "never"
+
+
+def _resource(type_: ResourceType) -> Json:
+    document = _value(type_.root, False)
+    document |= {"description": type_.description, "required": ["schemas"]}
+    return document
+
+
+def _written(type_: ResourceType) -> Json:
+    document = _value(type_.root, True)
+    document |= {"type": "object", "description": f"{type_.description} As clients send it; what is unknown is ignored."}
+    document["properties"]["schemas"] = {"type": "array", "items": {"enum": list(type_.schema_ids)}}
+    return document
+
+
+def _list(item: Json) -> Json:
+    return {
+        "type": "object",
+        "required": ["schemas", "totalResults"],
+        "properties": {
+            "schemas": {"const": [LIST_URN]},
+            "totalResults": {"type": "integer", "minimum": 0},
+            "startIndex": {"type": "integer", "minimum": 1},
+            "itemsPerPage": {"type": "integer", "minimum": 0},
+            "nextCursor": {"type": "string"},
+            "Resources": {"type": "array", "items": item},
+        },
+    }
+
+
+def _error() -> Json:
+    return {
+        "type": "object",
+        "required": ["schemas", "status", "detail"],
+        "additionalProperties": False,
+        "properties": {
+            "schemas": {"const": [ERROR_URN]},
+            "status": {"type": "string"},
+            "scimType": {"type": "string"},
+            "detail": {"type": "string"},
+        },
+    }
+
+
+def _search_request(max_results: int) -> Json:
+    names = {"type": "array", "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            "schemas": {"const": [SEARCH_URN]},
+            "attributes": names,
+            "excludedAttributes": names,
+            "filter": {"type": "string"},
+            "sortBy": {"type": "string"},
+            "sortOrder": {"enum": [ASCENDING, DESCENDING]},
+            "startIndex": {"type": "integer"},
+            "count": {"type": "integer", "maximum": max_results},
+            "cursor": {"type": "string"},
+        },
+    }
+
+
+def _patch_op() -> Json:
+    operation = {
+        "type": "object",
+        "required": ["op"],
+        "properties": {"op": {"enum": ["add", "remove", "replace"]}, "path": {"type": "string"}, "value": True},
+    }
+    return {
+        "type": "object",
+        "required": ["Operations"],
+        "properties": {"schemas": {"const": [PATCH_URN]}, "Operations": {"type": "array", "items": operation}},
+    }
+
+
+def _bulk_request(max_operations: int) -> Json:
+    operation = {
+        "type": "object",
+        "required": ["method", "path"],
+        "properties": {
+            "method": {"enum": list(METHODS)},
+            "path": {"type": "string", "examples": ["/Users", "/Users/bulkId:jane"]},
+            "bulkId": {"type": "string"},
+            "version": {"type": "string"},
+            "data": {"type": "object"},
+        },
+    }
+    return {
+        "type": "object",
+        "required": ["Operations"],
+        "properties": {
+            "schemas": {"const": [BULK_REQUEST_URN]},
+            "failOnErrors": {"type": "integer", "minimum": 0},
+            "Operations": {"type": "array", "items": operation, "maxItems": max_operations},
+        },
+    }
+
+
+def _bulk_response() -> Json:
+    outcome = {
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+            **{name: {"type": "string"} for name in ("method", "bulkId", "location", "version", "status")},
+            "response": _reference("Error"),
+        },
+    }
+    return {
+        "type": "object",
+        "required": ["schemas", "Operations"],
+        "properties": {"schemas": {"const": [BULK_RESPONSE_URN]}, "Operations": {"type": "array", "items": outcome}},
+    }
+
+
+def _parameters(max_results: int) -> Json:
+    text: Json = {"type": "string"}
+    queries: Mapping[str, tuple[str, Json]] = {
+        "filter": ("Which resources (RFC 7644 §3.4.2.2).", text),
+        "sortBy": ("The attribute by which they are ordered.", text),
+        "sortOrder": ("In which direction.", {"enum": [ASCENDING, DESCENDING]}),
+        "startIndex": ("The first of the page, counted from 1.", {"type": "integer"}),
+        "count": ("How many in a page.", {"type": "integer", "maximum": max_results}),
+        "cursor": ("The nextCursor of the page before; empty for the first (RFC 9865).", text),
+        "attributes": ("The attributes to return, with commas.", text),
+        "excludedAttributes": ("The attributes not to return, with commas.", text),
+    }
+    found: Json = {
+        name: {"name": name, "in": "query", "description": what, "schema": schema} for name, (what, schema) in queries.items()
+    }
+    for name, what in (("If-Match", "Only in one of these versions."), ("If-None-Match", "Only in none of these versions.")):
+        found[name] = {"name": name, "in": "header", "description": what, "schema": text}
+    found["id"] = {"name": "id", "in": "path", "required": True, "description": "The id of the resource.", "schema": text}
+    return found
+
+
+def _operation(
+    summary: str,
+    status: int,
+    name: str | None,
+    *,
+    body: str | None = None,
+    parameters: Iterable[str] = (),
+    errors: Iterable[str] = (),
+    other: Mapping[str, Json] = {},
+    headers: Iterable[str] = (),
+) -> Json:
+    success: Json = {"description": "As asked." if name else "Done; there is nothing to return."}
+    if name:
+        success["content"] = _content(name)
+    if headers:
+        success["headers"] = {one: {"schema": {"type": "string"}, "required": True} for one in headers}
+    failures = {*(_WITH_BODY if body else _WITHOUT_BODY), *errors}
+    answers: Json = {str(status): success, **other}
+    answers |= {one: {"$ref": f"#/components/responses/{one}"} for one in sorted(failures)}
+    found: Json = {"summary": summary, "responses": answers}
+    if parameters:
+        found["parameters"] = [{"$ref": f"#/components/parameters/{one}"} for one in parameters]
+    if body:
+        found["requestBody"] = {"required": True, "content": _content(body)}
+    return found
+
+
+_SHOWN = ("attributes", "excludedAttributes")
+
+
+def _query(what: str, name: str) -> Json:
+    asked = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", *_SHOWN)
+    return _operation(f"Query {what}", 200, name, parameters=asked)
+
+
+def _search(what: str, name: str) -> Json:
+    return _operation(f"Query {what}, with a body", 200, name, body="SearchRequest")
+
+
+def _paths(type_: ResourceType) -> Json:
+    create = _operation(
+        f"Create a {type_.name}",
+        201,
+        type_.name,
+        body=f"{type_.name}Write",
+        parameters=_SHOWN,
+        errors=["409"],
+        headers=["ETag", "Location"],
+    )
+    one = _of_one(type_, f"a {type_.name}")
+    one["parameters"] = [{"$ref": "#/components/parameters/id"}]
+    return {
+        type_.endpoint: {"get": _query(f"{type_.name} resources", f"{type_.name}List"), "post": create},
+        f"{type_.endpoint}/.search": {"post": _search(f"{type_.name} resources", f"{type_.name}List")},
+        f"{type_.endpoint}/{{id}}": one,
+    }
+
+
+def _of_one(type_: ResourceType, what: str) -> Json:
+    write: Json = {"parameters": (*_SHOWN, "If-Match"), "errors": ["409", "412"], "headers": ["ETag", "Location"]}
+    nothing = {"description": "There is nothing to return."}
+    unchanged = {"304": {"description": "It is in one of the versions of If-None-Match."}}
+    get = _operation(
+        f"Retrieve {what}", 200, type_.name, parameters=(*_SHOWN, "If-None-Match"), other=unchanged, headers=["ETag", "Location"]
+    )
+    return {
+        "get": get,
+        "put": _operation(f"Replace {what}", 200, type_.name, body=f"{type_.name}Write", **write),
+        "patch": _operation(f"Change {what}", 200, type_.name, body="PatchOp", other={"204": nothing}, **write),
+        "delete": _operation(f"Delete {what}", 204, None, parameters=["If-Match"], errors=["412"]),
+    }
+
+
+def _discovery(type_: ResourceType) -> Json:
+    if type_ is SERVICE_PROVIDER_CONFIG_TYPE:
+        return {type_.endpoint: {"get": _operation(type_.description, 200, type_.name)}}
+    one = _operation(f"Retrieve a {type_.name}", 200, type_.name)
+    one["parameters"] = [{"$ref": "#/components/parameters/id"}]
+    return {
+        type_.endpoint: {"get": _operation(type_.description, 200, f"{type_.name}List")},
+        f"{type_.endpoint}/{{id}}": {"get": one},
+    }
