@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
+import orjson
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, advise, unknown_attribute
@@ -25,8 +26,12 @@ from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.schema.documents import DocumentProblem, read_resource_types
 from scimsvc.schema.model import Attribute, ResourceType
 
+PATTERNS = ("*.yaml", "*.json")
+"""The files of a folder of profiles: profiles, and the documents that they name."""
+_FILE = re.compile(r"[\w-][\w.-]{0,120}\.json", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
@@ -42,19 +47,25 @@ def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapp
 
 
 def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
-    """What a folder's `*.yaml` hold, or why one can't be read. Raises ProfileError where there is no such folder."""
+    """What a folder's `*.yaml`, and the `*.json` that they may name, hold, or why one can't be read.
+
+    Raises ProfileError where there is no such folder.
+    """
     if not directory.is_dir():
         raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
-    return {path: _read(path) for path in sorted(directory.glob("*.yaml"))}
+    return {path: _read(path) for pattern in PATTERNS for path in sorted(directory.glob(pattern))}
 
 
 def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
     """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
     profiles: dict[str, tuple[Profile, FilePath]] = {}
     findings: list[Finding] = []
+    beside = {path.name: content for path, content in contents.items() if path.suffix == ".json"}
     for path, content in contents.items():
+        if path.suffix == ".json":
+            continue
         try:
-            profile = _parsed(content, path, registry)
+            profile = _parsed(content, path, registry, beside)
         except ProfileError as error:
             findings += error.findings
             continue
@@ -72,10 +83,12 @@ def load_profile(path: FilePath, registry: Registry | None = None) -> Profile:
     return _parsed(_read(path), path, registry)
 
 
-def _parsed(content: bytes | Finding, path: FilePath, registry: Registry | None) -> Profile:
+def _parsed(
+    content: bytes | Finding, path: FilePath, registry: Registry | None, beside: Mapping[str, bytes | Finding] | None = None
+) -> Profile:
     if isinstance(content, Finding):
         raise ProfileError([content])
-    return parse_profile(content, path, registry)
+    return parse_profile(content, path, registry, beside)
 
 
 def _read(path: FilePath) -> bytes | Finding:
@@ -85,15 +98,24 @@ def _read(path: FilePath) -> bytes | Finding:
         return Finding(path, 1, 1, f"can't be read: {error.strerror}")
 
 
-def parse_profile(content: str | bytes, path: FilePath, registry: Registry | None = None) -> Profile:
-    """The profile in a text, as UTF-8 where it is bytes; `path` is only shown. Raises ProfileError with all findings."""
+def parse_profile(
+    content: str | bytes,
+    path: FilePath,
+    registry: Registry | None = None,
+    beside: Mapping[str, bytes | Finding] | None = None,
+) -> Profile:
+    """The profile in a text, as UTF-8 where it is bytes. `path` is shown; without `beside`, the documents that the profile names
+    are read in its folder. Raises ProfileError with all findings.
+    """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
-    entries = source.mapping(root, "a profile", ("profile", "title", "directory", "users", "groups", "record", "policies"))
+    entries = source.mapping(
+        root, "a profile", ("profile", "title", "directory", "users", "groups", "record", "policies", "documents")
+    )
     name = source.text_of(entries.get("profile"), "profile")
     if root is not None and not isinstance(root, yaml.ScalarNode):
         for key in ("profile", "users", "groups"):
@@ -103,13 +125,39 @@ def parse_profile(content: str | bytes, path: FilePath, registry: Registry | Non
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
     directory = source.text_of(entries.get("directory"), "directory") or ENTRA
-    users = _table(source, entries.get("users"), USER_TYPE, directory)
-    groups = _table(source, entries.get("groups"), GROUP_TYPE, directory)
+    user_type, group_type, *others = _resource_types(source, entries.get("documents"), beside)
+    users = _table(source, entries.get("users"), user_type, directory)
+    groups = _table(source, entries.get("groups"), group_type, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
     policies = read_policies(source, entries.get("policies"))
     if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups, record, policies, tuple(source.findings))
+    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings))
+
+
+def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> list[ResourceType]:
+    """User and Group as the profile's documents have them, and the resource types that those add."""
+    documents: dict[str, Any] = {}
+    for entry in source.sequence(node, "documents"):
+        name = source.text_of(entry, "a document")
+        if name is None:
+            continue
+        if not _FILE.fullmatch(name):
+            source.complain(entry, "a document is the name of a *.json file beside the profile")
+            continue
+        found = _read(source.path.parent / name) if beside is None else beside.get(name)
+        if not isinstance(found, bytes):
+            source.complain(entry, f"{name}: {found.message if found else 'there is no such file beside the profile'}")
+            continue
+        try:
+            documents[name] = orjson.loads(found)
+        except ValueError as error:
+            source.complain(entry, f"{name}: not JSON: {error}")
+    try:
+        return read_resource_types(documents)
+    except DocumentProblem as problem:
+        source.complain(node, str(problem))
+        return [USER_TYPE, GROUP_TYPE]
 
 
 def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:

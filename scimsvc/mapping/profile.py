@@ -67,7 +67,8 @@ class ObjectMapping:
 
 @dataclass(frozen=True)
 class Profile:
-    """A mapping profile, checked; `record` shapes users for the application.
+    """A mapping profile, checked; `record` shapes users for the application, `others` are the
+    resource types of its documents besides User and Group.
 
     `warnings` are the findings that don't keep it from being used.
     """
@@ -78,15 +79,17 @@ class Profile:
     groups: ObjectMapping
     record: Record | None = None
     policies: Policies = DEFAULT
+    others: tuple[ResourceType, ...] = ()
     warnings: tuple[Finding, ...] = ()
 
-    def resource_types(self) -> tuple[ResourceType, ResourceType]:
-        """User and Group with the profile's custom attributes."""
-        return self.users.resource_type, self.groups.resource_type
+    def resource_types(self) -> tuple[ResourceType, ...]:
+        """User and Group with the profile's custom attributes, and the others."""
+        return self.users.resource_type, self.groups.resource_type, *self.others
 
     @cached_property
     def _unique(self) -> dict[str, list[Target]]:
-        return {table.resource_type.name: list(_unique_targets(table)) for table in (self.users, self.groups)}
+        tables = (self.users, self.groups, *(ObjectMapping(other, ()) for other in self.others))
+        return {table.resource_type.name: list(_unique_targets(table)) for table in tables}
 
     def unique_paths(self, resource_type: ResourceType) -> list[Target]:
         """The attributes whose values are unique among a tenant's resources of the type.

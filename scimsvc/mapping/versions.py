@@ -24,7 +24,7 @@ def place_of(name: str, directory: Path, registry: Registry) -> Path:
     """The file in a folder that has the profile of that name, or that is to have it. Raises ProfileError."""
     for path, content in read_profiles(directory).items():
         try:
-            if isinstance(content, bytes) and parse_profile(content, path, registry).name == name:
+            if path.suffix == ".yaml" and isinstance(content, bytes) and parse_profile(content, path, registry).name == name:
                 return path
         except ProfileError:
             continue

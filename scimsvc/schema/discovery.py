@@ -66,7 +66,10 @@ def resource_type_document(resource_type: ResourceType, base: str) -> dict[str, 
         "description": resource_type.description,
         "endpoint": resource_type.endpoint,
         "schema": resource_type.schema.id,
-        "schemaExtensions": [{"schema": extension.id, "required": False} for extension in resource_type.extensions],
+        "schemaExtensions": [
+            {"schema": extension.id, "required": extension.id in resource_type.required_extensions}
+            for extension in resource_type.extensions
+        ],
         "meta": {"resourceType": "ResourceType", "location": f"{base}/ResourceTypes/{resource_type.name}"},
     }
 

@@ -59,14 +59,14 @@ class Schema:
     description: str
     attributes: tuple[Attribute, ...]
 
-    def as_attribute(self) -> Attribute:
+    def as_attribute(self, required: bool = False) -> Attribute:
         """The extension as resources hold it: a complex attribute whose name is the schema's URN (RFC 7643 §3.3)."""
-        return Attribute(self.id, "complex", self.description, sub_attributes=self.attributes)
+        return Attribute(self.id, "complex", self.description, required=required, sub_attributes=self.attributes)
 
 
 @dataclass(frozen=True, eq=False)
 class ResourceType:
-    """A type of resource (RFC 7643 §6): its endpoint, its core schema and its extensions."""
+    """A type of resource (RFC 7643 §6): its endpoint, its core schema and its extensions, by their URNs some of them required."""
 
     name: str
     endpoint: str
@@ -74,17 +74,23 @@ class ResourceType:
     schema: Schema
     extensions: tuple[Schema, ...] = ()
     common: tuple[Attribute, ...] = ()
+    required_extensions: tuple[str, ...] = ()
 
     @cached_property
     def root(self) -> Attribute:
         """The resource itself as one complex attribute: common, core and extension attributes are its sub-attributes."""
-        extensions = tuple(extension.as_attribute() for extension in self.extensions)
+        extensions = tuple(extension.as_attribute(extension.id in self.required_extensions) for extension in self.extensions)
         return Attribute(self.name, "complex", sub_attributes=self.common + self.schema.attributes + extensions)
 
     @cached_property
     def schema_ids(self) -> tuple[str, ...]:
         """The URNs of the core schema and of every extension."""
         return (self.schema.id, *(extension.id for extension in self.extensions))
+
+    @cached_property
+    def has_hidden(self) -> bool:
+        """Whether it has attributes that are returned only where they are asked for."""
+        return any(step.returned == "request" for steps in self.root.leaves() for step in steps)
 
     def extended(self, *extensions: Schema) -> ResourceType:
         """This resource type with further extensions, such as the custom attributes of a mapping profile."""

@@ -10,6 +10,7 @@ from scimsvc.mapping import Profile
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.schema.discovery import schemas_of
+from scimsvc.schema.documents import RESERVED
 from scimsvc.schema.model import ResourceType, Schema
 from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.index import Indexer, UniqueRule
@@ -62,7 +63,7 @@ class Catalog:
 
     def endpoints(self) -> list[str]:
         """The endpoints of the resource types and those of discovery."""
-        return [*(type_.endpoint for type_ in self.resource_types()), "/Schemas", "/ResourceTypes", "/ServiceProviderConfig"]
+        return [*(type_.endpoint for type_ in self.resource_types()), *RESERVED]
 
     def resource_types(self) -> list[ResourceType]:
         """The resource types, Users first."""

@@ -13,6 +13,7 @@ import orjson
 
 from scimsvc.mapping import Finding, ProfileError, parse_profiles, read_profiles
 from scimsvc.mapping.functions import Registry
+from scimsvc.mapping.loader import PATTERNS
 from scimsvc.service.catalog import Catalog
 
 CHECK_EVERY = 2.0
@@ -105,7 +106,7 @@ def _replace(path: Path, content: bytes) -> None:
 def _signature(directory: Path) -> Signature:
     """What tells changed files from the same ones: names, sizes and times of change."""
     found = []
-    for path in sorted(directory.glob("*.yaml")):
+    for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         try:
             stat = path.stat()
         except OSError:

@@ -59,7 +59,7 @@ def render(stored: Stored, related: Related, resource_type: ResourceType, projec
     )
     body = b",".join(parts)
     # An attribute that was left out of `related` needs no second look at the document.
-    if projection is not ALL and not projection.without(GROUPS, MEMBERS).everything:
+    if (projection is not ALL and not projection.without(GROUPS, MEMBERS).everything) or resource_type.has_hidden:
         body = orjson.dumps(project(resource_type, orjson.loads(body), projection))
     return Rendered(body, version, location)
 

@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from scimsvc.protocol import members as member_steps
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, uniqueness
 from scimsvc.protocol.etag import require
+from scimsvc.protocol.immutable import kept
 from scimsvc.protocol.members import Change, Step
 from scimsvc.protocol.messages import Query, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
@@ -142,7 +143,7 @@ class ResourceService:
         def change(former: Document) -> tuple[Document, list[Step]]:
             clear = self._policies.replace_members == "exact"
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
-            return self._with_own_login(former, document), steps
+            return kept(self._type, former, self._with_own_login(former, document), carry=True), steps
 
         return self._change(id_, if_match, "replace", change, projection)
 
@@ -153,7 +154,7 @@ class ResourceService:
         steps = member_steps.steps(of_members)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
-            document = self._with_own_login(former, apply(former, own, policy))
+            document = kept(self._type, former, self._with_own_login(former, apply(former, own, policy)))
             return former if document == former else _canonical(self._type, id_, document), steps
 
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"

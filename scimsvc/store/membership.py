@@ -38,14 +38,14 @@ class GroupOf(NamedTuple):
 _ADD = Statement(
     """INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})
-    AND resource_type NOT LIKE 'deleted:%' ORDER BY seq
+    AND resource_type IN ('User', 'Group') ORDER BY seq
     ON CONFLICT DO NOTHING"""
 )
 _AWAIT = Statement(
     """INSERT INTO pending_membership (tenant_id, group_seq, member)
     SELECT :tenant, :group, wanted.id FROM ({each:ids}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type NOT LIKE 'deleted:%')
+        AND resource_type IN ('User', 'Group'))
     ON CONFLICT DO NOTHING"""
 )
 _WELCOME = Statement(
@@ -60,7 +60,7 @@ _WELCOME_KNOWN = Statement(
     JOIN attribute_value ON attribute_value.tenant_id = pending.tenant_id
         AND attribute_value.attribute = :external_id AND attribute_value.value = pending.member
     JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = attribute_value.resource_seq
-    WHERE pending.tenant_id = :tenant AND pending.group_seq = :group AND resource.resource_type NOT LIKE 'deleted:%'
+    WHERE pending.tenant_id = :tenant AND pending.group_seq = :group AND resource.resource_type IN ('User', 'Group')
     ON CONFLICT DO NOTHING"""
 )
 _NO_LONGER_AWAITED = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})")
@@ -71,7 +71,7 @@ _AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :ten
 _UNKNOWN = Statement(
     """SELECT wanted.id FROM ({each:ids}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type NOT LIKE 'deleted:%') LIMIT 10"""
+        AND resource_type IN ('User', 'Group')) LIMIT 10"""
 )
 _REMOVE = Statement(
     """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
@@ -114,8 +114,10 @@ class MembershipStore:
         self._tenant = tenant_id
 
     def unknown(self, ids: Iterable[str]) -> list[str]:
-        """Those of the ids, ten at most, that no resource of the tenant has."""
-        return [id_ for (id_,) in _UNKNOWN(self._database, tenant=self._tenant, ids=_json(ids)).fetchall()]
+        """Those of the ids, ten at most and in their order, that no user or group of the tenant has."""
+        given = list(ids)
+        found = {id_ for (id_,) in _UNKNOWN(self._database, tenant=self._tenant, ids=_json(given)).fetchall()}
+        return [id_ for id_ in given if id_ in found]
 
     def add(self, group_seq: int, ids: Iterable[str]) -> int:
         """Make the resources with these ids members; answers how many were not yet."""

@@ -1,0 +1,201 @@
+"""Schemas and resource types from RFC 7643's own documents (§6 and §7), as the same data as the built-in ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from scimsvc.schema.core import COMMON, ENTERPRISE_USER, EXTERNAL_ID, GROUP, GROUP_TYPE, USER, USER_TYPE
+from scimsvc.schema.model import Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness
+
+BUILT_IN = (USER, ENTERPRISE_USER, GROUP)
+RESERVED = ("/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Bulk", "/Me")
+_NAME = re.compile(r"[A-Za-z][\w$-]{0,127}", re.ASCII)
+_URN = re.compile(r"(?i:urn):[\w.:-]{1,240}", re.ASCII)
+_ENDPOINT = re.compile(r"/[A-Za-z][\w-]{0,62}", re.ASCII)
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "mutability": get_args(Mutability),
+    "returned": get_args(Returned),
+    "uniqueness": get_args(Uniqueness),
+}
+_SIMPLE = tuple(one for one in get_args(Type) if one != "complex")
+MAX_ATTRIBUTES = 500
+
+
+class DocumentProblem(ValueError):
+    """A document is none of RFC 7643; the message says where and what would be right."""
+
+
+def read_resource_types(documents: Mapping[str, Any]) -> list[ResourceType]:
+    """User and Group, as documents extend them, and the resource types that the documents add.
+
+    `documents` are JSON values by the names of their files, each with `Schemas` and `ResourceTypes`. Raises DocumentProblem.
+    """
+    schemas = {schema.id.lower(): schema for schema in BUILT_IN}
+    for file, where, found in _members(documents, "Schemas"):
+        schema = _schema(found, f"{file}: {where}")
+        if schema.id.lower() in schemas:
+            raise DocumentProblem(f"{file}: {where}.id: there is a schema {schema.id} already")
+        schemas[schema.id.lower()] = schema
+    types = {type_.name.lower(): type_ for type_ in (USER_TYPE, GROUP_TYPE)}
+    seen: set[str] = set()
+    for file, where, found in _members(documents, "ResourceTypes"):
+        type_ = _resource_type(found, f"{file}: {where}", schemas, types)
+        if type_.name.lower() in seen:
+            raise DocumentProblem(f"{file}: {where}.name: there is a resource type {type_.name} already")
+        seen.add(type_.name.lower())
+        taken = [one.name for one in types.values() if one.endpoint.lower() == type_.endpoint.lower() and one.name != type_.name]
+        if taken or type_.endpoint.lower() in [one.lower() for one in RESERVED]:
+            raise DocumentProblem(f"{file}: {where}.endpoint: {type_.endpoint} is taken")
+        types[type_.name.lower()] = type_
+    return list(types.values())
+
+
+def _members(documents: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for file, content in documents.items():
+        if not isinstance(content, dict) or not set(content) <= {"Schemas", "ResourceTypes"}:
+            raise DocumentProblem(f"{file}: must be a JSON object with Schemas and ResourceTypes, lists of RFC 7643's documents")
+        found = content.get(key, [])
+        if not isinstance(found, list):
+            raise DocumentProblem(f"{file}: {key} must be a list")
+        for place, one in enumerate(found):
+            if not isinstance(one, dict):
+                raise DocumentProblem(f"{file}: {key}[{place}] must be an object")
+            yield file, f"{key}[{place}]", one
+
+
+def _schema(found: Mapping[str, Any], where: str) -> Schema:
+    attributes = _attributes(found, "attributes", where, False)
+    return Schema(
+        _text(found, "id", where, _URN, "a URN"),
+        _text(found, "name", where, default=found.get("id")),
+        _text(found, "description", where, default=""),
+        attributes,
+    )
+
+
+def _attributes(found: Mapping[str, Any], key: str, where: str, inside: bool) -> tuple[Attribute, ...]:
+    listed = found.get(key)
+    if not isinstance(listed, list) or not listed or len(listed) > MAX_ATTRIBUTES:
+        raise DocumentProblem(f"{where}.{key} must be a list of 1 to {MAX_ATTRIBUTES} attributes")
+    attributes = [_attribute(one, f"{where}.{key}[{place}]", inside) for place, one in enumerate(listed)]
+    names: set[str] = set()
+    for place, attribute in enumerate(attributes):
+        if attribute.name.lower() in names:
+            raise DocumentProblem(f"{where}.{key}[{place}].name: there is an attribute {attribute.name} already")
+        names.add(attribute.name.lower())
+    return tuple(attributes)
+
+
+def _attribute(found: Any, where: str, inside: bool) -> Attribute:
+    if not isinstance(found, dict):
+        raise DocumentProblem(f"{where} must be an object")
+    kind = found.get("type", "string")
+    if kind not in _SIMPLE and (kind != "complex" or inside):
+        inner = " inside a complex attribute" if inside else ""
+        raise DocumentProblem(f"{where}.type must be one of {', '.join(_SIMPLE if inside else (*_SIMPLE, 'complex'))}{inner}")
+    multi_valued = _flag(found, "multiValued", where, False)
+    if inside and multi_valued:
+        raise DocumentProblem(f"{where}.multiValued: a sub-attribute has one value")
+    return Attribute(
+        _text(found, "name", where, _NAME, "letters, digits, _, $ and -"),
+        kind,
+        _text(found, "description", where, default=""),
+        multi_valued=multi_valued,
+        required=_flag(found, "required", where, False),
+        canonical_values=_texts(found, "canonicalValues", where),
+        case_exact=_flag(found, "caseExact", where, kind in ("reference", "binary")),
+        reference_types=_texts(found, "referenceTypes", where),
+        sub_attributes=_attributes(found, "subAttributes", where, True) if kind == "complex" else (),
+        **_choices(found, where),
+    )
+
+
+def _choices(found: Mapping[str, Any], where: str) -> Any:
+    chosen: dict[str, Any] = {}
+    for key, choices in _CHOICES.items():
+        if key in found and found[key] not in choices:
+            raise DocumentProblem(f"{where}.{key} must be one of {', '.join(choices)}")
+        if key in found:
+            chosen[key] = found[key]
+    if chosen.get("mutability") == "writeOnly":
+        # What can only be written can never be read (RFC 7643 §7).
+        chosen["returned"] = "never"
+    return chosen
+
+
+def _resource_type(
+    found: Mapping[str, Any], where: str, schemas: Mapping[str, Schema], types: Mapping[str, ResourceType]
+) -> ResourceType:
+    name = _text(found, "name", where, _NAME, "letters, digits, _, $ and -")
+    schema = _known(_text(found, "schema", where), f"{where}.schema", schemas)
+    known = types.get(name.lower())
+    if known and known.schema is not schema:
+        raise DocumentProblem(f"{where}.schema: that of {known.name} is {known.schema.id}")
+    if not known and schema in BUILT_IN:
+        raise DocumentProblem(f"{where}.schema: {schema.id} is the schema of another resource type")
+    listed = found.get("schemaExtensions", [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise DocumentProblem(f"{where}.schemaExtensions must be a list of objects with `schema` and `required`")
+    extensions, required = list(known.extensions if known else ()), []
+    for place, one in enumerate(listed):
+        at = f"{where}.schemaExtensions[{place}]"
+        extension = _known(_text(one, "schema", at), f"{at}.schema", schemas)
+        if extension is schema:
+            raise DocumentProblem(f"{at}.schema: a resource type isn't extended by its own schema")
+        if extension not in extensions:
+            extensions.append(extension)
+        if _flag(one, "required", at, False):
+            required.append(extension.id)
+    if known:
+        return replace(known, extensions=tuple(extensions), required_extensions=tuple(required))
+    own = {attribute.name.lower() for attribute in schema.attributes}
+    reserved = sorted(own & {attribute.name.lower() for attribute in COMMON})
+    if reserved:
+        raise DocumentProblem(f"{where}.schema: {schema.id} declares {reserved[0]}, which every resource has")
+    common = COMMON if EXTERNAL_ID.name.lower() in own else (*COMMON, EXTERNAL_ID)
+    return ResourceType(
+        name,
+        _text(found, "endpoint", where, _ENDPOINT, "a path such as /Devices"),
+        _text(found, "description", where, default=""),
+        schema,
+        tuple(extensions),
+        common,
+        tuple(required),
+    )
+
+
+def _known(urn: str, where: str, schemas: Mapping[str, Schema]) -> Schema:
+    schema = schemas.get(urn.lower())
+    if schema is None:
+        raise DocumentProblem(
+            f"{where}: there is no schema {urn[:200]!r}; there are {', '.join(one.id for one in schemas.values())}"
+        )
+    return schema
+
+
+def _text(
+    found: Mapping[str, Any], key: str, where: str, pattern: re.Pattern[str] | None = None, what: str = "", default: Any = None
+) -> str:
+    value = found.get(key, default)
+    if not isinstance(value, str):
+        raise DocumentProblem(f"{where}.{key} must be a text")
+    if pattern and not pattern.fullmatch(value):
+        raise DocumentProblem(f"{where}.{key} must be {what}, not {value[:100]!r}")
+    return value
+
+
+def _texts(found: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    value: Iterable[Any] = found.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise DocumentProblem(f"{where}.{key} must be a list of texts")
+    return tuple(value)
+
+
+def _flag(found: Mapping[str, Any], key: str, where: str, default: bool) -> bool:
+    value = found.get(key, default)
+    if not isinstance(value, bool):
+        raise DocumentProblem(f"{where}.{key} must be true or false")
+    return value

@@ -1,0 +1,248 @@
+"""Resource types and extensions by RFC 7643's own documents: endpoint, discovery, validation, filters and PATCH follow."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimsvc.mapping import ProfileError, load_profile
+from scimsvc.schema.documents import DocumentProblem, read_resource_types
+from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.web.app import create_app
+from tests.support.client import Answer
+from tests.support.errors import assert_scim_error
+from tests.support.server import ROOT, new_token
+from tests.support.wsgi import call
+
+DEVICE, PLACE, BADGE = ("urn:example:schemas:2.0:Device", "urn:example:schemas:2.0:Place", "urn:example:schemas:2.0:Badge")
+ENTRA = (ROOT / "mappings" / "entra.yaml").read_text()
+Ask = Callable[..., Answer]
+
+DOCUMENTS: dict[str, Any] = {
+    "Schemas": [
+        {
+            "id": DEVICE,
+            "name": "Device",
+            "attributes": [
+                {"name": "serial", "required": True, "caseExact": True, "uniqueness": "server", "mutability": "immutable"},
+                {"name": "label", "type": "string", "description": "What is on it."},
+                {"name": "ports", "type": "integer"},
+                {"name": "secret", "mutability": "writeOnly"},
+                {"name": "notes", "returned": "request"},
+                {"name": "kind", "returned": "always", "canonicalValues": ["laptop", "phone"]},
+                {
+                    "name": "bought",
+                    "type": "complex",
+                    "subAttributes": [{"name": "at", "type": "dateTime", "mutability": "immutable"}, {"name": "by"}],
+                },
+                {"name": "seen", "type": "dateTime", "mutability": "readOnly"},
+                {
+                    "name": "addresses",
+                    "type": "complex",
+                    "multiValued": True,
+                    "subAttributes": [{"name": "value"}, {"name": "type"}, {"name": "primary", "type": "boolean"}],
+                },
+            ],
+        },
+        {"id": PLACE, "name": "Place", "attributes": [{"name": "room"}]},
+        {"id": BADGE, "name": "Badge", "attributes": [{"name": "number", "type": "integer"}]},
+    ],
+    "ResourceTypes": [
+        {"name": "Device", "endpoint": "/Devices", "schema": DEVICE, "schemaExtensions": [{"schema": PLACE, "required": True}]},
+        {
+            "name": "User",
+            "endpoint": "/Users",
+            "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
+            "schemaExtensions": [{"schema": BADGE, "required": False}],
+        },
+    ],
+}
+LAPTOP: dict[str, Any] = {"serial": "S1", "label": "Blue", "ports": 4, "secret": "x", "notes": "n", PLACE: {"room": "1"}}
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Ask]:
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
+    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    yield lambda method, path, body=None: call(
+        app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+    )
+    app.extensions["scimsvc"].database.close()
+
+
+def patch(ask: Ask, path: str, *operations: Any) -> Answer:
+    return ask("PATCH", path, {"Operations": [dict(zip(("op", "path", "value"), one, strict=False)) for one in operations]})
+
+
+def test_resource_type_is_served(ask: Ask):
+    created = ask("POST", "/Devices", {"schemas": [DEVICE, PLACE], "externalId": "e", "seen": "2026-01-01T00:00:00Z", **LAPTOP})
+    assert created.status == 201, created.raw
+    id_ = created.body.pop("id")
+    location = f"http://scim.example.com/api/scim/v2/Devices/{id_}"
+    assert created.headers["Location"] == location
+    body = ask("GET", f"/devices/{id_}").body
+    assert body["meta"] == {**body["meta"], "resourceType": "Device", "location": location}
+    shown = {name: value for name, value in body.items() if name not in ("id", "meta")}
+    expected = {name: value for name, value in LAPTOP.items() if name not in ("secret", "notes")}
+    assert shown == {"schemas": [DEVICE, PLACE], "externalId": "e", **expected}
+    assert ask("GET", f"/Devices/{id_}?attributes=notes").body["notes"] == "n"
+    for text, count in (
+        ('serial eq "S1"', 1),
+        ('serial eq "s1"', 0),
+        ('label eq "BLUE" and ports gt 3', 1),
+        (f'{PLACE}:room eq "1"', 1),
+        ('externalId eq "e"', 1),
+    ):
+        assert ask("GET", f"/Devices?filter={text.replace(' ', '+')}").body["totalResults"] == count, text
+    assert_scim_error(ask("GET", '/Devices?filter=secret+eq+"x"'), 400, "invalidFilter")
+    assert_scim_error(ask("GET", '/Devices?filter=userName+eq+"x"'), 400, "invalidFilter")
+    assert_scim_error(ask("POST", "/Devices", LAPTOP), 409, "uniqueness")
+    assert ask("POST", "/Devices", {**LAPTOP, "serial": "s1"}).status == 201
+    assert ask("GET", "/Devices?sortBy=serial&sortOrder=descending").body["Resources"][0]["serial"] == "s1"
+    changed = patch(
+        ask, f"/Devices/{id_}", ("add", 'addresses[type eq "lan"].value', "10.0.0.1"), ("replace", f"{PLACE}:room", "2")
+    )
+    assert (changed.body["addresses"], changed.body[PLACE]) == ([{"value": "10.0.0.1", "type": "lan"}], {"room": "2"})
+    assert ask("GET", "/").body["totalResults"] == 2
+    assert ask("DELETE", f"/Devices/{id_}").status == 204
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"serial": None}, "serial is required"),
+        ({"serial": ""}, "serial is required"),
+        ({PLACE: None}, f"{PLACE} is required"),
+        ({"ports": "four"}, "ports must be a whole number"),
+        ({"bought": {"at": "yesterday"}}, "bought.at must be a date and time"),
+        ({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}, "A Device has no schema"),
+    ],
+)
+def test_resources_are_checked(ask: Ask, change: dict[str, Any], message: str):
+    answer = ask("POST", "/Devices", {**LAPTOP, **change})
+    assert_scim_error(answer, 400, "invalidValue")
+    assert message in answer.body["detail"]
+
+
+def test_immutable_attributes_have_one_value_for_ever(ask: Ask):
+    path = "/Devices/" + ask("POST", "/Devices", LAPTOP).body["id"]
+    for operation in (("replace", "serial", "S2"), ("remove", "serial"), ("replace", "serial", "s1")):
+        assert patch(ask, path, operation).status == 400
+    assert patch(ask, path, ("replace", "serial", "S1"), ("replace", "label", "x")).status == 200
+    assert patch(ask, path, ("add", "bought", {"at": "2026-01-01T00:00:00Z", "by": "a"})).status == 200
+    assert_scim_error(patch(ask, path, ("replace", "bought.at", "2027-01-01T00:00:00Z")), 400, "mutability")
+    assert_scim_error(patch(ask, path, ("remove", "bought")), 400, "mutability")
+    assert patch(ask, path, ("replace", "bought.by", "b")).body["bought"] == {"at": "2026-01-01T00:00:00Z", "by": "b"}
+    assert_scim_error(ask("PUT", path, {**LAPTOP, "serial": "S2"}), 400, "mutability")
+    # A PUT may leave out what it can't change.
+    put = ask("PUT", path, LAPTOP)
+    assert (put.status, put.body["bought"]) == (200, {"at": "2026-01-01T00:00:00Z"})
+    assert_scim_error(patch(ask, path, ("replace", "seen", "2026-01-01T00:00:00Z")), 400, "mutability")
+
+
+def test_discovery_and_the_openapi_document_follow(ask: Ask):
+    found = {one["name"]: one for one in ask("GET", "/ResourceTypes").body["Resources"]}
+    assert list(found) == ["User", "Group", "Device"]
+    assert found["Device"]["schemaExtensions"] == [{"schema": PLACE, "required": True}]
+    assert found["User"]["schemaExtensions"][-1] == {"schema": BADGE, "required": False}
+    assert ask("GET", f"/Schemas/{DEVICE}").body["attributes"][0]["mutability"] == "immutable"
+    assert ask("GET", "/ResourceTypes/Device").status == 200
+    assert_scim_error(ask("GET", "/Nope"), 404)
+    assert "/Devices" in ask("GET", "/Nope").body["detail"]
+
+
+def test_extension_of_users(ask: Ask):
+    created = ask("POST", "/Users", {"userName": "a", BADGE: {"number": 7}})
+    assert (created.status, created.body["schemas"][-1]) == (201, BADGE)
+    assert ask("GET", f"/Users?filter={BADGE}:number+eq+7").body["totalResults"] == 1
+
+
+def test_device_is_no_member_of_a_group(ask: Ask):
+    device = ask("POST", "/Devices", LAPTOP).body["id"]
+    assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": device}]}), 400, "invalidValue")
+
+
+def test_bulk_knows_the_endpoint(ask: Ask):
+    answer = ask("POST", "/Bulk", {"Operations": [{"method": "POST", "path": "/Devices", "bulkId": "d", "data": LAPTOP}]})
+    assert answer.body["Operations"][0]["status"] == "201"
+
+
+def with_(path: str, value: Any) -> Any:
+    """The documents with another value at a path."""
+    changed = json.loads(json.dumps(DOCUMENTS))
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    place = changed
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([], "f.json: must be a JSON object"),
+        ({"Schema": []}, "f.json: must be a JSON object with Schemas and ResourceTypes"),
+        ({"Schemas": {}}, "f.json: Schemas must be a list"),
+        ({"Schemas": [5]}, r"Schemas\[0\] must be an object"),
+        (with_("Schemas.0.id", "device"), r"Schemas\[0\].id must be a URN, not 'device'"),
+        (with_("Schemas.0.id", 5), r"Schemas\[0\].id must be a text"),
+        (with_("Schemas.1.id", DEVICE), r"Schemas\[1\].id: there is a schema .* already"),
+        (with_("Schemas.0.attributes", []), r"Schemas\[0\].attributes must be a list of 1 to 500"),
+        (with_("Schemas.0.attributes.0", 5), r"attributes\[0\] must be an object"),
+        (with_("Schemas.0.attributes.0.name", "a b"), r"attributes\[0\].name must be letters"),
+        (with_("Schemas.0.attributes.1.name", "SERIAL"), r"attributes\[1\].name: there is an attribute SERIAL already"),
+        (with_("Schemas.0.attributes.0.type", "text"), r"attributes\[0\].type must be one of string, boolean"),
+        (with_("Schemas.0.attributes.0.required", "yes"), r"attributes\[0\].required must be true or false"),
+        (with_("Schemas.0.attributes.0.mutability", "never"), r"mutability must be one of readOnly, readWrite"),
+        (with_("Schemas.0.attributes.0.canonicalValues", [5]), r"canonicalValues must be a list of texts"),
+        (with_("Schemas.0.attributes.0.type", "complex"), r"attributes\[0\].subAttributes must be a list"),
+        (
+            with_("Schemas.0.attributes.6.subAttributes.0.type", "complex"),
+            r"subAttributes\[0\].type must be .* inside a complex attribute",
+        ),
+        (with_("Schemas.0.attributes.6.subAttributes.0.multiValued", True), "a sub-attribute has one value"),
+        (with_("Schemas.0.attributes.1.name", "id"), "declares id, which every resource has"),
+        (
+            with_("ResourceTypes.0.schema", "urn:x:y"),
+            r"ResourceTypes\[0\].schema: there is no schema 'urn:x:y'; there are urn:ietf",
+        ),
+        (with_("ResourceTypes.0.schema", "urn:ietf:params:scim:schemas:core:2.0:User"), "is the schema of another resource type"),
+        (with_("ResourceTypes.1.schema", DEVICE), r"ResourceTypes\[1\].schema: that of User is"),
+        (with_("ResourceTypes.0.endpoint", "Devices"), "endpoint must be a path such as /Devices"),
+        (with_("ResourceTypes.0.endpoint", "/users"), "endpoint: /users is taken"),
+        (with_("ResourceTypes.0.endpoint", "/bulk"), "endpoint: /bulk is taken"),
+        (with_("ResourceTypes.0.name", "deleted:User"), "name must be letters"),
+        (with_("ResourceTypes.1.name", "Device"), r"ResourceTypes\[1\].schema: that of Device|ResourceTypes\[1\].name: there is"),
+        (with_("ResourceTypes.0.schemaExtensions", {}), "schemaExtensions must be a list of objects"),
+        (with_("ResourceTypes.0.schemaExtensions.0.schema", DEVICE), "isn't extended by its own schema"),
+    ],
+)
+def test_mistake_in_a_document_is_named(documents: Any, message: str):
+    with pytest.raises(DocumentProblem, match=message):
+        read_resource_types({"f.json": documents})
+
+
+@pytest.mark.parametrize(
+    ("documents", "content", "message"),
+    [
+        ("[other.json]", "{}", "other.json: there is no such file|other.json: can't be read"),
+        ("[devices.json]", "{", "devices.json: not JSON"),
+        ("[devices.json]", '{"Schemas": 5}', "devices.json: Schemas must be a list"),
+        ("[../devices.json]", "{}", "a document is the name of a"),
+        ("[[devices.json]]", "{}", "a document must be a text"),
+        ("devices.json", "{}", "documents must be a list"),
+    ],
+)
+def test_profile_with_wrong_documents_is_refused_at_its_place(tmp_path: Path, documents: str, content: str, message: str):
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: {documents}\n")
+    (tmp_path / "devices.json").write_text(content)
+    with pytest.raises(ProfileError, match=message) as caught:
+        load_profile(tmp_path / "entra.yaml")
+    assert caught.value.findings[0].line == len(ENTRA.splitlines()) + 2
