@@ -22,6 +22,7 @@ class Policies:
     inactive, or deleted and not purged yet, is a conflict, or restores the account in place with its id.
     `rename_when_disabled`: what is unique by the schema, the login, is accepted as sent, or ignored while the account is
     inactive. `delete_after`: the days for which a deleted resource can be restored; 0 is at once.
+    `passwords`: are forgotten, or kept as argon2id hashes.
     """
 
     unknown_members: Literal["reject", "pending"] = "reject"
@@ -30,6 +31,7 @@ class Policies:
     recreate: Literal["conflict", "restore"] = "conflict"
     rename_when_disabled: Literal["accept", "ignore"] = "accept"
     delete_after: int = 0
+    passwords: Literal["ignore", "argon2"] = "ignore"
 
 
 DEFAULT = Policies()
@@ -39,6 +41,7 @@ _CHOICES = {
     "groupPatchAnswer": ("group_patch_answer", ("none", "resource")),
     "recreate": ("recreate", ("conflict", "restore")),
     "renameWhenDisabled": ("rename_when_disabled", ("accept", "ignore")),
+    "passwords": ("passwords", ("ignore", "argon2")),
 }
 _DAYS = "deleteAfter"
 

@@ -15,13 +15,14 @@ from scimsvc.schema.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN, SERVI
 
 @dataclass(frozen=True)
 class Limits:
-    """What ServiceProviderConfig announces: the most resources in one answer, the most operations of a bulk request and the
-    most bytes of its body.
+    """What ServiceProviderConfig announces: the most resources in one answer, the most operations of a bulk request, the
+    most bytes of its body, and whether passwords are kept.
     """
 
     max_results: int
     bulk_operations: int
     request_bytes: int
+    passwords: bool
 
 
 def attribute_document(attribute: Attribute) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def service_provider_config(base: str, limits: Limits) -> dict[str, Any]:
         "patch": {"supported": True},
         "bulk": {"supported": True, "maxOperations": limits.bulk_operations, "maxPayloadSize": limits.request_bytes},
         "filter": {"supported": True, "maxResults": limits.max_results},
-        "changePassword": {"supported": False},
+        "changePassword": {"supported": limits.passwords},
         "sort": {"supported": True},
         "etag": {"supported": True},
         "pagination": {

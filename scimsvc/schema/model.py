@@ -6,7 +6,7 @@ Instances compare by identity: a declaration exists once, and it is a cheap key 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -91,7 +91,3 @@ class ResourceType:
     def has_hidden(self) -> bool:
         """Whether it has attributes that are returned only where they are asked for."""
         return any(step.returned == "request" for steps in self.root.leaves() for step in steps)
-
-    def extended(self, *extensions: Schema) -> ResourceType:
-        """This resource type with further extensions, such as the custom attributes of a mapping profile."""
-        return replace(self, extensions=self.extensions + extensions)

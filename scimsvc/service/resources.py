@@ -19,8 +19,10 @@ from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import ResourceType
+from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
+from scimsvc.service.passwords import hashed_by, hashed_in
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.filters import GROUPS, MEMBERS
@@ -44,6 +46,9 @@ class ResourceService:
         self._served = served
         self._type = served.resource_type
         self._policies = served.policies
+        self._keeps_passwords = (
+            served.policies.passwords == "argon2" and self._type.root.sub_attribute(passwords.ATTRIBUTE) is not None
+        )
         self._base = base
         self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
         self._memberships = MembershipStore(database, tenant_id)
@@ -51,18 +56,21 @@ class ResourceService:
     def create(self, body: Any, projection: Projection = ALL) -> Rendered:
         """POST (§3.3)."""
         document, members = self._read(body)
+        hashed = hashed_in(document) if self._keeps_passwords else None
         id_ = new_id()
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
 
         def work() -> Found:
             stored = self._resources.insert(new)
+            if hashed:
+                self._resources.set_password(stored.seq, hashed)
             if members:
                 self._add_members(stored, members)
             return self._with_related(self._welcomed(stored, document), projection)
 
         if self._policies.recreate == "restore":
-            restored = self._restore(document, projection)
+            restored = self._restore(document, hashed, projection)
             if restored:
                 return restored
         try:
@@ -71,7 +79,7 @@ class ResourceService:
             raise self._clash(document, None) from None
         return self._render(found, projection)
 
-    def _restore(self, document: Document, projection: Projection) -> Rendered | None:
+    def _restore(self, document: Document, hashed: str | None, projection: Projection) -> Rendered | None:
         """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
         again. None where it isn't one account that has the unique values, or that one is active.
         """
@@ -92,6 +100,8 @@ class ResourceService:
                     return None
             fresh = _canonical(self._type, id_, document)
             changed = self._resources.update(stored, former, fresh, "restore")
+            if self._keeps_passwords:
+                self._resources.set_password(stored.seq, hashed)
             return self._with_related(self._welcomed(changed, fresh), projection)
 
         try:
@@ -138,6 +148,7 @@ class ResourceService:
     def replace(self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
+        hashed = hashed_in(read) if self._keeps_passwords else None
         document = _canonical(self._type, id_, read)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
@@ -145,20 +156,22 @@ class ResourceService:
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
             return kept(self._type, former, self._with_own_login(former, document), carry=True), steps
 
-        return self._change(id_, if_match, "replace", change, projection)
+        # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
+        return self._change(id_, if_match, "replace", change, projection, (hashed is not None, hashed))
 
     def patch(self, id_: str, body: Any, policy: Policy, if_match: str | None, projection: Projection = ALL) -> Rendered | None:
         """PATCH (§3.5.2), all operations or none. None where there is nothing to send: a group's answer is 204."""
         operations = parse_operations(self._type, body)
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members)
+        password = hashed_by(own) if self._keeps_passwords else (False, None)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
             document = kept(self._type, former, self._with_own_login(former, apply(former, own, policy)))
             return former if document == former else _canonical(self._type, id_, document), steps
 
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
-        rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection)
+        rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection, password)
         return None if silent else rendered
 
     def delete(self, id_: str, if_match: str | None) -> None:
@@ -208,8 +221,11 @@ class ResourceService:
         kind: str,
         change: Callable[[Document], tuple[Document, list[Step]]],
         projection: Projection,
+        password: tuple[bool, str | None],
     ) -> Rendered:
-        """Lock, change and store one resource; a change that changes nothing leaves its version as it was."""
+        """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `password` is whether
+        it changes and the hash of what it becomes, None for none.
+        """
         wanted: Document = {}
 
         def work() -> Found:
@@ -219,9 +235,11 @@ class ResourceService:
             document, steps = change(former)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
+            if password[0]:
+                self._resources.set_password(stored.seq, password[1])
             if document != former:
                 stored = self._resources.update(stored, former, document, kind)
-            elif moved:
+            elif moved or password[0]:
                 stored = self._resources.touch(stored, kind)
             return self._with_related(stored, projection)
 

@@ -74,6 +74,11 @@ _HOLDERS = Statement(
     JOIN resource ON resource.tenant_id = attribute_value.tenant_id AND resource.seq = attribute_value.resource_seq
     WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value"""
 )
+_SET_PASSWORD = Statement(
+    """INSERT INTO password (tenant_id, resource_seq, hash) VALUES (:tenant, :seq, :hash)
+    ON CONFLICT (tenant_id, resource_seq) DO UPDATE SET hash = excluded.hash"""
+)
+_FORGET_PASSWORD = Statement("DELETE FROM password WHERE tenant_id = :tenant AND resource_seq = :seq")
 _EXPIRED = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND last_modified < :before
     ORDER BY last_modified LIMIT 500"""
@@ -193,12 +198,21 @@ class ResourceStore:
 
     def delete(self, stored: Stored) -> None:
         """Remove a locked resource, which is a member of no group and has no members any more."""
+        self.set_password(stored.seq, None)
         _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
         _DELETE(self._database, tenant=self._tenant, seq=stored.seq)
         self._log(stored._replace(version=stored.version + 1, last_modified=now()), "delete")
 
+    def set_password(self, seq: int, hashed: str | None) -> None:
+        """Keep the hash of a resource's password; None forgets it."""
+        if hashed is None:
+            _FORGET_PASSWORD(self._database, tenant=self._tenant, seq=seq)
+        else:
+            _SET_PASSWORD(self._database, tenant=self._tenant, seq=seq, hash=hashed)
+
     def retire(self, stored: Stored) -> None:
         """Delete a locked resource so that it can be restored: nobody finds it, and its unique values are free."""
+        self.set_password(stored.seq, None)
         _RELEASE(self._database, tenant=self._tenant, seq=stored.seq)
         retired = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
         self._retype(retired, f"{DELETED}{self._type.name}")

@@ -62,9 +62,9 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/serviceproviderconfig")
     def configuration() -> Response:
         """What this service provider supports."""
-        catalog()
+        passwords = catalog().profile.policies.passwords == "argon2"
         limits = services.settings.limits
-        announced = Limits(services.settings.scim.max_results, limits.bulk_operations, limits.request_bytes)
+        announced = Limits(services.settings.scim.max_results, limits.bulk_operations, limits.request_bytes, passwords)
         return scim.respond_json(service_provider_config(base_url(), announced))
 
     return routes

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from scimsvc.mapping import ProfileError, parse_profile
 from scimsvc.mapping.policies import DEFAULT, Policies
@@ -202,3 +204,48 @@ def test_policies_of_a_profile():
     ]:
         with pytest.raises(ProfileError, match=message.replace("?", r"\?")):
             read(block)
+
+
+def hashes(database: Database) -> list[str]:
+    return [hashed for (hashed,) in database.peewee.execute_sql("SELECT hash FROM password").fetchall()]
+
+
+def verified(database: Database, password: str) -> bool:
+    (hashed,) = hashes(database)
+    try:
+        return PasswordHasher().verify(hashed, password)
+    except VerifyMismatchError:
+        return False
+
+
+def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[[str], Ask], database: Database):
+    ask = serve("passwords: ignore")
+    assert ask("GET", "/ServiceProviderConfig").body["changePassword"] == {"supported": False}
+    answer = ask("POST", "/Users", {"userName": "forgotten", "password": "secret"})
+    assert (answer.status, b"secret" in answer.raw, hashes(database)) == (201, False, [])
+    ask = serve("passwords: argon2")
+    assert ask("GET", "/ServiceProviderConfig").body["changePassword"] == {"supported": True}
+    answer = ask("POST", "/Users?attributes=password,userName", {"userName": "jane", "password": "first"})
+    assert (answer.status, b"first" in answer.raw) == (201, False)
+    path = f"/Users/{answer.body['id']}"
+    assert verified(database, "first")
+    version = ask("GET", path).body["meta"]["version"]
+    answer = patch(ask, path, "replace", "password", "second")
+    assert (answer.status, b"second" in answer.raw) == (200, False)
+    assert answer.body["meta"]["version"] != version
+    assert verified(database, "second")
+    assert ask("PUT", path, {"userName": "jane", "password": "third"}).status == 200
+    assert verified(database, "third")
+    assert ask("PUT", path, {"userName": "jane"}).status == 200
+    assert patch(ask, path, "replace", "title", "x").status == 200
+    assert verified(database, "third")
+    assert_scim_error(ask("GET", '/Users?filter=password+eq+"third"'), 400, "invalidFilter")
+    assert_scim_error(ask("GET", "/Users?filter=password+pr"), 400, "invalidFilter")
+    assert_scim_error(ask("PUT", path, {"userName": "jane", "password": 5}), 400, "invalidValue")
+    assert patch(ask, path, "remove", "password").status == 200
+    assert hashes(database) == []
+    patch(ask, path, "add", "password", "fourth")
+    assert len(hashes(database)) == 1
+    assert serve("passwords: ignore")("DELETE", path).status == 204
+    assert hashes(database) == []
+    assert "third" not in str(database.peewee.execute_sql("SELECT document FROM resource").fetchall())

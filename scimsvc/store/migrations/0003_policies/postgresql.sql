@@ -7,3 +7,11 @@ CREATE TABLE pending_membership (
 );
 
 CREATE INDEX pending_membership_of_member ON pending_membership (tenant_id, member);
+
+CREATE TABLE password (
+    tenant_id INTEGER NOT NULL,
+    resource_seq BIGINT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, resource_seq),
+    FOREIGN KEY (tenant_id, resource_seq) REFERENCES resource (tenant_id, seq)
+);
