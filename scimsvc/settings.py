@@ -58,11 +58,16 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class LimitsSettings:
-    """What a client may send: bytes of a body, how deep its JSON may be nested, and how many operations a bulk request has."""
+    """What a client may send: bytes of a body, how deep its JSON may be nested, how many operations a bulk request and a PATCH
+    have, how many members a request names, and how many characters a filter has.
+    """
 
     request_bytes: int = 2 * 1024 * 1024
     nesting: int = 16
     bulk_operations: int = 1000
+    patch_operations: int = 1000
+    members: int = 50_000
+    filter_length: int = 8192
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,15 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
     return dataclasses.replace(kind(), **found)
 
 
-_AT_LEAST = {"scim.max_results": 1, "limits.request_bytes": 1000, "limits.nesting": 4, "limits.bulk_operations": 1}
+_AT_LEAST = {
+    "scim.max_results": 1,
+    "limits.request_bytes": 1000,
+    "limits.nesting": 4,
+    "limits.bulk_operations": 1,
+    "limits.patch_operations": 1,
+    "limits.members": 1,
+    "limits.filter_length": 100,
+}
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
     "scim.base_path": (re.compile(r"(/[\w.~-]+)+", re.ASCII).fullmatch, "a path like /api/scim/v2"),
     "scim.public_url": (re.compile(r"(https?://[^\s/?#]+/?)?").fullmatch, "a URL without a path, like https://scim.example.com"),

@@ -75,6 +75,9 @@ def test_environment_is_over_the_file_and_the_file_over_the_default(write: Calla
         ("limits", "request_bytes", "1000", 1000),
         ("limits", "nesting", "9", 9),
         ("limits", "bulk_operations", "10", 10),
+        ("limits", "patch_operations", "10", 10),
+        ("limits", "members", "10", 10),
+        ("limits", "filter_length", "100", 100),
         ("log", "level", "warning", "warning"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from scimsvc.protocol.bulk import BULK_REQUEST_URN, BULK_RESPONSE_URN, METHODS
 from scimsvc.protocol.errors import ERROR_URN
+from scimsvc.protocol.limits import Limits
 from scimsvc.protocol.messages import LIST_URN, SEARCH_URN
 from scimsvc.protocol.patch import PATCH_URN
 from scimsvc.protocol.sorting import ASCENDING, DESCENDING
@@ -41,11 +42,11 @@ _WITHOUT_BODY = ("400", "401", "403", "404", "406", "503")
 _WITH_BODY = (*_WITHOUT_BODY, "413", "415")
 
 
-def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int, max_operations: int) -> Json:
+def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int, max_operations: int, limits: Limits) -> Json:
     """The document for the resource types of one tenant; `base` is the absolute URL of the SCIM endpoint."""
     types = list(resource_types)
     discovery = [SERVICE_PROVIDER_CONFIG_TYPE, RESOURCE_TYPE_TYPE, SCHEMA_TYPE]
-    schemas: Json = {"Error": _error(), "SearchRequest": _search_request(max_results), "PatchOp": _patch_op()}
+    schemas: Json = {"Error": _error(), "SearchRequest": _search_request(max_results, limits), "PatchOp": _patch_op(limits)}
     schemas |= {"BulkRequest": _bulk_request(max_operations), "BulkResponse": _bulk_response()}
     for one in [*types, *discovery]:
         schemas[one.name] = _resource(one)
@@ -78,7 +79,7 @@ def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int,
         "components": {
             "schemas": schemas,
             "responses": {status: _failure(what) for status, what in _ERRORS.items()},
-            "parameters": _parameters(max_results),
+            "parameters": _parameters(max_results, limits),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A token of the tenant."}},
         },
     }
@@ -165,7 +166,7 @@ def _error() -> Json:
     }
 
 
-def _search_request(max_results: int) -> Json:
+def _search_request(max_results: int, limits: Limits) -> Json:
     names = {"type": "array", "items": {"type": "string"}}
     return {
         "type": "object",
@@ -173,7 +174,7 @@ def _search_request(max_results: int) -> Json:
             "schemas": {"const": [SEARCH_URN]},
             "attributes": names,
             "excludedAttributes": names,
-            "filter": {"type": "string"},
+            "filter": {"type": "string", "maxLength": limits.filter_length},
             "sortBy": {"type": "string"},
             "sortOrder": {"enum": [ASCENDING, DESCENDING]},
             "startIndex": {"type": "integer"},
@@ -183,7 +184,7 @@ def _search_request(max_results: int) -> Json:
     }
 
 
-def _patch_op() -> Json:
+def _patch_op(limits: Limits) -> Json:
     operation = {
         "type": "object",
         "required": ["op"],
@@ -192,7 +193,10 @@ def _patch_op() -> Json:
     return {
         "type": "object",
         "required": ["Operations"],
-        "properties": {"schemas": {"const": [PATCH_URN]}, "Operations": {"type": "array", "items": operation}},
+        "properties": {
+            "schemas": {"const": [PATCH_URN]},
+            "Operations": {"type": "array", "items": operation, "maxItems": limits.patch_operations},
+        },
     }
 
 
@@ -235,10 +239,10 @@ def _bulk_response() -> Json:
     }
 
 
-def _parameters(max_results: int) -> Json:
+def _parameters(max_results: int, limits: Limits) -> Json:
     text: Json = {"type": "string"}
     queries: Mapping[str, tuple[str, Json]] = {
-        "filter": ("Which resources (RFC 7644 §3.4.2.2).", text),
+        "filter": ("Which resources (RFC 7644 §3.4.2.2).", text | {"maxLength": limits.filter_length}),
         "sortBy": ("The attribute by which they are ordered.", text),
         "sortOrder": ("In which direction.", {"enum": [ASCENDING, DESCENDING]}),
         "startIndex": ("The first of the page, counted from 1.", {"type": "integer"}),
@@ -288,7 +292,8 @@ _SHOWN = ("attributes", "excludedAttributes")
 
 def _query(what: str, name: str) -> Json:
     asked = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", *_SHOWN)
-    return _operation(f"Query {what}", 200, name, parameters=asked)
+    too_long = {"414": {"description": "The URL is too long for a GET; POST the query to /.search."}}
+    return _operation(f"Query {what}", 200, name, parameters=asked, other=too_long)
 
 
 def _search(what: str, name: str) -> Json:

@@ -18,7 +18,6 @@ from scimsvc.schema.types import normaliser
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-MAX_OPERATIONS = 1000
 MAX_ELEMENTS_LOOKED_AT = 100_000
 """The elements of multi-valued attributes that all operations of one PATCH may go through."""
 
@@ -54,7 +53,7 @@ STRICT = Policy()
 """The letter of the standard."""
 
 
-def parse_operations(resource_type: ResourceType, body: Any, max_operations: int = MAX_OPERATIONS) -> list[Operation]:
+def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
     """Read a PATCH body. Operations without path become one operation for each attribute of their value.
 
     Raises ScimError invalidSyntax, invalidPath, invalidValue, mutability, noTarget or tooMany.
@@ -68,8 +67,6 @@ def parse_operations(resource_type: ResourceType, body: Any, max_operations: int
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
-    if len(operations) > max_operations:
-        raise too_many(f"A PATCH may have {max_operations} operations; this one has {len(operations)}. Send several.")
     return [found for position, one in enumerate(operations) for found in _parse(resource_type, one, f"Operations[{position}]")]
 
 

@@ -14,6 +14,7 @@ from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.etag import etag
+from scimsvc.protocol.limits import Limits
 from scimsvc.protocol.projection import Projection
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
@@ -27,12 +28,13 @@ _LITTLE = Projection(frozenset({"id"}))
 class BulkService:
     """Bulk requests of one tenant. `base` is the absolute URL of the SCIM endpoint."""
 
-    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str) -> None:
+    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits) -> None:
         self._catalog = catalog
         self._services = {
             endpoint: ResourceService(database, tenant_id, served, base) for endpoint, served in catalog.types.items()
         }
         self._base = base
+        self._limits = limits
 
     def run(self, request: BulkRequest) -> dict[str, Any]:
         """Carry the operations out; answers the BulkResponse, with their outcomes in the order of the request."""
@@ -50,6 +52,7 @@ class BulkService:
         if operation.method == "DELETE":
             service.delete(id_, operation.version)
             return 204, None
+        self._limits.check_body(operation.data)
         type_ = self._catalog.types[operation.endpoint].resource_type
         standard = standardise(Request(operation.method, type_, {}, operation.data))
         if operation.method == "POST":

@@ -21,6 +21,8 @@ def blueprint(services: Services) -> Blueprint:
         caller = scim.authenticate(services, request.environ)
         asked = parse_bulk(scim.json_body(services, request.environ), services.settings.limits.bulk_operations)
         base = scim.base_url(services, request.environ)
-        return scim.respond_json(BulkService(services.database, caller.tenant.id, caller.catalog, base).run(asked))
+        return scim.respond_json(
+            BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
+        )
 
     return routes

@@ -21,14 +21,14 @@ def blueprint(services: Services) -> Blueprint:
     def document() -> Response:
         """The OpenAPI document, with the custom attributes of the tenant's profile."""
         types = scim.authenticate(services, request.environ, SCIM, ME).catalog.resource_types()
-        found = openapi(types, scim.base_url(services, request.environ), results, operations)
+        found = openapi(types, scim.base_url(services, request.environ), results, operations, services.limits)
         return scim.respond_json(found, media_type="application/json")
 
     @routes.get("/docs")
     def page() -> Response:
         """The same to be read, without any tenant's own attributes."""
         types = [USER_TYPE, GROUP_TYPE]
-        found = openapi(types, scim.base_url(services, request.environ), results, operations)
+        found = openapi(types, scim.base_url(services, request.environ), results, operations, services.limits)
         text = render_template("docs.html", document=found, schemas=schemas_of(types))
         headers = [("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")]
         return scim.respond(text.encode(), headers=headers, media_type="text/html; charset=utf-8")

@@ -44,6 +44,8 @@ class Endpoint:
         environ = request.environ
         caller, served = self.served_to()
         content = scim.json_body(self._services, environ) if body else None
+        if body:
+            self._services.limits.check_body(content)
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
         return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base)

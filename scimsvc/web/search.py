@@ -39,6 +39,7 @@ def blueprint(services: Services) -> Blueprint:
 
 def answer(services: Services, caller: Caller, served: ServedType, parameters: Mapping[str, str]) -> Response:
     """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
+    services.limits.check_parameters(parameters)
     base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
     standard = standardise(Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
@@ -49,6 +50,7 @@ def answer(services: Services, caller: Caller, served: ServedType, parameters: M
 
 def answer_of_all(services: Services, caller: Caller, parameters: Mapping[str, str]) -> Response:
     """What a query finds in all resource types of the tenant. Raises ScimError 400."""
+    services.limits.check_parameters(parameters)
     base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]

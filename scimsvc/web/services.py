@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scimsvc.mapping.functions import load_registry
+from scimsvc.protocol.limits import Limits
 from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalogs import Catalogs
 from scimsvc.settings import RUN_DIRECTORY, Settings
@@ -21,6 +22,12 @@ class Services:
     database: Database
     authenticator: Authenticator
     catalogs: Catalogs
+
+    @property
+    def limits(self) -> Limits:
+        """What a client may send at once."""
+        limits = self.settings.limits
+        return Limits(limits.filter_length, limits.patch_operations, limits.members)
 
 
 def make_services(settings: Settings) -> Services:

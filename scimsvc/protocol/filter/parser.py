@@ -19,6 +19,9 @@ from scimsvc.schema.types import check, normaliser
 MAX_DEPTH = 32
 MAX_TERMS = 256
 MAX_LENGTH = 8192
+"""Characters of a path."""
+MAX_FILTER_LENGTH = 65536
+"""Characters of a filter, whatever the settings allow."""
 _SIMPLEST = re.compile(r'([\w:.$-]+) eq "([^"\\\x00-\x1f]*)"')
 _OPERATORS = frozenset(get_args(Operator))
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
@@ -30,8 +33,8 @@ Scope = Callable[[str], AttributePath | None]
 
 def parse_filter(text: str, resource_type: ResourceType) -> Filter:
     """A query's filter. Raises ScimError invalidFilter, which says where and what."""
-    if len(text) > MAX_LENGTH:
-        raise invalid_filter(f"Filter: longer than {MAX_LENGTH} characters.")
+    if len(text) > MAX_FILTER_LENGTH:
+        raise invalid_filter(f"Filter: longer than {MAX_FILTER_LENGTH} characters.")
     return _simplest(text, resource_type) or _any_filter(text, resource_type)
 
 
@@ -42,8 +45,8 @@ def parse_filter_of_several(texts: Sequence[tuple[ResourceType, str]]) -> list[F
     found = []
     unknown: list[dict[str, FilterSyntaxError]] = []
     for resource_type, text in texts:
-        if len(text) > MAX_LENGTH:
-            raise invalid_filter(f"Filter: longer than {MAX_LENGTH} characters.")
+        if len(text) > MAX_FILTER_LENGTH:
+            raise invalid_filter(f"Filter: longer than {MAX_FILTER_LENGTH} characters.")
         try:
             parser = _Parser(text, resource_type)
             parser.unknown = {}

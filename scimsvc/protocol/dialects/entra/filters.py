@@ -9,7 +9,7 @@ from functools import reduce
 
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
-from scimsvc.protocol.filter.parser import MAX_LENGTH
+from scimsvc.protocol.filter.parser import MAX_FILTER_LENGTH
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
@@ -92,7 +92,7 @@ FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (sub_attribute_af
 
 def standard_filter(resource_type: ResourceType, text: str) -> str:
     """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_FILTER_LENGTH:
         return text
     plain = _PLAIN.fullmatch(text)
     if plain:

@@ -1,0 +1,54 @@
+"""What a client may send at once, besides the bytes of a body: checked before anything else looks at a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scimsvc.protocol.errors import too_many
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The characters of a filter, the operations of a PATCH, and the members that one request names."""
+
+    filter_length: int = 8192
+    patch_operations: int = 1000
+    members: int = 50_000
+
+    def check_parameters(self, parameters: Mapping[str, str]) -> None:
+        """Raise ScimError tooMany for a filter that is too long; names are in lower case."""
+        length = len(parameters.get("filter", ""))
+        if length > self.filter_length:
+            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.")
+
+    def check_body(self, body: Any) -> None:
+        """Raise ScimError tooMany for a resource or PATCH with more than that."""
+        operations = _member(body, "operations")
+        if isinstance(operations, list) and len(operations) > self.patch_operations:
+            raise too_many(f"A PATCH may have {self.patch_operations} operations; this one has {len(operations)}. Send several.")
+        members = sum(_members(body)) + sum(_members_of(operations))
+        if members > self.members:
+            raise too_many(f"A request may name {self.members} members; this one names {members}. Send several.")
+
+
+def _members_of(operations: Any) -> Iterator[int]:
+    for operation in operations if isinstance(operations, list) else []:
+        path, value = _member(operation, "path"), _member(operation, "value")
+        if isinstance(path, str) and path.lower().startswith("members") and isinstance(value, list):
+            yield len(value)
+        elif not path:
+            yield from _members(value)
+
+
+def _members(body: Any) -> Iterator[int]:
+    found = _member(body, "members")
+    if isinstance(found, list):
+        yield len(found)
+
+
+def _member(body: Any, name: str) -> Any:
+    if not isinstance(body, dict):
+        return None
+    return body.get(name) if name in body else next((value for key, value in body.items() if str(key).lower() == name), None)

@@ -1,0 +1,84 @@
+"""What a client may send at once are settings; more is answered with tooMany, and nothing is stored."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scimsvc.settings import DatabaseSettings, LimitsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.web.app import create_app
+from tests.support.client import Answer
+from tests.support.errors import assert_scim_error
+from tests.support.server import new_token
+from tests.support.wsgi import call
+
+Ask = Callable[..., Answer]
+TITLE = {"op": "replace", "path": "title", "value": "x"}
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database) -> Iterator[Ask]:
+    few = LimitsSettings(patch_operations=2, members=2, filter_length=100)
+    app = create_app(replace(settings, limits=few, database=DatabaseSettings(database.url)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    yield lambda method, path, body=None: call(
+        app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+    )
+    app.extensions["scimsvc"].database.close()
+
+
+def test_operations_of_a_patch(ask: Ask):
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a"}).body["id"]
+    assert ask("PATCH", path, {"Operations": [TITLE] * 2}).status == 200
+    answer = ask("PATCH", path, {"OPERATIONS": [TITLE] * 3})
+    assert_scim_error(answer, 400, "tooMany")
+    assert answer.body["detail"] == "A PATCH may have 2 operations; this one has 3. Send several."
+    outcome = ask("POST", "/Bulk", {"Operations": [{"method": "PATCH", "path": path, "data": {"Operations": [TITLE] * 3}}]})
+    assert outcome.body["Operations"][0]["response"]["scimType"] == "tooMany"
+
+
+def test_members_of_a_request(ask: Ask):
+    ids = [ask("POST", "/Users", {"userName": name}).body["id"] for name in "abc"]
+    two, three = [{"value": one} for one in ids[:2]], [{"value": one} for one in ids]
+    group = ask("POST", "/Groups", {"displayName": "g", "members": two})
+    assert group.status == 201
+    path = f"/Groups/{group.body['id']}"
+    assert_scim_error(ask("POST", "/Groups", {"displayName": "h", "Members": three}), 400, "tooMany")
+    assert_scim_error(ask("PUT", path, {"displayName": "h", "members": three}), 400, "tooMany")
+    for operations in (
+        [{"op": "add", "path": "members", "value": three}],
+        [{"op": "remove", "path": "MEMBERS", "value": three}],
+        [{"op": "add", "value": {"members": three}}],
+        [{"op": "add", "path": "members", "value": two}, {"op": "add", "path": "members", "value": two[:1]}],
+    ):
+        assert_scim_error(ask("PATCH", path, {"Operations": operations}), 400, "tooMany")
+    assert len(ask("GET", path).body["members"]) == 2
+    assert ask("GET", "/Groups").body["totalResults"] == 1
+
+
+def test_length_of_a_filter(ask: Ask):
+    for path in ("/Users", "/Groups", "/"):
+        for length, status in ((100, 200), (101, 400)):
+            text = f'externalId eq "{"x" * (length - 16)}"'
+            for answer in (
+                ask("GET", f"{path}?filter={text.replace(' ', '+')}"),
+                ask("POST", f"{path.rstrip('/')}/.search", {"filter": text}),
+            ):
+                assert answer.status == status
+                if status == 400:
+                    assert_scim_error(answer, 400, "tooMany")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, 5, [], {"members": 5}, {"Operations": 5}, {"Operations": [5, {"path": 5}]}, {"Operations": [{"value": [1] * 9}]}],
+)
+def test_other_shapes_are_left_to_others(ask: Ask, body: Any):
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a"}).body["id"]
+    for method in ("PUT", "PATCH"):
+        answer = ask(method, path, body)
+        assert_scim_error(answer, 400)
+        assert answer.body["scimType"] != "tooMany"
