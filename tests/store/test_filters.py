@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import parse_profile
+from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath, matches, parse_filter
+from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath, matches, meaning, parse_filter
 from scimsvc.schema.classes import load
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import AttributePath
@@ -218,6 +219,14 @@ def test_sql_finds_what_plain_evaluation_finds(
     documents = {id_: users.document(id_, body) for id_, body in (before | after).items()}
     for text in texts:
         assert users.found(text) == expected(documents, text), text
+
+
+@settings(max_examples=300, deadline=None)
+@given(FILTERS, FILTERS, st.sampled_from(["and", "or"]))
+def test_dialect_leaves_a_standard_filter_what_it_is(first: str, second: str, connective: str):
+    for text in (first, f"{first} {connective} {second}"):
+        meant = parse_filter(text, USER)
+        assert meaning(parse_filter(standard_filter(USER, text), USER)) == meaning(meant), text
 
 
 PEOPLE = {

@@ -60,7 +60,7 @@ def standard_terms(resource_type: ResourceType, text: str) -> str:
         following = found[position + 1]
         if following.kind == "[":
             scope = f"{name}."
-        elif following.kind == "word" and found[position + 2].kind in ("word", "string"):
+        elif following.kind == "word" and following.text.lower() != "pr" and found[position + 2].kind in ("word", "string"):
             path = resolve(resource_type, name)
             if path:
                 value = pieces[position + 2]
