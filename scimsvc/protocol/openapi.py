@@ -51,7 +51,7 @@ def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int,
     for one in [*types, *discovery]:
         schemas[one.name] = _resource(one)
         schemas[f"{one.name}List"] = _list(_reference(one.name))
-    schemas |= {f"{one.name}Write": _written(one) for one in types}
+    schemas |= {f"{one.name}Write": _written(one, limits) for one in types}
     schemas["ResourceList"] = _list({"anyOf": [_reference(one.name) for one in types]})
     paths: Json = {}
     for one in types:
@@ -130,9 +130,11 @@ def _resource(type_: ResourceType) -> Json:
     return document
 
 
-def _written(type_: ResourceType) -> Json:
+def _written(type_: ResourceType, limits: Limits) -> Json:
     document = _value(type_.root, True)
     document |= {"type": "object", "description": f"{type_.description} As clients send it; what is unknown is ignored."}
+    if "members" in document["properties"]:
+        document["properties"]["members"]["maxItems"] = limits.members
     document["properties"]["schemas"] = {"type": "array", "items": {"enum": list(type_.schema_ids)}}
     return document
 

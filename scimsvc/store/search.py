@@ -28,6 +28,10 @@ _COLUMNS = {"id": Resource.id, "meta.lastModified": Resource.last_modified}
 """What every resource has, each with an index. The order of `meta.created` is that of creation, which needs no sorting."""
 
 
+MAX_MERGED_OFFSET = 1000
+"""How far into a result of several resource types a page begins for which each is read in its own order."""
+
+
 class Target(NamedTuple):
     """What is looked for in one resource type; `sort` is None where the type lacks what is sorted by, or nothing is."""
 
@@ -79,13 +83,23 @@ class SearchStore:
         behind: Place | None = None,
     ) -> list[Hit]:
         """Resources of all targets in one order, from `offset` on, or from behind a place."""
+        if len(targets) > 1 and offset <= MAX_MERGED_OFFSET:
+            # Each type by its own index, which no one statement over several does; what comes first of them all is among these.
+            found = [hit for one in targets for hit in self._page([one], is_sorted, descending, offset + limit, 0, behind)]
+            found.sort(key=lambda hit: (hit.place.value, hit.place.seq), reverse=descending)
+            found.sort(key=lambda hit: _order(is_sorted, descending).index(hit.place.has_value))
+            return found[offset : offset + limit]
+        return self._page(targets, is_sorted, descending, limit, offset, behind)
+
+    def _page(
+        self, targets: Sequence[Target], is_sorted: bool, descending: bool, limit: int, offset: int, behind: Place | None
+    ) -> list[Hit]:
         shapes, values = _cut(targets)
-        # Without an order there is only the one of creation, in which everything is without a value.
-        order = _parts(targets, descending) if is_sorted else [False]
-        hits: list[Hit] = []
+        order = _order(is_sorted, descending)
         if behind is not None:
-            order = order[order.index(behind.has_value) :]
-        for has_value in order:
+            order = order[order.index(behind.has_value) :] if behind.has_value in order else []
+        hits: list[Hit] = []
+        for has_value in [one for one in order if not is_sorted or one in _parts(targets)]:
             continued = behind is not None and has_value == behind.has_value
             part = _Part(shapes, is_sorted, has_value, descending, continued)
             more = values | {"limit": limit - len(hits), "offset": offset}
@@ -117,13 +131,21 @@ class SearchStore:
         return Hit(found, resource_type, Place(has_value, value or "", found.seq))
 
 
-def _parts(targets: Sequence[Target], descending: bool) -> list[bool]:
-    """Whether resources with a value come, in the order of the parts of a result."""
+def _order(is_sorted: bool, descending: bool) -> list[bool]:
+    """Whether resources with a value come, in the order of the parts of a result. Without an order there is only the one of
+    creation, in which everything is without a value.
+    """
+    return ([False, True] if descending else [True, False]) if is_sorted else [False]
+
+
+def _parts(targets: Sequence[Target]) -> set[bool]:
+    """Which parts of a sorted result there can be: nobody is without an id or a login, and need not be looked for there."""
     paths = [target.sort for target in targets]
+    if not any(paths):
+        return {False}
     if all(path and (path.name in _COLUMNS or (path.leaf.required and path.leaf.uniqueness != "none")) for path in paths):
-        # Nobody is without such a value, so there is no need to look for them.
-        return [True]
-    return [False, True] if descending else [True, False]
+        return {True}
+    return {True, False}
 
 
 def _cut(targets: Sequence[Target]) -> tuple[tuple[Target, ...], dict[int | str, Any]]:

@@ -1,7 +1,9 @@
 """Queries in an order, by cursor, by POST and over the root, against a plain model of what they mean."""
 
+import base64
 import itertools
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,6 +13,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scimsvc.store import search
 from scimsvc.store.database import Database
 from tests.support.client import Answer
 from tests.support.errors import assert_scim_error
@@ -169,6 +172,46 @@ def test_cursor_belongs_to_its_query(ask: Ask):
         {"sortBy": "userName", "sortOrder": "descending"},
     ):
         assert_scim_error(ask("GET", "/Users", cursor=cursor, **other), 400, "invalidCursor")
+
+
+@pytest.mark.parametrize("has_value", [True, False])
+@pytest.mark.parametrize("by", [{}, {"sortBy": "id"}, {"sortBy": "userName"}, {"sortBy": "title"}, {"sortBy": "meta.created"}])
+def test_cursor_that_is_made_up_finds_something_or_is_refused(ask: Ask, by: dict[str, str], has_value: bool):
+    create(ask, "/Users", userName="a")
+    for path in ("/Users", "/"):
+        for order in ("ascending", "descending"):
+            asked = {**by, "sortOrder": order, "count": 1}
+            digest = zlib.crc32("\0".join(["", by.get("sortBy", ""), order]).encode())
+            cursor = base64.urlsafe_b64encode(json.dumps([digest, 5, has_value, "b", 1]).encode()).decode()
+            answer = ask("GET", path, cursor=cursor, **asked)
+            assert answer.status in (200, 400)
+            if answer.status == 400:
+                assert_scim_error(answer, 400, "invalidCursor")
+
+
+@pytest.mark.parametrize("merged", [0, 1000])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("by", [None, "displayName", "userName", "id", "externalId", "meta.lastModified"])
+def test_pages_of_the_root_are_the_same_however_they_are_read(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, by: str | None, descending: bool, merged: int
+):
+    for number in range(4):
+        create(ask, "/Users", userName=f"u{number % 2}{number}", **({"displayName": "bdBD"[number]} if number else {}))
+        create(ask, "/Groups", displayName="acCa"[number], **({"externalId": str(number)} if number % 2 else {}))
+    asked = {"sortBy": by, "sortOrder": "descending" if descending else "ascending"} if by else {}
+    monkeypatch.setattr(search, "MAX_MERGED_OFFSET", -1)
+    whole = [one["id"] for one in ask("GET", "/", **asked).body["Resources"]]
+    assert len(whole) == 8
+    monkeypatch.setattr(search, "MAX_MERGED_OFFSET", merged)
+    for count in (1, 3, 5):
+        pages = [ask("GET", "/", **asked, count=count, startIndex=start).body for start in range(1, 9, count)]
+        assert [one["id"] for page in pages for one in page["Resources"]] == whole
+        found, cursor = [], ""
+        while cursor is not None:
+            page = ask("GET", "/", **asked, count=count, cursor=cursor).body
+            found += [one["id"] for one in page["Resources"]]
+            cursor = page.get("nextCursor")
+        assert found == whole
 
 
 def test_search_by_post_is_the_query(ask: Ask):
