@@ -7,13 +7,16 @@ from collections.abc import Mapping
 import yaml
 
 from scimsvc.mapping.directory import Kind, has_source_attribute, source_attributes
-from scimsvc.mapping.expression.tree import Call, Omitted, SourceAttribute, Text, nodes
+from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.profile import AttributeMapping
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.patch import equalities
 
 ENTRA = "entra"
 """The directory whose source attributes are known."""
+_PRESENCE = {"IsNull", "IsNullOrEmpty", "IsPresent"}
+_INSTEAD = 'Switch([country], [country], "", "Other") tells what is empty from what is not'
+_REFERENCES = {SourceAttribute("manager")}
 _ALWAYS_ONE_OF = {"IsSoftDeleted": {"True", "False"}, "accountEnabled": {"True", "False"}}
 
 
@@ -22,6 +25,7 @@ def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMappi
     if directory == ENTRA:
         _source_attributes(source, entries, row, kind)
     _matching(source, entries, row)
+    _cautions(source, entries, row)
     _switches(source, entries, row)
     _type(source, entries, row)
 
@@ -49,13 +53,41 @@ def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: At
 def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
     if row.matching is None or row.expression is None:
         return
-    if not row.expression.deterministic:
+    if any(isinstance(node, Call) and node.name == "SelectUniqueValue" for node in nodes(row.expression.tree)):
+        source.complain(entries["expression"], f"{row.target_text} can't be matched by SelectUniqueValue")
+    elif not row.expression.deterministic:
         source.complain(entries["expression"], f"{row.target_text} can't be matched by what comes out differently each time")
     else:
         source.warn(
             entries["expression"],
             f"{row.target_text} is matched by an expression: where its result changes, Entra no longer finds the account",
         )
+
+
+def _cautions(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    """What Entra's reference says not to do, though its examples do some of it."""
+    if row.expression is None:
+        return
+    for node in nodes(row.expression.tree):
+        if not isinstance(node, Call):
+            continue
+        if node.name == "SelectUniqueValue":
+            message = (
+                "Entra works SelectUniqueValue out for Active Directory alone: a SCIM application gets no unique value by it"
+            )
+        elif node.name in ("IIF", "Switch") and isinstance(node.arguments[0], Call) and node.arguments[0].name in _PRESENCE:
+            message = f"Entra doesn't support {node.arguments[0].name} here; {_INSTEAD}"
+        elif (
+            node.name == "IIF"
+            and isinstance(node.arguments[0], Comparison)
+            and Text("") in (node.arguments[0].left, node.arguments[0].right)
+        ):
+            message = f'Entra doesn\'t support a comparison with "" here; {_INSTEAD}'
+        elif node.name == "Switch" and node.arguments[0] in _REFERENCES:
+            message = "Entra doesn't support a reference in Switch"
+        else:
+            continue
+        source.in_expression(entries["expression"], message, node.column, "warning")
 
 
 def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:

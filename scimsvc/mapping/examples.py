@@ -45,7 +45,11 @@ def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected:
             targets = [row.target_text for row in mapper.table.mappings]
             source.complain(key, f"no mapping has the target {name!r}{did_you_mean(name, targets)}")
         elif found[name.lower()] != _plain(value):
-            source.complain(value, f"{name} comes to {found[name.lower()]!r}, not to {_plain(value)!r}")
+            source.complain(value, f"{name} comes to {_shown(found[name.lower()])}, not to {_shown(_plain(value))}")
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)
 
 
 def _plain(node: yaml.Node) -> Any:

@@ -25,6 +25,7 @@ from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
+from scimsvc.protocol.patch import equalities
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.documents import DocumentProblem, read_resource_types
 from scimsvc.schema.model import Attribute, ResourceType
@@ -246,7 +247,30 @@ def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceT
         return None
     if found.target.leaf.mutability == "readOnly":
         source.complain(node, f"{text} is read-only; the service provider sets it")
+    problem = _unmade(found)
+    if problem:
+        source.complain(node, problem)
+        return None
     return found
+
+
+def _unmade(target: Path) -> str | None:
+    """Why a value can't be put where a target says, where there is nothing yet; None where it can."""
+    leaf = target.target.value().leaf
+    if leaf.type == "complex":
+        return (
+            f"{leaf.name} has no value of its own; its sub-attributes have: {', '.join(sub.name for sub in leaf.sub_attributes)}"
+        )
+    if target.value_filter is None:
+        return None
+    terms = equalities(target.value_filter)
+    if not terms:
+        return "only eq, joined by and, says what the element is to be like where there is none"
+    for place, term in enumerate(terms):
+        for other in terms[:place]:
+            if other.path.leaf is term.path.leaf and other.value != term.value:
+                return f"{term.path.leaf.name} can't be {other.literal!r} and {term.literal!r} at once"
+    return None
 
 
 def _expression(source: Source, node: yaml.Node | None) -> Any:
@@ -299,7 +323,7 @@ def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tup
         return None
     if kind not in TYPES:
         source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
-        return None
+        kind = "String"
     attribute = Attribute(
         name.sub or name.attribute,
         TYPES[kind],

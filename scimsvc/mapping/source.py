@@ -40,10 +40,10 @@ class Source:
 
     def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
         """Note a finding at a column, counted from 1, of the expression that a node is."""
-        # In a quoted or block scalar the text starts later than the node, and lines may be folded.
-        plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.start_mark.line == node.end_mark.line
-        where = message if plain else f"{message} (column {column} of it)"
-        self.complain(node, where, column - 1 if plain else 0, severity)
+        assert isinstance(node, yaml.ScalarNode)
+        place = written_at(self.text, node, column - 1)
+        before = self.text[:place]
+        self._note(before.count("\n") + 1, place - before.rfind("\n"), message, severity)
 
     @property
     def wrong(self) -> bool:
@@ -134,6 +134,39 @@ class Source:
         lines = self.text.splitlines()
         text = lines[line - 1] if line <= len(lines) else ""
         self.findings.append(Finding(self.path, line, column, message, text, severity))
+
+
+_ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
+_CONTINUED = re.compile(r"\\\n\s*")
+
+
+def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:
+    """Where in a YAML text the character of a scalar's value is written that is `offset` from its beginning.
+
+    Quotation marks, escapes, indentation and folded lines are in the text and not in the value.
+    """
+    place = node.start_mark.index
+    if node.style in ("|", ">"):
+        place = text.index("\n", place) + 1
+    elif node.style:
+        place += 1
+    for character in node.value[:offset]:
+        place = _next(text, place, character, node.style)
+        escape = _ESCAPE.match(text, place) if node.style == '"' else None
+        place = escape.end() if escape else place + (2 if node.style == "'" and character == "'" else 1)
+    return _next(text, place, node.value[offset], node.style) if offset < len(node.value) else place
+
+
+def _next(text: str, place: int, character: str, style: str | None) -> int:
+    """From a place on, where a character of the value is: behind what is in the text alone."""
+    while True:
+        continued = _CONTINUED.match(text, place) if style == '"' else None
+        if continued:
+            place = continued.end()
+        elif text[place] == character or not text[place].isspace() or (text[place] == "\n" and character.isspace()):
+            return place
+        else:
+            place += 1
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

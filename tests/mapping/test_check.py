@@ -32,9 +32,14 @@ def text(*rows: str, more: str = "", head: str = "") -> str:
         ("{source: givenname, target: title}", 16, "Entra's users have no attribute 'givenname', did you mean 'givenName'?"),
         ("{source: members, target: title}", 16, "Entra's users have no attribute 'members'"),
         ('expression: Append([mial], "x")\n      target: title', 26, "no attribute 'mial', did you mean 'mail'?"),
-        ("expression: 'Append([mial], \"x\")'\n      target: title", 19, "(column 8 of it)"),
+        ("expression: 'Append([mial], \"x\")'\n      target: title", 27, "no attribute 'mial'"),
         ('expression: Switch([city], , "x", "y")\n      target: title', 19, "Switch without a default"),
         ('expression: Append(Switch([IsSoftDeleted], , "True", "y"), "z")\n      target: title', 26, "Switch without a default"),
+        ('expression: Append(IIF(IsPresent([city]), "x", "y"), "z")\n      target: title', 26, "doesn't support IsPresent here"),
+        ('expression: Switch(IsNull([city]), "x", "True", "y")\n      target: title', 19, "doesn't support IsNull here"),
+        ('expression: IIF([city] = "", "x", "y")\n      target: title', 19, 'doesn\'t support a comparison with ""'),
+        ('expression: Switch([manager], "", "x", "y")\n      target: title', 19, "doesn't support a reference"),
+        ("expression: SelectUniqueValue([mail], [city])\n      target: title", 19, "for Active Directory alone"),
         ("expression: ToLower([mail])\n      target: userName\n      matching: 2", 19, "userName is matched by an expression"),
     ],
 )
@@ -69,6 +74,10 @@ def test_attributes_of_another_directory_are_its_own():
     ("row", "message"),
     [
         ("{constant: home, target: 'emails[type eq \"work\"].type'}", "says that type is 'work', so it can't be 'home'"),
+        (
+            "{expression: 'SelectUniqueValue([mail], [city])', target: userName, matching: 2}",
+            "userName can't be matched by SelectUniqueValue",
+        ),
         ("{expression: Guid(), target: userName, matching: 2}", "can't be matched by what comes out differently each time"),
     ],
 )
@@ -100,7 +109,7 @@ def test_example_that_holds_is_no_finding(example: str):
     ("example", "column", "message"),
     [
         ("{source: {city: Oslo}, expect: {title: Rome}}", 46, "title comes to 'Oslo', not to 'Rome'"),
-        ("{source: {givenName: A}, expect: {name.formatted: null}}", 57, "name.formatted comes to 'A', not to None"),
+        ("{source: {givenName: A}, expect: {name.formatted: null}}", 57, "name.formatted comes to 'A', not to nothing"),
         ("{source: {}, expect: {titel: x}}", 29, "no mapping has the target 'titel', did you mean 'title'?"),
         ("{source: {}}", 7, "an example needs 'expect'"),
         ("{source: [], expect: {}}", 16, "an example needs 'source'"),

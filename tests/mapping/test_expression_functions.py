@@ -111,7 +111,7 @@ def test_expression_is_evaluated(expression: str, attributes: dict[str, Any], re
         ('Switch([a], , "x")', 1, r"Switch takes Switch\(source, \[defaultValue\], key, value, …\); here are 3 arguments"),
         ("Switch([a], )", 1, "here are 2 arguments"),
         ("Switch()", 1, "here are 0 arguments"),
-        ('Join("")', 1, "here are 1 arguments"),
+        ('Join("")', 1, "here is 1 argument"),
         ('Switch(, , "x", "y")', 8, "Switch needs its argument source"),
         ('Switch([a], , , "y")', 15, "Switch needs its argument key"),
         ('Switch([a], , "x", )', 20, "Switch needs its argument value"),

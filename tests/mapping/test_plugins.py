@@ -14,7 +14,7 @@ from tests.cli.conftest import Run
 from tests.support.server import ROOT
 
 EXAMPLE = ROOT / "examples" / "acme-functions"
-HEAD = "from scimsvc.mapping.functions import Function, Parameter, plain\n"
+HEAD = "from scimsvc.mapping.functions import Function, FunctionError, Parameter, each, plain\n"
 
 
 @pytest.fixture
@@ -75,6 +75,9 @@ def test_plugin_that_is_wrong_is_named_with_the_reason(tmp_path: Path, module, t
         ("plain(lambda value: object(), 1)", "F gave a object, which is no value of an attribute"),
         ("lambda arguments: 1 / 0", "F failed: ZeroDivisionError"),
         ("lambda arguments: 5", "F failed: TypeError"),
+        ("plain(str, 1), check=lambda constants: 1 / 0", "F failed: ZeroDivisionError"),
+        ("plain(str, 1), check=each({1: int, 0: float})", "F failed: ValueError"),
+        ("plain(str, 1), check=lambda constants: (_ for _ in ()).throw(FunctionError('no', 7))", "no"),
     ],
 )
 def test_function_that_fails_is_a_mistake_of_the_expression(tmp_path: Path, module, build: str, message: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
-from scimsvc.mapping.source import MAX_BYTES
+from scimsvc.mapping.source import MAX_BYTES, written_at
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import resolve
@@ -251,22 +251,60 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
         ("{source: a, target: title, unique: 1}", 42, "unique must be true or false"),
         ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique"),
-        ("{source: a, target: name, unique: true}", 27, "name can't be matched by or unique"),
+        (
+            "{source: a, target: name}",
+            27,
+            "name has no value of its own; its sub-attributes have: formatted, familyName, givenName",
+        ),
+        (
+            '{source: a, target: \'emails[type eq "work" and type eq "home"].value\'}',
+            27,
+            "type can't be 'work' and 'home' at once",
+        ),
+        ("{source: a, target: 'emails[type sw \"w\"].value'}", 27, "only eq, joined by and, says what the element is to be like"),
+        ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "only eq, joined by and"),
         ("{source: a, target: password, unique: true}", 27, "password can't be matched by or unique"),
         ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
         ("{source: a, constant: b, target: title}", 29, "one of source, constant and expression"),
         ('expression: Swich([a], , "x", "y")\n      target: title', 19, "unknown function Swich, did you mean Switch?"),
         ('expression: Join("", Join("", Qwertz()))\n      target: title', 37, "unknown function Qwertz"),
         ('expression: Join("", [a]\n      target: title', 31, "expected a comma or )"),
-        ("expression: 'Join(\"\")'\n      target: title", 19, "here are 1 arguments (column 1 of it)"),
-        ("expression: |\n        Join(x, y)\n      target: title", 19, "x is not known here; a text needs quotation marks"),
-        ("{expression: '[a]', target: title}", 20, "must be a function"),
+        ("expression: 'Join(\"\")'\n      target: title", 20, "here is 1 argument"),
+        ("{expression: '[a]', target: title}", 21, "must be a function"),
     ],
 )
 def test_mistake_in_a_row_is_found_at_its_place(row: str, column: int, message: str):
     ((line, found_column, found),) = findings(rows(row))
     assert (line, found_column) == (5, column)
     assert message in found
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "column"),
+    [
+        ("expression: |\n        Join(x, y)\n      target: title", 6, 14),
+        ("expression: |\n        Join(\n          x, y)\n      target: title", 7, 11),
+        ("expression: >-\n        Join(\n          x, y)\n      target: title", 7, 11),
+        ('expression: Join("",\n\n        x)\n      target: title', 7, 9),
+        ("expression: 'Join(\"''\", x)'\n      target: title", 5, 31),
+        ('expression: "Join(\\"\\x41\\", x)"\n      target: title', 5, 35),
+        ('expression: "Join(\\"\\", \\\n        x)"\n      target: title', 6, 9),
+    ],
+)
+def test_mistake_in_an_expression_is_found_where_it_is_written(row: str, line: int, column: int):
+    ((found_line, found_column, found),) = findings(rows(row))
+    assert "x is not known here" in found
+    assert (found_line, found_column) == (line, column)
+
+
+@given(st.text(st.sampled_from("ab'\"\\ \n:#é\u2028"), min_size=1), st.sampled_from([None, "'", '"', "|", ">"]), st.data())
+def test_every_character_of_a_value_is_found_where_it_is_written(value: str, style: str, data: st.DataObject):
+    text = yaml.safe_dump({"key": {"key": value}}, default_style=style, width=12, allow_unicode=True)
+    node = yaml.compose(text).value[0][1].value[0][1]
+    assert node.value == value
+    place = data.draw(st.integers(0, len(value) - 1))
+    written = text[written_at(text, node, place) :]
+    assert written[0] == value[place] or value[place].isspace() or (node.style == '"' and written[0] == "\\")
 
 
 @pytest.mark.parametrize(

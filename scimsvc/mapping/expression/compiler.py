@@ -108,13 +108,17 @@ class _Compiler:
             raise ExpressionError(f"{function.name} can't be an argument of another function", node.column)
         count = len(node.arguments)
         if not function.accepts(count):
-            raise ExpressionError(f"{function.name} takes {function.signature()}; here are {count} arguments", node.column)
+            here = "here is 1 argument" if count == 1 else f"here are {count} arguments"
+            raise ExpressionError(f"{function.name} takes {function.signature()}; {here}", node.column)
         self.deterministic &= function.deterministic
         arguments = [self._argument(one, function, place) for place, one in enumerate(node.arguments)]
         try:
             run = function.build(arguments)
+            if function.check:
+                function.check([one.value if isinstance(one, (Text, Number)) else None for one in node.arguments])
         except FunctionError as error:
-            raise ExpressionError(str(error), node.column) from None
+            wrong = node if error.argument is None or error.argument >= count else node.arguments[error.argument]
+            raise ExpressionError(str(error), wrong.column) from None
         return self._noted(node, _located(run, node.column) if function.fallible else run)
 
     def _noted(self, node: Node, run: Lazy) -> Lazy:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, each, plain
 from scimsvc.mapping.functions.values import as_text
 
 _CULTURE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -66,6 +66,7 @@ TO_LOWER = Function(
     (Parameter("source"), Parameter("culture", optional=True)),
     plain(_cased(lower), 2),
     fallible=True,
+    check=each({1: _dotted}),
 )
 TO_UPPER = Function(
     "ToUpper",
@@ -73,6 +74,7 @@ TO_UPPER = Function(
     (Parameter("source"), Parameter("culture", optional=True)),
     plain(_cased(upper), 2),
     fallible=True,
+    check=each({1: _dotted}),
 )
 
 

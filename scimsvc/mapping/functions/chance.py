@@ -6,6 +6,7 @@ import random
 import secrets
 import string
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
@@ -35,6 +36,11 @@ def _random_string(length: Any, *rest: Any) -> str:
     return "".join(drawn)
 
 
+def _check(constants: Sequence[Any]) -> None:
+    if None not in constants[:5]:
+        _random_string(*constants[:5], constants[5] if len(constants) > 5 else None)
+
+
 GUID = Function(
     "Guid",
     "A new random GUID each time.",
@@ -54,6 +60,7 @@ RANDOM_STRING = Function(
     plain(_random_string, 6),
     deterministic=False,
     fallible=True,
+    check=_check,
 )
 
 FUNCTIONS = (GUID, RANDOM_STRING)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, plain
-from scimsvc.mapping.functions.moments import EPOCH, WHITE_STYLES, Moment, moved, read, read_as, write
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, each, plain
+from scimsvc.mapping.functions.moments import EPOCH, WHITE_STYLES, Moment, check_format, moved, read, read_as, write
 from scimsvc.mapping.functions.values import as_integer, as_text, is_empty
 
 _SECONDS = {"ww": 604_800, "d": 86_400, "h": 3_600, "n": 60, "s": 1}
@@ -31,6 +31,7 @@ C_DATE = Function(
     (Parameter("expression"),),
     plain(as_moment, 1),
     fallible=True,
+    check=each({0: as_moment}),
 )
 
 
@@ -64,6 +65,7 @@ DATE_ADD = Function(
     (Parameter("interval"), Parameter("value", "integer"), Parameter("dateTime", "dateTime")),
     plain(_date_add, 3),
     fallible=True,
+    check=each({0: _interval}),
 )
 
 
@@ -93,6 +95,7 @@ DATE_DIFF = Function(
     (Parameter("interval"), Parameter("date1", "dateTime"), Parameter("date2", "dateTime")),
     plain(_date_diff, 3),
     fallible=True,
+    check=each({0: _interval}),
 )
 
 
@@ -187,6 +190,13 @@ def _build_format_date_time(arguments: Sequence[Lazy | None]) -> Lazy:
     return _format(arguments)
 
 
+def _check_formats(constants: Sequence[Any]) -> None:
+    *rest, input_format, output_format = range(len(constants))
+    # What a date function gives needs no format to be read.
+    each({input_format: lambda text: check_format(text) if text else None, output_format: check_format})(constants)
+    each({rest[1]: _styles} if len(rest) > 1 else {})(constants)
+
+
 FORMAT_DATE_TIME = Function(
     "FormatDateTime",
     "A date that is written in one format, in another. Formats are .NET's, such as yyyy-MM-dd or M/d/yyyy h:mm:ss tt. The clock "
@@ -201,6 +211,7 @@ FORMAT_DATE_TIME = Function(
     ),
     _build_format_date_time,
     fallible=True,
+    check=_check_formats,
 )
 
 FUNCTIONS = (C_DATE, DATE_ADD, DATE_DIFF, DATE_FROM_NUM, NUM_FROM_DATE, NOW, FORMAT_DATE_TIME)

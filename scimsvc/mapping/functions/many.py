@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, each, plain
 from scimsvc.mapping.functions.values import as_integer
 
 
@@ -12,10 +12,15 @@ def _values(attribute: Any) -> list[Any]:
     return attribute if isinstance(attribute, list) else [] if attribute is None else [attribute]
 
 
-def _item(attribute: Any, index: Any) -> Any:
-    values, place = _values(attribute), as_integer(index, "index")
+def _place(index: Any) -> int:
+    place = as_integer(index, "index")
     if place < 1:
         raise FunctionError(f"index counts from 1, so it can't be {place}")
+    return place
+
+
+def _item(attribute: Any, index: Any) -> Any:
+    values, place = _values(attribute), _place(index)
     return values[place - 1] if place <= len(values) else None
 
 
@@ -42,6 +47,7 @@ ITEM = Function(
     (Parameter("attribute", "any"), Parameter("index", "integer")),
     plain(_item, 2),
     fallible=True,
+    check=each({1: _place}),
 )
 REMOVE_DUPLICATES = Function(
     "RemoveDuplicates",

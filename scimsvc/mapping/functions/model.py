@@ -16,11 +16,21 @@ Inverse: TypeAlias = Callable[..., Any]
 """From what a call came to, and the constants that its arguments behind the first are (None for those left out), to its first
 argument. Raises FunctionError where that can't be told. Only an answer that comes to the same is believed."""
 
+Check: TypeAlias = Callable[[Sequence[Any]], None]
+"""Sees the constants of a call, None for every other argument. Raises FunctionError where no values make up for them."""
+
 ParameterType = Literal["string", "integer", "boolean", "dateTime", "reference", "any", "condition", "compareType"]
 
 
 class FunctionError(ValueError):
-    """A call can't be built, or can't be worked out for these values; the message says what would be right."""
+    """A call can't be built, or can't be worked out for these values; the message says what would be right.
+
+    `argument` is the position of the one that is wrong, counted from 0, where it is one constant alone.
+    """
+
+    def __init__(self, message: str, argument: int | None = None) -> None:
+        self.argument = argument
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Function:
 
     `deterministic`: the same attributes always give the same value. `fallible`: a call may raise FunctionError.
     `outermost`: it can't be an argument of another function. `inverse`: undoes a call, so that the directory's value
-    can be told from the account's.
+    can be told from the account's. `check`: finds what is wrong with a call's constants when it is compiled.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Function:
     fallible: bool = False
     outermost: bool = False
     inverse: Inverse | None = None
+    check: Check | None = None
 
     def accepts(self, count: int) -> bool:
         """Whether a call may have that many arguments, those left out between commas included."""
@@ -93,6 +104,20 @@ def plain(compute: Callable[..., Any], parameters: int) -> Build:
         return lambda attributes: compute(*[argument(attributes) for argument in given])
 
     return build
+
+
+def each(checks: Mapping[int, Callable[[str], Any]]) -> Check:
+    """The check of a call's constants one by one, as texts, by their positions counted from 0."""
+
+    def check(constants: Sequence[Any]) -> None:
+        for position, check_one in checks.items():
+            if position < len(constants) and constants[position] is not None:
+                try:
+                    check_one(str(constants[position]))
+                except FunctionError as error:
+                    raise FunctionError(str(error), position) from None
+
+    return check
 
 
 def _nothing(attributes: Mapping[str, Any]) -> None:

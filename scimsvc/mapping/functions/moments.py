@@ -177,6 +177,11 @@ def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def check_format(format_: str) -> None:
+    """Raises FunctionError where a text is no .NET date format."""
+    _pieces(format_)
+
+
 def _hours_and_minutes(offset: int, form: str) -> str:
     sign, hours, minutes = "-" if offset < 0 else "+", abs(offset) // 60, abs(offset) % 60
     return {"z": f"{sign}{hours}", "zz": f"{sign}{hours:02d}"}.get(form, f"{sign}{hours:02d}:{minutes:02d}")

@@ -117,7 +117,11 @@ def _guarded(function: Function) -> Function:
 
         return call
 
-    return replace(function, build=build, fallible=True)
+    def check(constants: Sequence[Any]) -> None:
+        if function.check:
+            guarded(partial(function.check, constants))
+
+    return replace(function, build=build, fallible=True, check=check)
 
 
 def _problem(function: Any) -> str | None:

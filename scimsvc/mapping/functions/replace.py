@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import regex
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, each
 from scimsvc.mapping.functions.values import as_text
 
 TIME_LIMIT = 0.1
@@ -112,6 +112,15 @@ def _build(arguments: Sequence[Lazy | None]) -> Lazy:
     return replace
 
 
+def _check(constants: Sequence[Any]) -> None:
+    _, old, text, group, *_ = (as_text(constant) for constant in [*constants, None, None, None])
+    if old or not text:
+        return
+    each({2: compiled})(constants)
+    if group is not None:
+        each({3: partial(_check_group, compiled(text))})(constants)
+
+
 REPLACE = Function(
     "Replace",
     "Replaces texts in the source, case-sensitively. oldValue and replacementValue: every oldValue becomes the "
@@ -136,6 +145,7 @@ REPLACE = Function(
     ),
     _build,
     fallible=True,
+    check=_check,
 )
 
 FUNCTIONS = (REPLACE,)
