@@ -78,7 +78,8 @@ def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog
     """
     for endpoint, served in new.types.items():
         old = former.types.get(endpoint) if former else None
-        changes = _Changes(_table(new, served), _table(former, old) if former and old else None)
+        table = _table(new, served)
+        changes = _Changes(table, _table(former, old) if former and old else None) if table else None
         effects = Effects()
         claims: dict[tuple[int, str], str] = {}
         resources = 0
@@ -89,7 +90,7 @@ def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog
                 effects.add(what, True, stored.id)
             for what, other in _clashes(served, document, stored.id, claims):
                 effects.add(what, True, other, stored.id)
-            for what, example in changes.of(document):
+            for what, example in changes.of(document) if changes else ():
                 effects.add(what, False, f"{stored.id}{example if values else ''}")
         yield Plan(tenant.name, served.name, resources, effects.listed())
 
@@ -109,9 +110,10 @@ def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Itera
         yield Plan(tenant.name, served.name, resources, effects.listed())
 
 
-def _table(catalog: Catalog, served: ServedType) -> ObjectMapping:
-    profile = catalog.profile
-    return next(table for table in (profile.users, profile.groups) if table.resource_type.name == served.name)
+def _table(catalog: Catalog, served: ServedType) -> ObjectMapping | None:
+    """The table of a resource type; None for those of a profile's documents, which Entra has no mapping for."""
+    tables = (catalog.profile.users, catalog.profile.groups)
+    return next((table for table in tables if table.resource_type.name == served.name), None)
 
 
 class _Changes:

@@ -70,7 +70,7 @@ class ResourceService:
             return self._with_related(self._welcomed(stored, document), projection)
 
         if self._policies.recreate == "restore":
-            restored = self._restore(document, hashed, projection)
+            restored = self._restore(document, members, hashed, projection)
             if restored:
                 return restored
         try:
@@ -79,7 +79,9 @@ class ResourceService:
             raise self._clash(document, None) from None
         return self._render(found, projection)
 
-    def _restore(self, document: Document, hashed: str | None, projection: Projection) -> Rendered | None:
+    def _restore(
+        self, document: Document, members: Mapping[str, None], hashed: str | None, projection: Projection
+    ) -> Rendered | None:
         """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
         again. None where it isn't one account that has the unique values, or that one is active.
         """
@@ -102,6 +104,8 @@ class ResourceService:
             changed = self._resources.update(stored, former, fresh, "restore")
             if self._keeps_passwords:
                 self._resources.set_password(stored.seq, hashed)
+            if members:
+                self._add_members(stored, members)
             return self._with_related(self._welcomed(changed, fresh), projection)
 
         try:

@@ -30,10 +30,10 @@ class Accounts:
         self.shipped = self.path.read_text()
         self.database = Database(URL)
 
-    def service(self) -> ResourceService:
+    def service(self, endpoint: str = "users") -> ResourceService:
         tenant = tenants.find_tenant(self.database, "default")
         assert tenant
-        return ResourceService(self.database, tenant.id, Catalog(load_profile(self.path)).types["users"], "http://x")
+        return ResourceService(self.database, tenant.id, Catalog(load_profile(self.path)).types[endpoint], "http://x")
 
     def create(self, **attributes: object) -> str:
         rendered = self.service().create({"userName": f"user{len(self.ids())}", **attributes})
@@ -297,3 +297,26 @@ def test_full_disk_keeps_the_profile_as_it_was(ready: Run, folder: Path, account
     assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
     assert "entra.yaml stays as it was: No space left on device" in result.stderr
     assert [path.name for path in accounts.path.parent.iterdir()] == ["entra.yaml"]
+
+
+def test_resource_types_of_documents_are_planned_too(ready: Run, folder: Path, accounts: Accounts):
+    (folder / "mappings" / "more.json").write_text(
+        """{"Schemas": [{"id": "urn:example:Device", "name": "Device", "attributes": [{"name": "serial"}, {"name": "label"}]}],
+        "ResourceTypes": [{"name": "Device", "endpoint": "/Devices", "schema": "urn:example:Device"}]}"""
+    )
+    accounts.path.write_text(accounts.shipped + "\ndocuments: [more.json]\n")
+    devices = accounts.service("devices")
+    devices.create({"serial": "1", "label": "a"})
+    unique = (folder / "mappings" / "more.json").read_text().replace('"serial"', '"serial", "uniqueness": "server"')
+    result = ready("mappings", "plan", "mappings/entra.yaml")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "tenant default, Device: 1 resources")
+    (folder / "new").mkdir()
+    (folder / "new" / "more.json").write_text(unique.replace(', {"name": "label"}', ""))
+    (folder / "new" / "entra.yaml").write_text(accounts.path.read_text())
+    devices.create({"serial": "1"})
+    lines = ready("mappings", "plan", "new/entra.yaml").stdout.splitlines()
+    assert lines[-3] == "tenant default, Device: 2 resources"
+    assert {line.split(": ")[1].partition(";")[0] for line in lines[-2:]} == {
+        "serial has a value that another has, and must be unique",
+        "label is an attribute that the profile no longer has",
+    }

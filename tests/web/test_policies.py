@@ -188,6 +188,17 @@ def test_deleted_does_not_hold_its_login(serve: Callable[[str], Ask]):
     assert create(ask, userName="jane") == again
 
 
+def test_group_is_restored_with_the_members_of_its_create(serve: Callable[[str], Ask]):
+    ask = serve("deleteAfter: 30, recreate: restore")
+    one, two = create(ask, userName="one"), create(ask, userName="two")
+    group = create(ask, "/Groups", displayName="g", externalId="g", members=[{"value": one}])
+    assert ask("DELETE", f"/Groups/{group}").status == 204
+    answer = ask("POST", "/Groups", {"displayName": "again", "externalId": "g", "members": [{"value": two}]})
+    assert (answer.status, answer.body["id"]) == (201, group)
+    assert [member["value"] for member in answer.body["members"]] == [two]
+    assert members(ask, group) == {two}
+
+
 def test_policies_of_a_profile():
     def read(block: str) -> Policies:
         return parse_profile(f"{ENTRA}\npolicies: {block}\n", Path("p.yaml")).policies
