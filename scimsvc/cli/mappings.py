@@ -9,7 +9,7 @@ import click
 import orjson
 
 from scimsvc.cli.common import profile_named, registry, settings
-from scimsvc.mapping import Finding, Profile, ProfileError, load_profile, load_profiles, parse_profile
+from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
@@ -88,8 +88,8 @@ _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 @_FILE
 def import_(name: str, file: Path) -> None:
     """Print the profile of FILE, a synchronization schema as the portal ("Review your schema here") or Graph has it."""
-    imported, _ = _imported(name, file)
-    click.echo(imported.text(), nl=False)
+    imported = _imported(name, file)
+    click.echo(imported.text, nl=False)
     for line in imported.left_out:
         click.echo(f"{file}: left out: {line}", err=True)
 
@@ -116,23 +116,18 @@ def export(name: str, base: Path | None) -> None:
 @_FILE
 def diff(name: str, file: Path) -> None:
     """Say where PROFILE and FILE, a synchronization schema, disagree; exit status 1 where they do."""
-    _, entra = _imported("entra", file)
-    found = differences(profile_named(name), entra)
+    found = differences(profile_named(name), _imported("entra", file).profile)
     for line in found:
         click.echo(line)
     if found:
         raise SystemExit(1)
 
 
-def _imported(name: str, file: Path) -> tuple[Imported, Profile]:
-    functions = registry()
+def _imported(name: str, file: Path) -> Imported:
     try:
-        imported = import_schema(_json(file), name, f"Imported from {file.name}", functions)
-        return imported, parse_profile(imported.text(), Path(f"{file} as a profile"), functions)
+        return import_schema(_json(file), name, f"Imported from {file.name}", registry())
     except ImportProblem as problem:
-        raise click.ClickException(f"{file}: {problem}") from problem
-    except ProfileError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException("\n".join([f"{file} can't be a profile:", str(problem)])) from problem
 
 
 def _json(file: Path) -> Any:

@@ -117,7 +117,7 @@ def test_filters_go_to_graph_and_come_back():
         "sourceOperandName": "department",
         "targetOperand": {"values": ["Sales"]},
     }
-    again = parse_profile(import_schema(schema, "p", "P", REGISTRY).text(), Path("p.yaml"))
+    again = import_schema(schema, "p", "P", REGISTRY).profile
     assert again.users.scope == scoped.users.scope
     assert differences(scoped, again) == []
     assert differences(scoped, profile()) == [

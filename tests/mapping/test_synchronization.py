@@ -1,10 +1,14 @@
 """Profiles go to Microsoft Graph's synchronization schema and come back, and where the two disagree is said in words."""
 
+import contextlib
+import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +16,7 @@ from scimsvc.mapping import Profile, load_profile, parse_profile
 from scimsvc.mapping.expression import parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
+from scimsvc.mapping.scope import OPERATORS
 from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
 from scimsvc.schema.paths import resolve
@@ -32,7 +37,9 @@ def parsed(text: str) -> Profile:
 
 
 def imported(schema: Any) -> Profile:
-    return parsed(import_schema(schema, "imported", "Imported", REGISTRY).text())
+    found = import_schema(schema, "imported", "Imported", REGISTRY)
+    assert differences(found.profile, parsed(found.text)) == []
+    return found.profile
 
 
 def users(*rows: dict[str, Any], groups: bool = True) -> dict[str, Any]:
@@ -191,7 +198,7 @@ groups:
 )
 def test_row_is_imported(row: dict[str, Any], result: dict[str, Any]):
     found = import_schema(users(MATCH, row), "p", "P", REGISTRY)
-    assert found.profile["users"]["mappings"][1] == result
+    assert yaml.safe_load(found.text)["users"]["mappings"][1] == result
     assert found.left_out == []
 
 
@@ -221,9 +228,9 @@ def function(**more: Any) -> dict[str, Any]:
     ("schema", "message"),
     [
         ([], "must have a JSON object with synchronizationRules"),
-        ({}, "the schema: synchronizationRules must be a list of objects"),
-        ({"synchronizationRules": [5]}, "synchronizationRules must be a list of objects"),
-        ({"synchronizationRules": [{}]}, r"synchronizationRules\[0\]: objectMappings must be a list"),
+        ({}, "synchronizationRules must be a list of objects"),
+        ({"synchronizationRules": [5]}, r"synchronizationRules\[0\] must be an object"),
+        ({"synchronizationRules": [{}]}, r"synchronizationRules\[0\].objectMappings must be a list"),
         ({"synchronizationRules": []}, "no enabled mapping of users"),
         (users(MATCH, groups=False), "no enabled mapping of groups"),
         (users({}), r"objectMappings\[0\].attributeMappings\[0\]: there is no targetAttributeName"),
@@ -233,11 +240,70 @@ def function(**more: Any) -> dict[str, Any]:
         (users({"targetAttributeName": "title", "matchingPriority": "1"}), "matchingPriority must be a whole number"),
         (users(function(parameters="x")), "the parameters of Join must be"),
         (users(function(parameters=[{"key": "source", "value": 5}])), "a source must be an object with name, type"),
+        (users(MATCH) | {"directories": 5}, "directories must be a list of objects"),
+        (users(MATCH) | {"directories": [{"objects": [5]}]}, r"directories\[0\].objects\[0\] must be an object"),
+        (users(MATCH, function(expression='Join(", ")')), r"attributeMappings\[1\]: Join takes Join"),
+        (users(MATCH, {"targetAttributeName": "titel"}), r"attributeMappings\[1\]: no such target attribute"),
     ],
 )
 def test_file_that_is_no_schema_is_refused_at_its_place(schema: Any, message: str):
     with pytest.raises(ImportProblem, match=message):
         import_schema(schema, "p", "P", REGISTRY)
+
+
+def test_everything_that_is_wrong_is_named_at_once_with_its_place():
+    rows = [
+        {"targetAttributeName": "title", "source": "mail", "matchingPriority": -1},
+        {"source": {"name": "mail"}},
+        {"targetAttributeName": "nickName", "source": {"type": "Function", "expression": 'Join(", ", [a],\n  Swich())'}},
+        {"targetAttributeName": "titel", "source": {"name": "mail"}},
+    ]
+    schema = users(*rows)
+    group = schema["synchronizationRules"][0]["objectMappings"][1]
+    group["scope"] = {"groups": [{"clauses": [{"sourceOperandName": "x", "operatorName": "EQUAL"}]}, 5]}
+    with pytest.raises(ImportProblem) as problem:
+        import_schema(schema, "p", "P", REGISTRY)
+    lines = [
+        line for line in str(problem.value).replace("synchronizationRules[0].objectMappings", "").splitlines() if line[0] == "["
+    ]
+    assert lines == [
+        "[0].attributeMappings[0]: source must be an object or null",
+        "[0].attributeMappings[0]: matchingPriority must be a whole number",
+        "[0].attributeMappings[1]: there is no targetAttributeName",
+        "[1].scope.groups[1] must be an object",
+        "[0].attributeMappings[2]: unknown function Swich, did you mean Switch?",
+        "[0].attributeMappings[3]: no such target attribute: Path 'titel': unknown attribute 'titel', did you mean 'title'? "
+        "at column 1",
+        "[1].scope.groups[0]: unknown operator 'EQUAL', did you mean 'EQUALS'?; known are " + ", ".join(OPERATORS),
+    ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(below, (*path, key))
+
+
+EXPORTED = export_schema(shipped("entra"), REGISTRY)
+
+
+@given(st.sampled_from([path for path in places(EXPORTED) if path]), JSON)
+def test_schema_with_anything_in_it_is_imported_or_refused(path: tuple[Any, ...], value: Any):
+    schema = copy.deepcopy(EXPORTED)
+    below: Any = schema
+    for key in path[:-1]:
+        below = below[key]
+    below[path[-1]] = value
+    for work in (lambda: import_schema(schema, "p", "P", REGISTRY), lambda: export_schema(shipped("okta"), REGISTRY, schema)):
+        with contextlib.suppress(ImportProblem):
+            work()
 
 
 def test_export_into_a_downloaded_schema_changes_its_mappings_alone():
@@ -353,8 +419,8 @@ def test_commands_export_import_and_compare(run: Run, folder: Path):
     ("content", "message"),
     [
         ("{", "s.json: not JSON"),
-        ("{}", "s.json: the schema: synchronizationRules must be a list"),
-        (json.dumps(users({"source": {"name": "mail"}, "targetAttributeName": "titel"})), "did you mean 'title'?"),
+        ("{}", "s.json can't be a profile:\nsynchronizationRules must be a list"),
+        (json.dumps(users(MATCH, {"source": {"name": "mail"}, "targetAttributeName": "titel"})), "did you mean 'title'?"),
         (json.dumps(users(MATCH, function(expression="Swich()"))), "unknown function Swich, did you mean Switch?"),
     ],
 )

@@ -126,8 +126,8 @@ def _into(base: Any, tables: Mapping[str, ObjectMapping], registry: Registry) ->
         raise ImportProblem("the base must be a JSON object with synchronizationRules")
     changed = copy.deepcopy(base)
     missing = set(tables)
-    for rule in changed["synchronizationRules"]:
-        for mapping in rule.get("objectMappings") or []:
+    for rule in _objects(changed, "synchronizationRules"):
+        for mapping in _objects(rule, "objectMappings"):
             for kind in [kind for kind in missing if str(mapping.get("sourceObjectName")).lower() == kind.lower()]:
                 mapping["attributeMappings"] = attribute_mappings(tables[kind], registry)
                 mapping["scope"] = scope_of(tables[kind])
@@ -140,11 +140,17 @@ def _into(base: Any, tables: Mapping[str, ObjectMapping], registry: Registry) ->
 
 def _add_definitions(schema: dict[str, Any], target: str, definitions: Iterable[dict[str, Any]]) -> None:
     """The attribute list of the target gets what the rows need and it doesn't have."""
-    for directory in schema.get("directories") or []:
-        for found in directory.get("objects") or []:
+    for directory in _objects(schema, "directories"):
+        for found in _objects(directory, "objects"):
             if found.get("name") == target and isinstance(found.get("attributes"), list):
-                known = {str(one.get("name")).lower() for one in found["attributes"]}
+                known = {str(one.get("name")).lower() for one in _objects(found, "attributes")}
                 found["attributes"] += [one for one in definitions if one["name"].lower() not in known]
+
+
+def _objects(owner: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects of a list; what else is in it, or there instead of it, is left alone."""
+    found = owner.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _directory(id_: str, name: str, read_only: bool, objects: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
