@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test lint format bench bench-mapping lock clean
+.PHONY: run test lint format bench bench-mapping bench-protocol lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
@@ -29,6 +29,9 @@ bench: .venv/run.stamp
 
 bench-mapping: .venv/run.stamp
 	$(BIN)/python bench/mapping.py
+
+bench-protocol: .venv/run.stamp
+	$(BIN)/python bench/protocol.py $(ARGS)
 
 # The versions that CI uses; run it to take newer ones.
 lock: .venv/test.stamp

@@ -20,9 +20,10 @@ from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database, DatabaseUnavailable, OutcomeUnknown
+from scimsvc.store.filters import MEMBERS
 
-_LITTLE = Projection(frozenset({"id"}))
-"""What is rendered of a resource: its location and version are wanted, not its attributes."""
+_LITTLE = Projection(excluded=frozenset({MEMBERS}))
+"""What is rendered of a resource: its location and version are wanted, so nothing is looked up or left out for its attributes."""
 
 
 class BulkService:

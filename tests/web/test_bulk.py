@@ -128,6 +128,10 @@ def test_reference_in_a_path_filter(ask: Ask):
     assert members(ask, outcomes[1]) == set()
 
 
+def own_version(tag: str) -> str:
+    return tag.split("-")[0].strip('"')
+
+
 def test_circular_references_are_resolved(ask: Ask):
     """RFC 7644 §3.7.1: two groups that are members of each other; here also one that waits for them, and managers."""
     manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -147,9 +151,9 @@ def test_circular_references_are_resolved(ask: Ask):
     assert ask("GET", f"/Users/{ids['x']}").body[manager] == {"manager": {"value": ids["y"]}, "department": "D"}
     assert ask("GET", f"/Users/{ids['y']}").body[manager]["manager"]["value"] == ids["x"]
     for one in outcomes:
-        assert ask("GET", one["location"].partition("/v2")[2]).body["meta"]["version"].split("-")[0].strip('"') == one[
-            "version"
-        ].strip('"')
+        # A user's tag also has a digest of the groups, of which there were fewer then.
+        found = ask("GET", one["location"].partition("/v2")[2]).body["meta"]["version"]
+        assert own_version(found) == own_version(one["version"])
 
 
 def test_what_can_not_be_resolved_leaves_nothing(ask: Ask):
