@@ -32,16 +32,21 @@ class RowMapper:
         self.row = row
         self._value_of = _value_of(row)
         self._convert = _converted(row.target.target.value().leaf)
+        self._takes_text = self._convert is _text_or_texts
 
     def value(self, attributes: Mapping[str, Any], creating: bool = True) -> Any:
         """What the row comes to, None where nothing is sent. Raises ExpressionError and SkippedObject."""
         value = self._value_of(attributes)
-        if value is None or value == "":
-            value = self.row.default if creating else None
+        # Most values are texts for a text attribute.
+        return value if value.__class__ is str and value and self._takes_text else self._sent(value, creating)
+
+    def _sent(self, value: Any, creating: bool) -> Any:
         if isinstance(value, Ignored):
             if value is Ignored.OBJECT:
                 raise SkippedObject(self.row.target_text)
-            value = None
+            return None
+        if value is None or value == "" or value == []:
+            value = self.row.default if creating else None
         return None if value is None else self._convert(value)
 
 
@@ -50,7 +55,8 @@ class Mapper:
 
     def __init__(self, table: ObjectMapping) -> None:
         self.table = table
-        self._rows = [RowMapper(row) for row in table.mappings]
+        self._creating = [(row, RowMapper(row).value) for row in table.mappings]
+        self._updating = [(row, value) for row, value in self._creating if row.apply == "always"]
 
     def flows(self, attributes: Mapping[str, Any], creating: bool = True) -> list[Flow]:
         """All rows that apply, in the table's order.
@@ -58,8 +64,8 @@ class Mapper:
         A default value counts only on create, as does a row that applies only then (customize-application-attributes.md).
         Raises ExpressionError where an expression can't be worked out, and SkippedObject.
         """
-        rows = self._rows if creating else [mapper for mapper in self._rows if mapper.row.apply == "always"]
-        return [Flow(mapper.row, mapper.value(attributes, creating)) for mapper in rows]
+        rows = self._creating if creating else self._updating
+        return [Flow(row, value(attributes, creating)) for row, value in rows]
 
 
 def _value_of(row: AttributeMapping) -> Value:
@@ -74,8 +80,14 @@ def _value_of(row: AttributeMapping) -> Value:
 
 def _converted(attribute: Attribute) -> Callable[[Any], Any]:
     """From what a row comes to, mostly a text, to a value of the target's type; what is none of it stays as it is."""
-    one = _CONVERSIONS.get(attribute.type, _text)
+    one = _CONVERSIONS.get(attribute.type)
+    if one is None:
+        return _text_or_texts
     return lambda value: [one(element) for element in value] if isinstance(value, list) else one(value)
+
+
+def _text_or_texts(value: Any) -> Any:
+    return [_text(element) for element in value] if isinstance(value, list) else _text(value)
 
 
 def _text(value: Any) -> Any:

@@ -28,6 +28,8 @@ def comparison(operator: str, left: Lazy, right: Lazy, left_is_attribute: bool, 
 
     def compare(attributes: Mapping[str, Any]) -> bool:
         one, other = left(attributes), right(attributes)
+        if not ordering and one.__class__ is str and other.__class__ is str:
+            return holds(one, other) and bool((one or not left_is_attribute) and (other or not right_is_attribute))
         if (left_is_attribute and is_empty(one)) or (right_is_attribute and is_empty(other)):
             return False
         return holds(*_comparable(one, other, ordering))

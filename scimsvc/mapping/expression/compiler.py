@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression.comparison import comparison
@@ -22,11 +23,13 @@ from scimsvc.mapping.expression.tree import (
     Word,
 )
 from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
-from scimsvc.mapping.functions.moments import Moment, read
-from scimsvc.mapping.functions.values import as_number
+from scimsvc.mapping.functions.moments import read
+from scimsvc.mapping.functions.values import as_number, plain_value
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}
+_PLAIN = frozenset({str, int, bool, float, type(None), Ignored})
+"""The classes of values that are what they are."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Expression:
     """
 
     text: str
-    tree: Node
+    tree: Call
     source_attributes: tuple[str, ...]
     deterministic: bool
     registry: Registry
@@ -47,8 +50,18 @@ class Expression:
         """The value for a directory object's attributes: a text, a number, a boolean, a list of those, None for no value, or
         an Ignored where nothing is to be sent. Raises ExpressionError where a function can't be worked out for the values.
         """
-        value = self._run(attributes)
-        return str(value) if isinstance(value, Moment) else value
+        try:
+            value = self._run(attributes)
+            return value if value.__class__ in _PLAIN else plain_value(value)
+        except FunctionError as error:
+            # Whose fault it is costs time to note on the way, so only now somebody looks.
+            self._located(attributes)
+            raise ExpressionError(str(error), 1) from None
+
+    @cached_property
+    def _located(self) -> Lazy:
+        """The same, with errors that know their column."""
+        return _Compiler(self.registry, []).call(self.tree, outermost=True)
 
     def canonical(self) -> str:
         """The text in Entra's usual spacing, whatever that of `text` is."""
@@ -59,8 +72,11 @@ class Expression:
         worked out; what was not needed is not among them. Raises ExpressionError.
         """
         steps: list[Step] = []
-        traced = compile_tree(self.text, self.tree, self.registry, steps)
-        return traced.evaluate(attributes), steps
+        traced = _Compiler(self.registry, steps).call(self.tree, outermost=True)
+        try:
+            return plain_value(traced(attributes)), steps
+        except FunctionError as error:
+            raise ExpressionError(str(error), 1) from None
 
 
 class Step(NamedTuple):
@@ -78,23 +94,23 @@ def compile_expression(text: str, registry: Registry | None = None) -> Expressio
     return compile_tree(text, parse(text), registry)
 
 
-def compile_tree(text: str, tree: Node, registry: Registry | None = None, steps: list[Step] | None = None) -> Expression:
-    """Compile a tree, of which `text` is the text; each evaluation notes its steps where a list is given.
-
-    Raises ExpressionError.
-    """
+def compile_tree(text: str, tree: Node, registry: Registry | None = None) -> Expression:
+    """Compile a tree, of which `text` is the text. Raises ExpressionError."""
     if not isinstance(tree, Call):
         raise ExpressionError("an expression must be a function, such as Join(…); for a plain attribute use a direct mapping", 1)
     functions = registry or installed()
-    compiler = _Compiler(functions, steps)
+    compiler = _Compiler(functions)
     run = compiler.call(tree, outermost=True)
     return Expression(text, tree, tuple(compiler.names), compiler.deterministic, functions, run)
 
 
 class _Compiler:
-    """Compiles one tree, and notes what it reads on the way."""
+    """Compiles one tree, and notes what it reads on the way.
 
-    def __init__(self, registry: Registry, steps: list[Step] | None) -> None:
+    With `steps` what comes of it adds each of its steps to that list, and its errors know their column.
+    """
+
+    def __init__(self, registry: Registry, steps: list[Step] | None = None) -> None:
         self._registry = registry
         self._steps = steps
         self.names: dict[str, None] = {}
@@ -119,16 +135,19 @@ class _Compiler:
         except FunctionError as error:
             wrong = node if error.argument is None or error.argument >= count else node.arguments[error.argument]
             raise ExpressionError(str(error), wrong.column) from None
-        return self._noted(node, _located(run, node.column) if function.fallible else run)
+        return self._noted(node, run)
 
-    def _noted(self, node: Node, run: Lazy) -> Lazy:
-        """The same, with a note of what it comes to where steps are wanted."""
+    def _noted(self, node: Call | SourceAttribute, run: Lazy) -> Lazy:
+        """The same, with a note of what it comes to, or of where it failed, where steps are wanted."""
         if self._steps is None:
             return run
         steps = self._steps
 
         def noted(attributes: Mapping[str, Any]) -> Any:
-            value = run(attributes)
+            try:
+                value = run(attributes)
+            except FunctionError as error:
+                raise ExpressionError(str(error), node.column) from None
             steps.append(Step(node, value))
             return value
 
@@ -196,13 +215,3 @@ def _check_constant(node: Text | Number, parameter: Parameter) -> None:
             read(node.value)
         except FunctionError as error:
             raise ExpressionError(f"{parameter.name}: {error}", node.column) from None
-
-
-def _located(run: Lazy, column: int) -> Lazy:
-    def located(attributes: Mapping[str, Any]) -> Any:
-        try:
-            return run(attributes)
-        except FunctionError as error:
-            raise ExpressionError(str(error), column) from None
-
-    return located

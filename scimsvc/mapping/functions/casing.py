@@ -29,14 +29,18 @@ def lower(text: str, culture: str = "") -> str:
     """A text in lower case, as .NET has it. Raises FunctionError for a culture that is none."""
     if _dotted(culture):
         text = text.replace("I", "\u0131").replace("\u0130", "i")
-    return text.lower() if text.isascii() else _one_by_one(text, str.lower)
+    lowered = text.lower()
+    # Where no letter became several, only a sigma depends on what stands beside it.
+    plain = len(lowered) == len(text) and "\u03a3" not in text
+    return lowered if plain else _one_by_one(text, str.lower)
 
 
 def upper(text: str, culture: str = "") -> str:
     """A text in upper case, as .NET has it. Raises FunctionError for a culture that is none."""
     if _dotted(culture):
-        return _one_by_one(text.replace("i", "\u0130").replace("\u0131", "I"), str.upper)
-    return text.upper() if text.isascii() else _one_by_one(text, str.upper)
+        text = text.replace("i", "\u0130").replace("\u0131", "I")
+    raised = text.upper()
+    return raised if len(raised) == len(text) and "\u0131" not in text else _one_by_one(text, str.upper)
 
 
 def _dotted(culture: str) -> bool:
@@ -87,7 +91,12 @@ def _p_case(source: Any, separators: Any) -> str | None:
     text = as_text(source)
     if text is None:
         return None
-    return _words_between(as_text(separators)).sub(lambda word: upper(word[0][:1]) + lower(word[0][1:]), text)
+    return _words_between(as_text(separators)).sub(_capitalised, text)
+
+
+def _capitalised(match: re.Match[str]) -> str:
+    word = match[0]
+    return upper(word[0]) + lower(word[1:])
 
 
 P_CASE = Function(
@@ -115,6 +124,11 @@ def normalize_diacritics(text: str) -> str:
     """Latin letters without their diacritics, as Entra's table has them: ö is o, ø is oe, ß is ss."""
     if text.isascii():
         return text
+    # No mark stands alone before U+0300, so what is there is one letter each.
+    return text.translate(_SIMPLE) if max(text) < "\u0300" else _without_marks(text)
+
+
+def _without_marks(text: str) -> str:
     pieces: list[str] = []
     base = ""
     for character in unicodedata.normalize("NFD", text):
@@ -127,6 +141,9 @@ def normalize_diacritics(text: str) -> str:
             base = character
             pieces.append(_LATIN.get(character, character))
     return unicodedata.normalize("NFC", "".join(pieces))
+
+
+_SIMPLE = {code: _without_marks(chr(code)) for code in range(0x80, 0x300)}
 
 
 def _normalize(source: Any) -> str | None:

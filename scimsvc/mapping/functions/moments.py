@@ -187,46 +187,54 @@ def _hours_and_minutes(offset: int, form: str) -> str:
     return {"z": f"{sign}{hours}", "zz": f"{sign}{hours:02d}"}.get(form, f"{sign}{hours:02d}:{minutes:02d}")
 
 
+def _ticks(moment: Moment) -> str:
+    return f"{moment.clock.microsecond:06d}{moment.tick}"
+
+
+def _kind(moment: Moment) -> str:
+    return "" if moment.offset is None else "Z" if moment.offset == 0 else _hours_and_minutes(moment.offset, "zzz")
+
+
+_WRITERS: dict[str, Callable[[Moment], str]] = {
+    "d": lambda moment: str(moment.clock.day),
+    "dd": lambda moment: f"{moment.clock.day:02d}",
+    "ddd": lambda moment: _DAYS[moment.clock.weekday()][:3],
+    "dddd": lambda moment: _DAYS[moment.clock.weekday()],
+    "g": lambda moment: "A.D.",
+    "gg": lambda moment: "A.D.",
+    "h": lambda moment: str(moment.clock.hour % 12 or 12),
+    "hh": lambda moment: f"{moment.clock.hour % 12 or 12:02d}",
+    "H": lambda moment: str(moment.clock.hour),
+    "HH": lambda moment: f"{moment.clock.hour:02d}",
+    "K": _kind,
+    "m": lambda moment: str(moment.clock.minute),
+    "mm": lambda moment: f"{moment.clock.minute:02d}",
+    "M": lambda moment: str(moment.clock.month),
+    "MM": lambda moment: f"{moment.clock.month:02d}",
+    "MMM": lambda moment: _MONTHS[moment.clock.month - 1][:3],
+    "MMMM": lambda moment: _MONTHS[moment.clock.month - 1],
+    "s": lambda moment: str(moment.clock.second),
+    "ss": lambda moment: f"{moment.clock.second:02d}",
+    "t": lambda moment: "A" if moment.clock.hour < 12 else "P",
+    "tt": lambda moment: "AM" if moment.clock.hour < 12 else "PM",
+    "y": lambda moment: str(moment.clock.year % 100),
+    "yy": lambda moment: f"{moment.clock.year % 100:02d}",
+    "yyy": lambda moment: f"{moment.clock.year:03d}",
+    "yyyy": lambda moment: f"{moment.clock.year:04d}",
+    "yyyyy": lambda moment: f"{moment.clock.year:05d}",
+    "z": lambda moment: _hours_and_minutes(moment.offset or 0, "z"),
+    "zz": lambda moment: _hours_and_minutes(moment.offset or 0, "zz"),
+    "zzz": lambda moment: _hours_and_minutes(moment.offset or 0, "zzz"),
+}
+
+
 def _written(form: str, moment: Moment) -> str:
-    clock = moment.clock
-    ticks = f"{clock.microsecond:06d}{moment.tick}"
-    twelve = clock.hour % 12 or 12
-    half = "AM" if clock.hour < 12 else "PM"
-    writers: dict[str, Callable[[], str]] = {
-        "d": lambda: str(clock.day),
-        "dd": lambda: f"{clock.day:02d}",
-        "ddd": lambda: _DAYS[clock.weekday()][:3],
-        "dddd": lambda: _DAYS[clock.weekday()],
-        "h": lambda: str(twelve),
-        "hh": lambda: f"{twelve:02d}",
-        "H": lambda: str(clock.hour),
-        "HH": lambda: f"{clock.hour:02d}",
-        "m": lambda: str(clock.minute),
-        "mm": lambda: f"{clock.minute:02d}",
-        "M": lambda: str(clock.month),
-        "MM": lambda: f"{clock.month:02d}",
-        "MMM": lambda: _MONTHS[clock.month - 1][:3],
-        "MMMM": lambda: _MONTHS[clock.month - 1],
-        "s": lambda: str(clock.second),
-        "ss": lambda: f"{clock.second:02d}",
-        "t": lambda: half[0],
-        "tt": lambda: half,
-        "y": lambda: str(clock.year % 100),
-        "yy": lambda: f"{clock.year % 100:02d}",
-        "K": lambda: "" if moment.offset is None else "Z" if moment.offset == 0 else _hours_and_minutes(moment.offset, "zzz"),
-    }
-    if form in writers:
-        return writers[form]()
     match form[0]:
-        case "y":
-            return f"{clock.year:0{len(form)}d}"
         case "f":
-            return ticks[: len(form)]
+            return _ticks(moment)[: len(form)]
         case "F":
-            return ticks[: len(form)].rstrip("0")
-        case "g":
-            return "A.D."
-    return _hours_and_minutes(moment.offset or 0, form)
+            return _ticks(moment)[: len(form)].rstrip("0")
+    return _WRITERS[form](moment)
 
 
 def write(moment: Moment, format_: str) -> str:
@@ -235,7 +243,7 @@ def write(moment: Moment, format_: str) -> str:
     for form, literal in _pieces(format_):
         written = _written(form, moment) if form else literal
         # A point before a fraction that has no digits goes with it.
-        if form[:1] == "F" and not written and text.endswith("."):
+        if not written and form[:1] == "F" and text.endswith("."):
             text = text[:-1]
         text += written
     return text

@@ -6,6 +6,10 @@ from enum import Enum
 from typing import Any
 
 from scimsvc.mapping.functions.model import FunctionError
+from scimsvc.mapping.functions.moments import Moment
+
+MAX_DEPTH = 64
+"""How deep lists and objects in a value may be nested."""
 
 
 class Ignored(Enum):
@@ -15,20 +19,43 @@ class Ignored(Enum):
     OBJECT = "IgnoreObjectFlow"
 
 
-def as_text(value: Any) -> str | None:
-    """A value as text; booleans are `True` and `False`, None stays None, a list of one is its element."""
+def as_text(value: Any, depth: int = 0) -> str | None:
+    """A value as text; booleans are `True` and `False`, None stays None, the values of a list stand between commas.
+
+    Raises FunctionError for what is nested too deep.
+    """
     if value is None or isinstance(value, str):
         return value
+    if depth > MAX_DEPTH:
+        raise FunctionError(f"a value is nested more than {MAX_DEPTH} deep")
     if isinstance(value, list):
-        return as_text(value[0]) if len(value) == 1 else None if not value else ",".join(as_text(one) or "" for one in value)
+        texts = [as_text(one, depth + 1) for one in value]
+        return texts[0] if len(texts) == 1 else ",".join(text or "" for text in texts) if texts else None
     if isinstance(value, Ignored):
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, dict):
         # A reference to another object, as Microsoft Graph has it, stands for its id.
-        return as_text(value.get("id", value.get("value")))
+        return as_text(value.get("id", value.get("value")), depth + 1)
     return str(value)
+
+
+def plain_value(value: Any, depth: int = 0) -> Any:
+    """What JSON can hold of a value: a date as its text, and lists without nulls and without what is ignored.
+
+    Raises FunctionError for what is nested too deep.
+    """
+    if isinstance(value, Moment):
+        return str(value)
+    if depth > MAX_DEPTH:
+        raise FunctionError(f"a value is nested more than {MAX_DEPTH} deep")
+    if isinstance(value, list):
+        elements = [plain_value(one, depth + 1) for one in value]
+        return [one for one in elements if one is not None and not isinstance(one, Ignored)]
+    if isinstance(value, dict):
+        return {name: plain_value(one, depth + 1) for name, one in value.items()}
+    return value
 
 
 def as_texts(value: Any) -> list[str]:
@@ -64,6 +91,8 @@ def as_number(value: Any) -> int | float | None:
 
 def as_integer(value: Any, name: str) -> int:
     """A whole number, from a text too. Raises FunctionError that names the parameter."""
+    if value.__class__ is int:
+        return int(value)
     number = as_number(value)
     if number is None or number != int(number):
         raise FunctionError(f"{name} must be a whole number, not {_shown(value)}")
