@@ -24,6 +24,5 @@ FUNCTIONS = (
         "The first letter of each word of the source, as many as length says, or nine.",
         (Parameter("source"), Parameter("length", "integer", optional=True)),
         plain(initials, 2),
-        fallible=True,
     ),
 )

@@ -108,7 +108,7 @@ def test_expression_is_evaluated(expression: str, attributes: dict[str, Any], re
         ('Swich([a], , "x", "y")', 1, "unknown function Swich, did you mean Switch"),
         ('switch([a], , "x", "y")', 1, "did you mean Switch"),
         ('Join("", Qwertz([a]))', 10, "unknown function Qwertz"),
-        ('Switch([a], , "x")', 1, r"Switch takes Switch\(source, \[defaultValue\], key, value, …\); here are 3 arguments"),
+        ('Switch([a], , "x")', 1, r"write Switch\(source, \[defaultValue\], key, value, …\); here are 3 arguments"),
         ("Switch([a], )", 1, "here are 2 arguments"),
         ("Switch()", 1, "here are 0 arguments"),
         ('Join("")', 1, "here is 1 argument"),

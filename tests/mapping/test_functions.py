@@ -1,7 +1,7 @@
 """What the functions of expressions do at their edges, which calls they refuse, and that no value breaks them."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
-from scimsvc.mapping.functions import Ignored, installed
-from scimsvc.mapping.functions.moments import Moment, read, read_as, write
+from scimsvc.mapping.functions import FunctionError, Ignored, installed
+from scimsvc.mapping.functions.moments import NO_CURRENT_DATE, Moment, read, read_as, write
 
 TEXT = {"t": "John Doe", "e": "", "n": None, "m": ["a", "B", "a"], "i": 7, "b": True}
 
@@ -82,7 +82,21 @@ TEXT = {"t": "John Doe", "e": "", "n": None, "m": ["a", "B", "a"], "i": 7, "b": 
         ("Item([t], 1)", "John Doe"),
         ("Item([n], 1)", None),
         ("RemoveDuplicates([m])", ["a", "B"]),
-        ("RemoveDuplicates([n])", []),
+        ("RemoveDuplicates([n])", None),
+        ("RemoveDuplicates(IgnoreFlowIfNullOrEmpty([n]))", None),
+        ("Count(IgnoreFlowIfNullOrEmpty([n]))", 0),
+        ('RemoveDuplicates(CDate("2021-03-04"))', ["3/4/2021 12:00:00 AM"]),
+        ('Switch([t], CDate("2021-03-04"), "x", "y")', "3/4/2021 12:00:00 AM"),
+        ('Prepend("Dr. ", [t])', "Dr. John Doe"),
+        ('Prepend("Dr. ", [n])', None),
+        ("IsNothing([n])", True),
+        ('PCase("JOSE\u0301PHINE \u00c9MILE")', "Jose\u0301phine \u00c9mile"),
+        ('ToLower("\u03a3\u0391\u03a3")', "\u03c3\u03b1\u03c3"),
+        ('DateDiff("ww", CDate("0001-01-01"), CDate("0001-01-14"))', 2),
+        ('CDate("16 Mar 2020")', "3/16/2020 12:00:00 AM"),
+        ('CDate("March 16, 2020 7:00 PM")', "3/16/2020 7:00:00 PM"),
+        ('CDate("Mon, 16 Mar 2020 07:00:00 GMT")', "3/16/2020 7:00:00 AM"),
+        ('CDate("3/16/20")', "3/16/2020 12:00:00 AM"),
         ('Join(",", RemoveDuplicates([m]))', "a,B"),
         ("Coalesce([n], [e], [t])", "John Doe"),
         ('Coalesce([n], "")', ""),
@@ -196,11 +210,15 @@ def test_regular_expression_that_would_take_for_ever_is_given_up(pattern: str):
         ('Replace([a], , , , "x", , )', 1, "Replace needs an oldValue or a regexPattern"),
         ('FormatDateTime([a], , "yyyy")', 1, "FormatDateTime needs an inputFormat and an outputFormat"),
         ('FormatDateTime([a], "yyyy", , "d")', 29, "FormatDateTime needs its argument inputFormat"),
-        ("RandomString(6)", 1, "RandomString takes RandomString"),
-        ("Guid(1)", 1, "Guid takes"),
-        ('IIF([a] = "x", "y")', 1, "IIF takes IIF"),
-        ("Coalesce([a])", 1, "Coalesce takes"),
-        ("SelectUniqueValue([a])", 1, "SelectUniqueValue takes"),
+        ("Mid([a], Now(), 1)", 10, "start can't be what Now comes to, a date"),
+        ('DateAdd("d", 1, Count([a]))', 17, "dateTime can't be what Count comes to, a number"),
+        ('DateDiff("d", IsNull([a]), [b])', 15, "date1 can't be what IsNull comes to, a truth value"),
+        ('CDate("Tue, 16 Mar 2020")', 7, "is no Tue, but a Monday"),
+        ("RandomString(6)", 1, r"write RandomString\(Length"),
+        ("Guid(1)", 1, r"write Guid\(\); here is 1 argument"),
+        ('IIF([a] = "x", "y")', 1, r"write IIF\("),
+        ("Coalesce([a])", 1, r"write Coalesce\("),
+        ("SelectUniqueValue([a])", 1, r"write SelectUniqueValue\("),
         ("Item([a], 0)", 11, "index counts from 1"),
         ('CDate("2021-02-30")', 7, "doesn't exist"),
         ('DateAdd("q", 1, [d])', 9, "interval must be one of yyyy, m, ww"),
@@ -321,8 +339,8 @@ def test_fraction_without_digits_takes_its_point_along():
         ("4/3/71", "d/M/yy", Moment(datetime(1971, 3, 4))),
         ("March 4, 2021", "MMMM d, yyyy", Moment(datetime(2021, 3, 4))),
         ("thu 4 mar 2021", "ddd d MMM yyyy", Moment(datetime(2021, 3, 4))),
-        ("12:00 AM", "h:mm tt", Moment(datetime(1, 1, 1))),
-        ("12:30 PM", "h:mm tt", Moment(datetime(1, 1, 1, 12, 30))),
+        ("12:00 AM 1", "h:mm tt M", Moment(datetime(datetime.now(UTC).year, 1, 1))),
+        ("12:30 PM 2021", "h:mm tt yyyy", Moment(datetime(2021, 1, 1, 12, 30))),
         ("2021-03-04+05:30", "yyyy-MM-ddzzz", Moment(datetime(2021, 3, 4), 0, 330)),
         ("2021-03-04Z", "yyyy-MM-ddK", Moment(datetime(2021, 3, 4), 0, 0)),
         ("2021-03-04", "yyyy-MM-ddK", Moment(datetime(2021, 3, 4))),
@@ -332,6 +350,43 @@ def test_fraction_without_digits_takes_its_point_along():
 )
 def test_text_is_read_in_any_format(text: str, format_: str, moment: Moment):
     assert read_as(text, format_, frozenset()) == moment
+
+
+def test_time_without_a_date_is_of_today_unless_a_style_says_otherwise():
+    today = datetime.now(UTC).date()
+    assert read_as("12:30 PM", "h:mm tt", frozenset()).clock.date() in (today, today + timedelta(days=1))
+    assert read_as("12:30 PM", "h:mm tt", frozenset({NO_CURRENT_DATE})) == Moment(datetime(1, 1, 1, 12, 30))
+    with pytest.raises(FunctionError, match="is no fri, but a Thursday"):
+        read_as("fri 4 mar 2021", "ddd d MMM yyyy", frozenset())
+
+
+def test_functions_put_into_one_another_do_not_make_much_of_little():
+    expression = "[t]"
+    for _ in range(20):
+        expression = f"Append({expression}, [t])"
+    for text in (expression, 'Join("", [t], [t])'):
+        with pytest.raises(ExpressionError, match="the result is longer than 100000 characters"):
+            compile_expression(text).evaluate({"t": "x" * 60_000})
+
+
+def test_value_that_is_nested_too_deep_is_an_error():
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    for name in ("CStr", "ToLower", "Redact"):
+        with pytest.raises(ExpressionError, match="nested more than 64 deep"):
+            compile_expression(f"{name}([x])").evaluate({"x": deep})
+
+
+def test_roles_come_by_value_or_name_and_not_by_their_number_alone():
+    def roles(*assignments: Any) -> Any:
+        return compile_expression("AppRoleAssignmentsComplex([a])").evaluate({"a": [*assignments]})
+
+    assert [one["value"] for one in roles({"value": None, "displayName": "A"}, {"value": "b"})] == ["A", "b"]
+    assert roles() is None
+    assert roles({"appRoleId": "00000000-0000-0000-0000-000000000000"}) is None
+    with pytest.raises(ExpressionError, match="an appRoleId alone"):
+        roles({"appRoleId": "5d1b0c2e-9d3a-4c7e-8f11-2f6d0a6f1c01", "resourceDisplayName": "App"})
 
 
 def test_styles_say_which_spaces_may_be_there():

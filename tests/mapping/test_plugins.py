@@ -32,7 +32,7 @@ def module(tmp_path: Path, request: pytest.FixtureRequest):
 
 def test_all_functions_of_scimsvc_itself_are_plugins_too() -> None:
     assert {"Join", "Switch", "IIF", "FormatDateTime", "AssertiveAppRoleAssignmentsComplex"} <= set(installed().names())
-    assert len(installed().names()) == 44
+    assert len(installed().names()) == 46
 
 
 def test_plain_module_beside_the_settings_is_found(tmp_path: Path, module) -> None:
@@ -50,6 +50,14 @@ def test_plain_module_beside_the_settings_is_found(tmp_path: Path, module) -> No
         ("raise SystemError('two\\nlines')", "SystemError: two lines"),
         ("", "TypeError: a plugin must be a Function, several, or a module with FUNCTIONS"),
         ("FUNCTIONS = 'Join'", "TypeError: a plugin must be"),
+        ("FUNCTIONS = []", "it has no functions"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        (HEAD + "FUNCTIONS = [Function(5, 'x', (), plain(int, 0))]", "5 is no name"),
+        (HEAD + "FUNCTIONS = [Function('F', 5, (), plain(int, 0))]", "the function F has no help"),
+        (HEAD + "FUNCTIONS = [Function('F', 'x', 'xy', plain(int, 0))]", "the parameters of the function F must be a tuple"),
+        (HEAD + "FUNCTIONS = [Function('F', 'x', (), 5)]", "the build of the function F can't be called"),
+        (HEAD + "FUNCTIONS = [Function('F', 'x', (), plain(int, 0), check=5)]", "the check of the function F can't be called"),
+        (HEAD + "FUNCTIONS = [Function('F', 'x', (), plain(int, 0), at_least='a')]", "at_least of the function F must be"),
         ("FUNCTIONS = [5]", "5 is no Function"),
         (HEAD + "FUNCTIONS = [Function('a b', 'x', (), plain(int, 0))]", "'a b' is no name that an expression could call"),
         (HEAD + "FUNCTIONS = [Function('Helpless', '', (), plain(int, 0))]", "the function Helpless has no help"),
@@ -73,6 +81,10 @@ def test_plugin_that_is_wrong_is_named_with_the_reason(tmp_path: Path, module, t
     [
         ("plain(lambda value: value.nothing, 1)", "F failed: AttributeError"),
         ("plain(lambda value: object(), 1)", "F gave a object, which is no value of an attribute"),
+        ("plain(lambda value: [object()], 1)", "F gave a object, which is no value of an attribute"),
+        ("plain(lambda value: {1: 'x'}, 1)", "F gave a key of the type int"),
+        ("plain(lambda value: float('nan'), 1)", "F gave nan"),
+        ("plain(lambda value: (lambda own: own.append(own) or own)([]), 1)", "F gave a value that is nested more than 64 deep"),
         ("lambda arguments: 1 / 0", "F failed: ZeroDivisionError"),
         ("lambda arguments: 5", "F failed: TypeError"),
         ("plain(str, 1), check=lambda constants: 1 / 0", "F failed: ZeroDivisionError"),

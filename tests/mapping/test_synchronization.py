@@ -242,7 +242,7 @@ def function(**more: Any) -> dict[str, Any]:
         (users(function(parameters=[{"key": "source", "value": 5}])), "a source must be an object with name, type"),
         (users(MATCH) | {"directories": 5}, "directories must be a list of objects"),
         (users(MATCH) | {"directories": [{"objects": [5]}]}, r"directories\[0\].objects\[0\] must be an object"),
-        (users(MATCH, function(expression='Join(", ")')), r"attributeMappings\[1\]: Join takes Join"),
+        (users(MATCH, function(expression='Join(", ")')), r"attributeMappings\[1\]: write Join"),
         (users(MATCH, {"targetAttributeName": "titel"}), r"attributeMappings\[1\]: no such target attribute"),
     ],
 )

@@ -28,6 +28,9 @@ from scimsvc.mapping.functions.values import as_number, plain_value
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}
+_IMPOSSIBLE = {("integer", "dateTime"), ("dateTime", "integer"), ("dateTime", "boolean")}
+"""Types of parameters, and of results that are never one."""
+_TYPES = {"dateTime": "date", "integer": "number", "boolean": "truth value"}
 _PLAIN = frozenset({str, int, bool, float, type(None), Ignored})
 """The classes of values that are what they are."""
 
@@ -125,7 +128,7 @@ class _Compiler:
         count = len(node.arguments)
         if not function.accepts(count):
             here = "here is 1 argument" if count == 1 else f"here are {count} arguments"
-            raise ExpressionError(f"{function.name} takes {function.signature()}; {here}", node.column)
+            raise ExpressionError(f"write {function.signature()}; {here}", node.column)
         self.deterministic &= function.deterministic
         arguments = [self._argument(one, function, place) for place, one in enumerate(node.arguments)]
         try:
@@ -166,6 +169,11 @@ class _Compiler:
             raise ExpressionError(f"{function.name} needs its argument {parameter.name}", node.column)
         if isinstance(node, (Text, Number)):
             _check_constant(node, parameter)
+        called = self._registry.get(node.name) if isinstance(node, Call) else None
+        if called and (parameter.type, called.result) in _IMPOSSIBLE:
+            raise ExpressionError(
+                f"{parameter.name} can't be what {called.name} comes to, a {_TYPES[called.result]}", node.column
+            )
         return self._value(node, parameter)
 
     def _value(self, node: Node, parameter: Parameter) -> Lazy:

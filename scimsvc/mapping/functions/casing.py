@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import regex
+
 from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, each, plain
 from scimsvc.mapping.functions.values import as_text
 
@@ -69,7 +71,6 @@ TO_LOWER = Function(
     f"The source in lower case. {_CULTURE_HELP}",
     (Parameter("source"), Parameter("culture", optional=True)),
     plain(_cased(lower), 2),
-    fallible=True,
     check=each({1: _dotted}),
 )
 TO_UPPER = Function(
@@ -77,24 +78,29 @@ TO_UPPER = Function(
     f"The source in upper case. {_CULTURE_HELP}",
     (Parameter("source"), Parameter("culture", optional=True)),
     plain(_cased(upper), 2),
-    fallible=True,
     check=each({1: _dotted}),
 )
 
 
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_WORD_OF_ANY_SCRIPT = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+
+
 @lru_cache(maxsize=64)
-def _words_between(separators: str | None) -> re.Pattern[str]:
-    return re.compile(r"[^\W_]+" if separators is None else f"[^{re.escape(separators)}]+" if separators else r".+", re.DOTALL)
+def _words_between(separators: str) -> re.Pattern[str]:
+    return re.compile(f"[^{re.escape(separators)}]+" if separators else r".+", re.DOTALL)
 
 
 def _p_case(source: Any, separators: Any) -> str | None:
     text = as_text(source)
     if text is None:
         return None
-    return _words_between(as_text(separators)).sub(_capitalised, text)
+    if separators is not None:
+        return _words_between(as_text(separators) or "").sub(_capitalised, text)
+    return _WORD.sub(_capitalised, text) if text.isascii() else _WORD_OF_ANY_SCRIPT.sub(_capitalised, text)
 
 
-def _capitalised(match: re.Match[str]) -> str:
+def _capitalised(match: re.Match[str] | regex.Match[str]) -> str:
     word = match[0]
     return upper(word[0]) + lower(word[1:])
 
@@ -102,7 +108,7 @@ def _capitalised(match: re.Match[str]) -> str:
 P_CASE = Function(
     "PCase",
     "The source with each word's first character in upper case and the rest in lower case. Each of wordSeparators' characters "
-    "ends a word; where they are left out, everything does that is neither a letter nor a digit.",
+    "ends a word; where they are left out, everything does that is neither a letter, a mark on one, nor a digit.",
     (Parameter("source"), Parameter("wordSeparators", optional=True)),
     plain(_p_case, 2),
 )

@@ -59,7 +59,6 @@ RANDOM_STRING = Function(
     ),
     plain(_random_string, 6),
     deterministic=False,
-    fallible=True,
     check=_check,
 )
 

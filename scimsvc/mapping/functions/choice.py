@@ -67,7 +67,6 @@ IIF = Function(
     "with numbers as numbers.",
     (Parameter("condition", "condition"), Parameter("valueIfTrue", "any"), Parameter("valueIfFalse", "any")),
     _build_iif,
-    fallible=True,
 )
 
 
@@ -98,12 +97,13 @@ def _is_true(value: Any) -> bool:
 
 
 def _test(name: str, help_: str, holds: Callable[[Any], bool]) -> Function:
-    return Function(name, help_, (Parameter("expression", "any"),), plain(holds, 1))
+    return Function(name, help_, (Parameter("expression", "any"),), plain(holds, 1), result="boolean")
 
 
 IS_NULL = _test(
     "IsNull", "True where the expression is null; an attribute is null where it is absent.", lambda value: value is None
 )
+IS_NOTHING = _test("IsNothing", "The same as IsNull. Entra's engine has it, its reference doesn't.", lambda value: value is None)
 IS_NULL_OR_EMPTY = _test("IsNullOrEmpty", "True where the expression is null, absent or an empty text.", is_empty)
 IS_PRESENT = _test("IsPresent", "True where the expression is neither null nor empty.", lambda value: not is_empty(value))
 IS_STRING = _test("IsString", "True where the expression is a text.", lambda value: isinstance(value, str))
@@ -113,7 +113,7 @@ C_BOOL = Function(
     "null or empty.",
     (Parameter("expression", "condition"),),
     plain(as_boolean, 1),
-    fallible=True,
+    result="boolean",
 )
 NOT = Function(
     "Not",
@@ -121,6 +121,7 @@ NOT = Function(
     (Parameter("source", "any"),),
     plain(lambda value: not _is_true(value), 1),
     inverse=lambda value: as_text(not _is_true(value)),
+    result="boolean",
 )
 
 
@@ -161,6 +162,7 @@ FUNCTIONS = (
     IIF,
     COALESCE,
     IS_NULL,
+    IS_NOTHING,
     IS_NULL_OR_EMPTY,
     IS_PRESENT,
     IS_STRING,

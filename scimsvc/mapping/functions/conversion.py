@@ -42,7 +42,7 @@ BIT_AND = Function(
     "The bits that are set in both numbers. A number may be written in hexadecimal, as &HF7.",
     (Parameter("value1", "integer"), Parameter("value2", "integer")),
     plain(_bit_and, 2),
-    fallible=True,
+    result="integer",
 )
 C_STR = Function(
     "CStr",

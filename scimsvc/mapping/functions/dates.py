@@ -8,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, each, plain
-from scimsvc.mapping.functions.moments import EPOCH, WHITE_STYLES, Moment, check_format, moved, read, read_as, write
+from scimsvc.mapping.functions.moments import (
+    EPOCH,
+    NO_CURRENT_DATE,
+    WHITE_STYLES,
+    Moment,
+    check_format,
+    moved,
+    read,
+    read_as,
+    write,
+)
 from scimsvc.mapping.functions.values import as_integer, as_text, is_empty
 
 _SECONDS = {"ww": 604_800, "d": 86_400, "h": 3_600, "n": 60, "s": 1}
@@ -30,8 +40,8 @@ C_DATE = Function(
     "it reads 3/16/2020 7:00:00 AM. A null or empty expression gives null.",
     (Parameter("expression"),),
     plain(as_moment, 1),
-    fallible=True,
     check=each({0: as_moment}),
+    result="dateTime",
 )
 
 
@@ -64,8 +74,8 @@ DATE_ADD = Function(
     "its last.",
     (Parameter("interval"), Parameter("value", "integer"), Parameter("dateTime", "dateTime")),
     plain(_date_add, 3),
-    fallible=True,
     check=each({0: _interval}),
+    result="dateTime",
 )
 
 
@@ -81,7 +91,7 @@ def _date_diff(interval: Any, first: Any, second: Any) -> int | None:
             return (end.year - start.year) * 12 + end.month - start.month
         case "ww":
             # Sundays that lie between, as Visual Basic counts weeks.
-            start, end = (moved(clock, timedelta(days=-(clock.isoweekday() % 7))) for clock in (start, end))
+            return end.toordinal() // 7 - start.toordinal() // 7
     between = end - start
     ticks = (between.days * 86_400 + between.seconds) * 10**7 + between.microseconds * 10 + other.tick - one.tick
     whole = abs(ticks) // (_SECONDS[unit] * 10**7)
@@ -94,8 +104,8 @@ DATE_DIFF = Function(
     "and seconds are whole ones, years and months are those of the calendar, and weeks are counted by their Sundays.",
     (Parameter("interval"), Parameter("date1", "dateTime"), Parameter("date2", "dateTime")),
     plain(_date_diff, 3),
-    fallible=True,
     check=each({0: _interval}),
+    result="integer",
 )
 
 
@@ -114,8 +124,8 @@ DATE_FROM_NUM = Function(
     "The date and time of a number in Active Directory's form: 100 nanoseconds since 1601.",
     (Parameter("value", "integer"),),
     plain(_date_from_num, 1),
-    fallible=True,
     inverse=lambda value: str(_num_from_date(value)),
+    result="dateTime",
 )
 
 
@@ -129,8 +139,8 @@ NUM_FROM_DATE = Function(
     "A date and time as a number in Active Directory's form: 100 nanoseconds since 1601. Without an offset it is in UTC.",
     (Parameter("value", "dateTime"),),
     plain(_num_from_date, 1),
-    fallible=True,
     inverse=lambda value: str(_date_from_num(value)),
+    result="integer",
 )
 NOW = Function(
     "Now",
@@ -138,6 +148,7 @@ NOW = Function(
     (),
     lambda arguments: lambda attributes: Moment(datetime.now(UTC).replace(tzinfo=None), 0, 0),
     deterministic=False,
+    result="dateTime",
 )
 
 _STYLES = frozenset(
@@ -148,7 +159,7 @@ _STYLES = frozenset(
         "AssumeLocal",
         "AssumeUniversal",
         "AdjustToUniversal",
-        "NoCurrentDateDefault",
+        NO_CURRENT_DATE,
         "CurrentCulture",
     }
 )
@@ -172,7 +183,7 @@ def _format_date_time(source: Any, styles: Any, input_format: Any, output_format
     if isinstance(source, Moment) and not (as_text(input_format) or ""):
         moment = source
     else:
-        moment = read_as(as_text(source) or "", as_text(input_format) or "", chosen & WHITE_STYLES)
+        moment = read_as(as_text(source) or "", as_text(input_format) or "", chosen)
     if "AdjustToUniversal" in chosen:
         moment = moment.utc()
     return write(moment, as_text(output_format) or "")
@@ -210,7 +221,6 @@ FORMAT_DATE_TIME = Function(
         Parameter("outputFormat", optional=True),
     ),
     _build_format_date_time,
-    fallible=True,
     check=_check_formats,
 )
 

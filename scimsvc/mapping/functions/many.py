@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, each, plain
-from scimsvc.mapping.functions.values import as_integer
+from scimsvc.mapping.functions.values import as_integer, is_empty
 
 
 def _values(attribute: Any) -> list[Any]:
-    return attribute if isinstance(attribute, list) else [] if attribute is None else [attribute]
+    values = attribute if isinstance(attribute, list) else [attribute]
+    return [value for value in values if not is_empty(value)]
 
 
 def _place(index: Any) -> int:
@@ -24,7 +25,7 @@ def _item(attribute: Any, index: Any) -> Any:
     return values[place - 1] if place <= len(values) else None
 
 
-def _distinct(attribute: Any) -> list[Any]:
+def _distinct(attribute: Any) -> list[Any] | None:
     distinct: list[Any] = []
     seen = set()
     for value in _values(attribute):
@@ -32,26 +33,27 @@ def _distinct(attribute: Any) -> list[Any]:
         if key not in seen:
             seen.add(key)
             distinct.append(value)
-    return distinct
+    return distinct or None
 
 
 COUNT = Function(
     "Count",
-    "How many values a multi-valued attribute has; 0 where it is absent.",
+    "How many values a multi-valued attribute has, nulls and empty texts aside; 0 where it is absent.",
     (Parameter("attribute", "any"),),
     plain(lambda attribute: len(_values(attribute)), 1),
+    result="integer",
 )
 ITEM = Function(
     "Item",
     "The value of a multi-valued attribute at a place, counted from 1; null behind the last.",
     (Parameter("attribute", "any"), Parameter("index", "integer")),
     plain(_item, 2),
-    fallible=True,
     check=each({1: _place}),
 )
 REMOVE_DUPLICATES = Function(
     "RemoveDuplicates",
-    "The values of a multi-valued attribute, each once, in their order. Values that differ in case are different.",
+    "The values of a multi-valued attribute, each once, in their order; null where there are none. Values that differ in case "
+    "are different.",
     (Parameter("attribute", "any"),),
     plain(_distinct, 1),
 )

@@ -49,8 +49,8 @@ class Parameter:
 class Function:
     """A function. `repeating` are the parameters that come again and again at the end, at least `at_least` times.
 
-    `deterministic`: the same attributes always give the same value. `fallible`: a call may raise FunctionError.
-    `outermost`: it can't be an argument of another function. `inverse`: undoes a call, so that the directory's value
+    `result`: what a call comes to where that is always of one type. `deterministic`: the same attributes always give the same
+    value. `outermost`: it can't be an argument of another function. `inverse`: undoes a call, so that the directory's value
     can be told from the account's. `check`: finds what is wrong with a call's constants when it is compiled.
     """
 
@@ -61,7 +61,7 @@ class Function:
     repeating: tuple[Parameter, ...] = ()
     at_least: int = 1
     deterministic: bool = True
-    fallible: bool = False
+    result: ParameterType = "any"
     outermost: bool = False
     inverse: Inverse | None = None
     check: Check | None = None

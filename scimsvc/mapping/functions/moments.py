@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,20 +60,27 @@ def moved(clock: datetime, by: timedelta) -> datetime:
         raise FunctionError("the date would be outside the years 1 to 9999") from None
 
 
-_ZONE = r"(?P<zone>Z|[+-]\d{1,2}(?::?\d\d)?)?"
+_ZONE = r"(?P<zone>Z|GMT|[+-]\d{1,2}(?::?\d\d)?)?"
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,12}))?)?(?:\s*(?P<half>AM|PM))?"
+_NAMED_DAY = rf"(?P<weekday>{'|'.join(day[:3] + '(?:' + day[3:] + ')?' for day in _DAYS)})"
+_NAMED_MONTH = rf"(?P<month_name>{'|'.join(month[:3] + '(?:' + month[3:] + ')?' for month in _MONTHS)})"
 _KNOWN = tuple(
-    re.compile(rf"\s*{date}(?:(?:T|\s+){_TIME})?\s*{_ZONE}\s*", re.ASCII | re.IGNORECASE)
+    re.compile(rf"\s*(?:{_NAMED_DAY},?\s+)?{date}(?:(?:T|,?\s+){_TIME})?\s*{_ZONE}\s*", re.ASCII | re.IGNORECASE)
     for date in (
         r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
-        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})",
+        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d\d)",
         r"(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})",
+        rf"(?P<day>\d{{1,2}})[ -]{_NAMED_MONTH}[ -](?P<year>\d{{4}}|\d\d)",
+        rf"{_NAMED_MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}|\d\d)",
     )
 )
 
 
 def read(text: str) -> Moment:
-    """A date, with or without a time and an offset, as ISO 8601 or as `M/d/yyyy h:mm:ss tt`. Raises FunctionError."""
+    """A date, with or without a time and an offset: as ISO 8601, as `M/d/yyyy h:mm:ss tt`, or with the month's English name.
+
+    Raises FunctionError.
+    """
     for known in _KNOWN:
         match = known.fullmatch(text)
         if match:
@@ -81,11 +88,14 @@ def read(text: str) -> Moment:
     raise FunctionError(f"{text[:40]!r} is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
 
 
-def _moment(parts: dict[str, str | None], text: str) -> Moment:
+def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.min) -> Moment:
+    """The moment that the parts of a text are; of a date, what is missing is taken from `today` as .NET does."""
+
     def number(name: str, default: int) -> int:
         return int(parts.get(name) or default)
 
-    year = number("year", 1)
+    has_date = any(parts.get(name) for name in ("year", "month", "month_name", "day"))
+    year = number("year", today.year)
     if parts.get("year") and len(parts["year"] or "") <= 2:
         year += 2000 if year < 50 else 1900
     month = parts.get("month_name")
@@ -97,8 +107,8 @@ def _moment(parts: dict[str, str | None], text: str) -> Moment:
     try:
         clock = datetime(
             year,
-            _month(month) if month else number("month", 1),
-            number("day", 1),
+            _month(month) if month else number("month", 1 if has_date else today.month),
+            number("day", 1 if has_date else today.day),
             hour,
             number("minute", 0),
             number("second", 0),
@@ -106,6 +116,9 @@ def _moment(parts: dict[str, str | None], text: str) -> Moment:
         )
     except ValueError:
         raise FunctionError(f"{text[:40]!r} is a date or time that doesn't exist") from None
+    weekday = parts.get("weekday")
+    if weekday and weekday[:3].lower() != _DAYS[clock.weekday()][:3].lower():
+        raise FunctionError(f"{text[:40]!r} is no {weekday}, but a {_DAYS[clock.weekday()]}")
     return Moment(clock, int(fraction[6]), _offset(parts.get("zone"), text))
 
 
@@ -116,7 +129,7 @@ def _month(name: str) -> int:
 def _offset(zone: str | None, text: str) -> int | None:
     if not zone:
         return None
-    if zone in "Zz":
+    if zone.upper() in ("Z", "GMT"):
         return 0
     digits = zone[1:].replace(":", "")
     hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
@@ -250,16 +263,16 @@ def write(moment: Moment, format_: str) -> str:
 
 
 _NAMES = {
-    "ddd": "|".join(day[:3] for day in _DAYS),
-    "dddd": "|".join(_DAYS),
+    "ddd": "(?P<weekday>" + "|".join(day[:3] for day in _DAYS) + ")",
+    "dddd": "(?P<weekday>" + "|".join(_DAYS) + ")",
     "MMM": "(?P<month_name>" + "|".join(month[:3] for month in _MONTHS) + ")",
     "MMMM": "(?P<month_name>" + "|".join(_MONTHS) + ")",
 }
 _READERS = {
     "d": r"(?P<day>\d{1,2})",
     "dd": r"(?P<day>\d\d)",
-    "ddd": f"(?:{_NAMES['ddd']})",
-    "dddd": f"(?:{_NAMES['dddd']})",
+    "ddd": _NAMES["ddd"],
+    "dddd": _NAMES["dddd"],
     "h": r"(?P<hour>\d{1,2})",
     "hh": r"(?P<hour>\d\d)",
     "H": r"(?P<hour>\d{1,2})",
@@ -307,12 +320,13 @@ def _reader(format_: str, inner_white: bool) -> re.Pattern[str]:
 
 
 WHITE_STYLES = frozenset({"AllowLeadingWhite", "AllowTrailingWhite", "AllowInnerWhite"})
+NO_CURRENT_DATE = "NoCurrentDateDefault"
 
 
 def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
-    """The moment that a text in a .NET format is; the clock stays as it is written. `styles` are of WHITE_STYLES.
-
-    Raises FunctionError.
+    """The moment that a text in a .NET format is; the clock stays as it is written. `styles` are .NET's DateTimeStyles, of which
+    those about white space count, and NO_CURRENT_DATE: without it, a text without a date is of today, one without a year of this
+    year. Raises FunctionError.
     """
     if "AllowLeadingWhite" in styles:
         text = text.lstrip()
@@ -321,4 +335,5 @@ def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
     match = _reader(format_, "AllowInnerWhite" in styles).fullmatch(text)
     if match is None:
         raise FunctionError(f"{text[:40]!r} is no date in the format {format_[:40]!r}")
-    return _moment(match.groupdict(), text)
+    today = datetime.min if NO_CURRENT_DATE in styles else datetime.now(UTC)
+    return _moment(match.groupdict(), text, today)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Lazy
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter
 from scimsvc.mapping.functions.moments import Moment
 from scimsvc.mapping.functions.registry import Registry
-from scimsvc.mapping.functions.values import Ignored
+from scimsvc.mapping.functions.values import MAX_DEPTH, Ignored
 
 GROUP = "scimsvc.functions"
-_VALUES = (str, bool, int, float, list, dict, Moment, Ignored)
+_VALUES = (str, bool, int, float, Moment, Ignored)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -44,10 +45,12 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
     for origin, load, own in _sources(modules, folder):
         try:
             found = list(_functions(load()))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever a plugin does wrong, the message is for the one who installed it.
             problems.append(f"plugin {origin}: {type(error).__name__}: {' '.join(str(error).split())}")
             continue
+        if not found:
+            problems.append(f"plugin {origin}: it has no functions")
         for function in found:
             problem = _problem(function)
             if problem is None and function.name in origins:
@@ -111,8 +114,9 @@ def _guarded(function: Function) -> Function:
 
         def call(attributes: Mapping[str, Any]) -> Any:
             value = guarded(lambda: run(attributes))
-            if value is not None and not isinstance(value, _VALUES):
-                raise FunctionError(f"{function.name} gave a {type(value).__name__}, which is no value of an attribute")
+            stranger = _stranger(value)
+            if stranger:
+                raise FunctionError(f"{function.name} gave {stranger}, which is no value of an attribute")
             return value
 
         return call
@@ -121,12 +125,35 @@ def _guarded(function: Function) -> Function:
         if function.check:
             guarded(partial(function.check, constants))
 
-    return replace(function, build=build, fallible=True, check=check)
+    return replace(function, build=build, check=check)
+
+
+def _stranger(value: Any, depth: int = 0) -> str | None:
+    """What in a value is none that an attribute could have, or None."""
+    if depth > MAX_DEPTH:
+        return f"a value that is nested more than {MAX_DEPTH} deep"
+    if isinstance(value, (list, dict)):
+        below = value.values() if isinstance(value, dict) else value
+        keys = [f"a key of the type {type(key).__name__}" for key in value if isinstance(value, dict) and type(key) is not str]
+        return next((stranger for one in below if (stranger := _stranger(one, depth + 1))), keys[0] if keys else None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return None if value is None or isinstance(value, _VALUES) else f"a {type(value).__name__}"
 
 
 def _problem(function: Any) -> str | None:
     if not isinstance(function, Function):
         return f"{function!r:.80} is no Function"
-    if not _NAME.fullmatch(function.name):
+    if not isinstance(function.name, str) or not _NAME.fullmatch(function.name):
         return f"{function.name!r:.80} is no name that an expression could call"
-    return None if function.help else f"the function {function.name} has no help"
+    if not isinstance(function.help, str) or not function.help:
+        return f"the function {function.name} has no help"
+    for part, parameters in (("parameters", function.parameters), ("repeating", function.repeating)):
+        if not isinstance(parameters, tuple) or not all(isinstance(one, Parameter) for one in parameters):
+            return f"the {part} of the function {function.name} must be a tuple of Parameter objects"
+    for part, work in (("build", function.build), ("check", function.check), ("inverse", function.inverse)):
+        if not callable(work) and (work is not None or part == "build"):
+            return f"the {part} of the function {function.name} can't be called"
+    if type(function.at_least) is not int or function.at_least < 0:
+        return f"the at_least of the function {function.name} must be a whole number"
+    return None

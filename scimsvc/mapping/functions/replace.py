@@ -144,7 +144,6 @@ REPLACE = Function(
         ),
     ),
     _build,
-    fallible=True,
     check=_check,
 )
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
-from scimsvc.mapping.functions.model import Function, Parameter, plain
+from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
 from scimsvc.mapping.functions.values import as_text
 
 _TYPE = "WindowsAzureActiveDirectoryRole"
+_DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
+"""The appRoleId of who is assigned to the application without a role."""
 
 
 def _roles(assignments: Any) -> list[dict[str, Any]]:
@@ -23,9 +25,13 @@ def _roles(assignments: Any) -> list[dict[str, Any]]:
             except orjson.JSONDecodeError:
                 role = one
         if isinstance(role, dict):
-            value = as_text(role.get("value", role.get("displayName")))
+            value = as_text(role.get("value")) or as_text(role.get("displayName"))
             if value:
                 found.append({"id": role.get("id"), "value": value, "displayName": as_text(role.get("displayName")) or value})
+            elif role.get("appRoleId", _DEFAULT_ACCESS) != _DEFAULT_ACCESS:
+                raise FunctionError(
+                    "an assignment has an appRoleId alone, as Microsoft Graph returns it; give it the role's value or displayName"
+                )
         elif role is not None:
             found.append({"id": None, "value": as_text(role), "displayName": as_text(role)})
     return found
@@ -37,10 +43,10 @@ def _single(assignments: Any) -> str | None:
 
 
 def _complex(name: str) -> Any:
-    def complex_(assignments: Any) -> list[dict[str, Any]]:
+    def complex_(assignments: Any) -> list[dict[str, Any]] | None:
         return [
             {"primary": False, "type": _TYPE, name: role["displayName"], "value": role["value"]} for role in _roles(assignments)
-        ]
+        ] or None
 
     return complex_
 

@@ -8,12 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, plain
-from scimsvc.mapping.functions.values import as_integer, as_text, as_texts
+from scimsvc.mapping.functions.values import as_integer, as_text, as_texts, limited
 
 
 def _append(source: Any, suffix: Any) -> str | None:
     text = as_text(source)
-    return None if text is None else text + (as_text(suffix) or "")
+    return None if text is None else limited(text + (as_text(suffix) or ""))
+
+
+def _prepend(prefix: Any, source: Any) -> str | None:
+    text = as_text(source)
+    return None if text is None else limited((as_text(prefix) or "") + text)
 
 
 def _without_suffix(value: Any, suffix: Any) -> str:
@@ -25,10 +30,17 @@ def _without_suffix(value: Any, suffix: Any) -> str:
 
 APPEND = Function(
     "Append",
-    "Puts the suffix at the end of the source. Of a null source nothing comes but null.",
+    "Puts the suffix at the end of the source. Of a null source nothing comes but null; a multi-valued one is its values with "
+    "commas between them, as it is for every function that takes a text.",
     (Parameter("source"), Parameter("suffix")),
     plain(_append, 2),
     inverse=_without_suffix,
+)
+PREPEND = Function(
+    "Prepend",
+    "Puts the prefix before the source. Of a null source nothing comes but null. Entra's engine has it, its reference doesn't.",
+    (Parameter("prefix"), Parameter("source")),
+    plain(_prepend, 2),
 )
 
 
@@ -44,7 +56,7 @@ def _build_join(arguments: Sequence[Lazy | None]) -> Lazy:
                     texts.append(value)
             elif value is not None:
                 texts += [text for text in as_texts(value) if text]
-        return (as_text(separator(attributes)) or "").join(texts)
+        return limited((as_text(separator(attributes)) or "").join(texts))
 
     return join
 
@@ -69,7 +81,6 @@ LEFT = Function(
     "The first NumChars characters of a text: nothing of a null one, all of a shorter one, and all where the number is negative.",
     (Parameter("String"), Parameter("NumChars", "integer")),
     plain(_left, 2),
-    fallible=True,
 )
 
 
@@ -84,7 +95,6 @@ MID = Function(
     "a start behind it gives an empty text, one below 1 counts as 1.",
     (Parameter("source"), Parameter("start", "integer"), Parameter("length", "integer")),
     plain(_mid, 3),
-    fallible=True,
 )
 
 
@@ -113,7 +123,7 @@ IN_STR = Function(
         Parameter("compareType", "compareType", optional=True),
     ),
     plain(_in_str, 4),
-    fallible=True,
+    result="integer",
 )
 
 
@@ -158,7 +168,6 @@ WORD = Function(
     "where there is no such word, and where the text has no delimiter at all.",
     (Parameter("String"), Parameter("WordNumber", "integer"), Parameter("delimiters")),
     plain(_word, 3),
-    fallible=True,
 )
 
-FUNCTIONS = (APPEND, JOIN, LEFT, MID, IN_STR, SPLIT, STRIP_SPACES, WORD)
+FUNCTIONS = (APPEND, PREPEND, JOIN, LEFT, MID, IN_STR, SPLIT, STRIP_SPACES, WORD)

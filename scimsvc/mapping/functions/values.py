@@ -12,6 +12,10 @@ MAX_DEPTH = 64
 """How deep lists and objects in a value may be nested."""
 
 
+MAX_RESULT = 100_000
+"""Characters that a function may make of its arguments."""
+
+
 class Ignored(Enum):
     """A result that is no value: the attribute isn't sent, or the whole object isn't."""
 
@@ -64,6 +68,23 @@ def as_texts(value: Any) -> list[str]:
         return [value]
     values = value if isinstance(value, list) else [value]
     return [text for one in values if (text := as_text(one)) is not None]
+
+
+def limited(text: str) -> str:
+    """The text. Raises FunctionError where it is too long: put into one another, functions make much of little."""
+    if len(text) > MAX_RESULT:
+        raise FunctionError(f"the result is longer than {MAX_RESULT} characters")
+    return text
+
+
+def nested_too_deep(value: Any) -> bool:
+    """Whether a value as JSON has it is nested deeper than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            below for one in level if isinstance(one, (list, dict)) for below in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def is_empty(value: Any) -> bool:

@@ -31,7 +31,9 @@ _ENGINE = {
     "FormatDateTime": _Keys(("source", "dateTimeStyles", "inputFormat", "outputFormat")),
     "Join": _Keys(("separator",), "source"),
     "Mid": _Keys(("source", "start", "length")),
+    "IsNothing": _Keys(("source",)),
     "Not": _Keys(("source",)),
+    "Prepend": _Keys(("prefix", "source")),
     "Replace": _Keys(
         (
             "source",
