@@ -17,9 +17,11 @@ from tests.support.client import Client
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import ROOT, Server
 
-# The same examples in every run, so that a change fails for what it changed; EXPLORE=1 looks for new ones.
-hypothesis.settings.register_profile("steady", derandomize=True)
-hypothesis.settings.load_profile("default" if os.environ.get("EXPLORE") else "steady")
+# The same examples in every run, so that a change fails for what it changed; EXPLORE=1 looks for new ones. None has a deadline:
+# how long an example takes says more about what else the machine does.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("explore" if os.environ.get("EXPLORE") else "steady")
 
 KINDS = ["sqlite", "postgresql"]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import orjson
 
 from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
+from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
@@ -92,3 +97,14 @@ def tenant_named(found: Database, name: str) -> TenantRecord:
         known = ", ".join(tenant.name for tenant in tenants.tenants(found)) or "none yet"
         raise click.ClickException(f"there is no tenant {name!r}; there are: {known}")
     return record
+
+
+def json_in(file: Path) -> Any:
+    """The JSON in a file, with or without a byte order mark. Raises ValueError, which names the file."""
+    try:
+        found = orjson.loads(file.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: not JSON: {error}") from error
+    if nested_too_deep(found):
+        raise ValueError(f"{file}: nested more than {MAX_DEPTH} deep")
+    return found

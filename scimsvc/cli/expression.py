@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import click
-import orjson
 
-from scimsvc.cli.common import registry
+from scimsvc.cli.common import json_in, registry
 from scimsvc.mapping.expression import ExpressionError, compile_expression
+from scimsvc.mapping.findings import marked
 from scimsvc.mapping.functions import Ignored
 
 
@@ -28,9 +28,9 @@ def expression() -> None:
 def evaluate(text: str, attributes: Path | None) -> None:
     """Print the value of EXPR as one line of JSON; an expression that is wrong is exit status 2."""
     try:
-        source = orjson.loads(attributes.read_bytes()) if attributes else {}
+        source = json_in(attributes) if attributes else {}
     except ValueError as error:
-        raise click.UsageError(f"{attributes}: not JSON: {error}") from error
+        raise click.UsageError(str(error)) from error
     if not isinstance(source, dict):
         raise click.UsageError(f"{attributes}: must be a JSON object of source attributes")
     try:
@@ -45,8 +45,7 @@ def evaluate(text: str, attributes: Path | None) -> None:
 def _place(text: str, column: int) -> str:
     """The line of the text that the column is in, with a caret under it."""
     begin = text.rfind("\n", 0, column - 1) + 1
-    line = text[begin:].partition("\n")[0]
-    return f"    {line}\n    {' ' * (column - 1 - begin)}^"
+    return marked(text[begin:].partition("\n")[0], column - begin)
 
 
 @expression.command("functions")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from scimsvc.cli.common import profile_named, registry, settings
+from scimsvc.cli.common import json_in, profile_named, registry, settings
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
@@ -132,9 +132,9 @@ def _imported(name: str, file: Path) -> Imported:
 
 def _json(file: Path) -> Any:
     try:
-        return orjson.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{file}: not JSON: {error}") from error
+        return json_in(file)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @mappings.command("list")

@@ -24,10 +24,32 @@ def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMappi
     """Note what is doubtful about a row: as warnings, and as errors where it can't work at all."""
     if directory == ENTRA:
         _source_attributes(source, entries, row, kind)
+    _nothing(source, entries, row)
     _matching(source, entries, row)
     _cautions(source, entries, row)
     _switches(source, entries, row)
     _type(source, entries, row)
+
+
+class Overlaps:
+    """Finds rows of which one is for an attribute as a whole and the other for a part of it."""
+
+    def __init__(self) -> None:
+        self._wholes: dict[tuple[str, ...], str] = {}
+        self._parts: dict[tuple[str, ...], str] = {}
+
+    def with_others(self, row: AttributeMapping) -> str | None:
+        """The target of an earlier row that writes what this one does, or None; it is remembered for those that follow."""
+        names = tuple(step.name for step in row.target.target.steps)
+        chosen = row.target.value_filter is not None
+        above = [names[:length] for length in range(1, len(names) + chosen)]
+        found = next((self._wholes[name] for name in above if name in self._wholes), None)
+        if not chosen:
+            found = found or self._parts.get(names)
+            self._wholes.setdefault(names, row.target_text)
+        for name in above:
+            self._parts.setdefault(name, row.target_text)
+        return found
 
 
 def unknown_attribute(kind: Kind, directory: str, name: str) -> str | None:
@@ -48,6 +70,13 @@ def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: At
                 message = unknown_attribute(kind, ENTRA, node.name)
                 if message:
                     source.in_expression(entries["expression"], message, node.column, "warning")
+
+
+def _nothing(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    if not entries.keys() & {"source", "constant", "expression", "default"}:
+        source.warn(
+            entries["target"], f"nothing is sent for {row.target_text}: give it a source, a constant, an expression or a default"
+        )
 
 
 def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:

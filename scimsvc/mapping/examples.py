@@ -17,8 +17,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
-    """Note every expectation that doesn't hold, at its place. Only what an example expects is looked at."""
+    """Note every expectation that doesn't hold, at its place. Only what an example expects is looked at.
+
+    Examples run where nothing else is wrong.
+    """
     mapper = Mapper(table)
+    cases = []
     for entry in source.sequence(node, "examples"):
         entries = source.mapping(entry, "an example", _KEYS)
         if not isinstance(entry, yaml.MappingNode):
@@ -28,7 +32,20 @@ def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -
                 source.complain(entries.get(key, entry), f"an example needs {key!r}, a mapping of attributes to values")
         given, expected = entries.get("source"), entries.get("expect")
         if isinstance(given, yaml.MappingNode) and isinstance(expected, yaml.MappingNode):
-            _run(source, entry, mapper, _plain(given), expected)
+            for part in (given, expected):
+                _complain_of_doubles(source, part)
+            if not source.wrong:
+                cases.append((entry, given, expected))
+    for entry, given, expected in cases if not source.wrong else ():
+        _run(source, entry, mapper, _plain(given), expected)
+
+
+def _complain_of_doubles(source: Source, node: yaml.MappingNode) -> None:
+    seen = set()
+    for key, _ in node.value:
+        if str(key.value) in seen:
+            source.complain(key, f"{key.value} stands here twice")
+        seen.add(str(key.value))
 
 
 def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected: yaml.MappingNode) -> None:

@@ -27,7 +27,22 @@ class Finding:
     def __str__(self) -> str:
         warning = "warning: " if self.severity == "warning" else ""
         place = f"{self.path}:{self.line}:{self.column}: {warning}{self.message}"
-        return f"{place}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else place
+        return f"{place}\n{marked(self.text, self.column)}" if self.text else place
+
+
+_SHOWN = 100
+"""Characters of a line that are shown before and behind what is marked."""
+
+
+def marked(line: str, column: int) -> str:
+    """A line, as much of it as is of interest, with a caret under a column, both indented."""
+    start = max(0, column - 1 - _SHOWN)
+    before, behind = line[start : column - 1], line[column - 1 : column - 1 + _SHOWN]
+    cut = "…" if start else ""
+    more = "…" if len(line) > column - 1 + _SHOWN else ""
+    # A tab stays one, so that the caret stands where the eye looks for it.
+    blank = "".join("\t" if character == "\t" else " " for character in cut + before)
+    return f"    {cut}{before}{behind}{more}\n    {blank}^"
 
 
 class ProfileError(Exception):

@@ -11,24 +11,27 @@ from typing import Any
 import orjson
 import yaml
 
-from scimsvc.mapping.advice import ENTRA, advise, unknown_attribute
+from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
 from scimsvc.mapping.custom import REFERENCED, TYPES, Name, extended, obstacle, parse_name
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
+from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.documents import DocumentProblem, read_resource_types
 from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.types import check
 
 PATTERNS = ("*.yaml", "*.json")
 """The files of a folder of profiles: profiles, and the documents that they name."""
@@ -111,7 +114,9 @@ def parse_profile(
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
-        raise ProfileError([Finding(path, 1, 1, "is not UTF-8")]) from error
+        before = error.object[: error.start].decode("utf-8", "replace").splitlines() or [""]
+        place = Finding(path, len(before), len(before[-1]) + 1, f"is not UTF-8: byte {error.object[error.start]:#04x}")
+        raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
     entries = source.mapping(
@@ -167,6 +172,7 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
     rows: list[AttributeMapping] = []
     seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
+    overlaps = Overlaps()
     for entry in source.sequence(entries.get("mappings"), "mappings"):
         row = _row(source, entry, own_type)
         if row is None:
@@ -174,8 +180,10 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
         rows.append(row)
         _advise(source, entry, row, resource_type, directory)
         if row.target_key in seen:
-            other = "" if seen[row.target_key] == row.target_text else f", which is {seen[row.target_key]} too"
-            source.complain(entry, f"two mappings for {row.target_text}{other}")
+            spelled = "" if seen[row.target_key] == row.target_text else f", which is {seen[row.target_key]} too"
+            source.complain(entry, f"two mappings for {row.target_text}{spelled}")
+        elif other := overlaps.with_others(row):
+            source.warn(entry, f"{row.target_text} and {other} write the same values; the later row wins")
         seen.setdefault(row.target_key, row.target_text)
         if row.matching in precedences:
             source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
@@ -185,8 +193,7 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
     table = ObjectMapping(own_type, tuple(rows), scope)
-    if not source.wrong:
-        run_examples(source, entries.get("examples"), table)
+    run_examples(source, entries.get("examples"), table)
     return table
 
 
@@ -226,7 +233,7 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
         return None
     if (matching is not None or unique) and not _can_be_unique(target):
         source.complain(entries["target"], f"{target_text} can't be matched by or unique: it has no single value to look for")
-    return AttributeMapping(
+    row = AttributeMapping(
         target=target,
         target_text=target_text,
         source=source.text_of(entries.get("source"), "source"),
@@ -237,11 +244,24 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
         default=source.text_of(entries.get("default"), "default"),
         apply="create" if apply == "create" else "always",
     )
+    for key, text in (("constant", row.constant), ("default", row.default)):
+        problem = None if text is None else _not_a_value(target, text)
+        if problem:
+            source.complain(entries[key], problem)
+    return row
+
+
+def _not_a_value(target: Path, text: str) -> str | None:
+    """Why a text can't be the value of a target, or None."""
+    leaf = target.target.value().leaf
+    expected = check(leaf.type, converter(leaf)(text))
+    return f"{leaf.name} must be {expected}, not {text[:40]!r}" if expected else None
 
 
 def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceType) -> Path | None:
     try:
-        found = parse_path(text, resource_type)
+        # The portal's own spelling counts, as in `roles[primary eq "True"].value`.
+        found = parse_path(standard_filter(resource_type, text), resource_type)
     except ScimError as error:
         source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
         return None

@@ -31,7 +31,9 @@ class RowMapper:
     def __init__(self, row: AttributeMapping) -> None:
         self.row = row
         self._value_of = _value_of(row)
-        self._convert = _converted(row.target.target.value().leaf)
+        # An attribute that is complex takes objects, as roles do.
+        whole = row.target.target.leaf
+        self._convert = converter(whole if whole.type == "complex" and whole.multi_valued else row.target.target.value().leaf)
         self._takes_text = self._convert is _text_or_texts
 
     def value(self, attributes: Mapping[str, Any], creating: bool = True) -> Any:
@@ -78,8 +80,8 @@ def _value_of(row: AttributeMapping) -> Value:
     return lambda attributes: constant
 
 
-def _converted(attribute: Attribute) -> Callable[[Any], Any]:
-    """From what a row comes to, mostly a text, to a value of the target's type; what is none of it stays as it is."""
+def converter(attribute: Attribute) -> Callable[[Any], Any]:
+    """From what a row comes to, mostly a text, to a value of an attribute's type; what is none of it stays as it is."""
     one = _CONVERSIONS.get(attribute.type)
     if one is None:
         return _text_or_texts
@@ -87,11 +89,11 @@ def _converted(attribute: Attribute) -> Callable[[Any], Any]:
 
 
 def _text_or_texts(value: Any) -> Any:
-    return [_text(element) for element in value] if isinstance(value, list) else _text(value)
+    return [as_text(element) for element in value] if isinstance(value, list) else as_text(value)
 
 
-def _text(value: Any) -> Any:
-    return value if isinstance(value, (str, dict)) else as_text(value)
+def _object(value: Any) -> Any:
+    return value if isinstance(value, dict) else as_text(value)
 
 
 def _boolean(value: Any) -> Any:
@@ -106,4 +108,9 @@ def _number(value: Any) -> Any:
     return value if number is None else number
 
 
-_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "integer": _number, "decimal": _number}
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "boolean": _boolean,
+    "integer": _number,
+    "decimal": _number,
+    "complex": _object,
+}

@@ -41,9 +41,7 @@ class Source:
     def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
         """Note a finding at a column, counted from 1, of the expression that a node is."""
         assert isinstance(node, yaml.ScalarNode)
-        place = written_at(self.text, node, column - 1)
-        before = self.text[:place]
-        self._note(before.count("\n") + 1, place - before.rfind("\n"), message, severity)
+        self._note(*_line_and_column(self.text, written_at(self.text, node, column - 1)), message, severity)
 
     @property
     def wrong(self) -> bool:
@@ -72,8 +70,9 @@ class Source:
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             self._note(line, column, f"not YAML: {error.problem or error.context}")
             return None
-        except yaml.YAMLError as error:
-            self._note(1, 1, f"not YAML: {str(error).splitlines()[0]}")
+        except yaml.reader.ReaderError as error:
+            what = f"{error.reason}: U+{ord(self.text[error.position]):04X}"
+            self._note(*_line_and_column(self.text, error.position), f"not YAML: {what}")
             return None
         if found is None:
             self._note(1, 1, "the file is empty")
@@ -138,6 +137,12 @@ class Source:
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
 _CONTINUED = re.compile(r"\\\n\s*")
+
+
+def _line_and_column(text: str, place: int) -> tuple[int, int]:
+    # Lines end as YAML has it, which for all that it allows in a text is as Python has it.
+    lines = f"{text[:place]}.".splitlines()
+    return len(lines), len(lines[-1])
 
 
 def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:

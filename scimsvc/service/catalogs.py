@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import orjson
@@ -22,30 +22,47 @@ CHECK_EVERY = 2.0
 Signature = tuple[tuple[str, int, int], ...]
 
 
+Followed = Callable[[], set[str] | None]
+"""Tells the names of the profiles that tenants follow; None where nobody knows."""
+
+
+class MissingProfiles(ProfileError):
+    """Tenants follow profiles that are in no file; `catalogs` are those of the others."""
+
+    def __init__(self, directory: Path, names: Iterable[str], catalogs: dict[str, Catalog]) -> None:
+        self.catalogs = catalogs
+        super().__init__(Finding(directory, 1, 1, f"tenants follow the profile {name!r}, which is in no file") for name in names)
+
+
 class Catalogs:
     """Catalogs by the names of their profiles. `problem` is what is wrong with the files that were last looked at, or None.
 
-    `kept` is a file for what the profiles in use were made of: where the files are broken, every worker takes that, so that
-    all have the same, also one that starts only then.
+    `kept` is a file for what the profiles in use were made of: where the files are broken, or one that a tenant follows has gone,
+    every worker takes that, so that all have the same, also one that starts only then.
     Raises ProfileError where the profiles are wrong and none are kept, ValueError where two attributes share a number.
     """
 
-    def __init__(self, directory: Path, registry: Registry, kept: Path | None = None) -> None:
+    def __init__(self, directory: Path, registry: Registry, kept: Path | None = None, followed: Followed = lambda: set()) -> None:
         self._directory = directory
         self._registry = registry
         self._kept = kept
+        self._followed = followed
         self._lock = threading.Lock()
         self._next_check = time.monotonic() + CHECK_EVERY
         self.problem: str | None = None
         self.on_problem: Callable[[str], None] = lambda problem: None
         self._signature = _signature(directory)
         try:
-            self._catalogs = self._load()
+            self._catalogs = self._load(set())
         except (ProfileError, ValueError) as error:
-            if kept is None or not kept.exists():
-                raise
             self.problem = str(error)
-            self._catalogs = self._load_kept(kept)
+            if kept and kept.exists():
+                self._catalogs = self._load_kept(kept)
+            elif isinstance(error, MissingProfiles):
+                # Those who follow others need not wait.
+                self._catalogs = error.catalogs
+            else:
+                raise
 
     def get(self, name: str) -> Catalog | None:
         """The catalog of a profile."""
@@ -71,7 +88,7 @@ class Catalogs:
                 return
             self._signature = signature
             try:
-                self._catalogs = self._load()
+                self._catalogs = self._load(set(self._catalogs))
             except (ProfileError, ValueError, OSError) as error:
                 if self._kept and self._kept.exists():
                     self._catalogs = self._load_kept(self._kept)
@@ -80,9 +97,14 @@ class Catalogs:
             else:
                 self.problem = None
 
-    def _load(self) -> dict[str, Catalog]:
+    def _load(self, otherwise: set[str]) -> dict[str, Catalog]:
+        """The catalogs of the files; `otherwise` are the profiles that must be there where nobody knows which are followed."""
         contents = read_profiles(self._directory)
         catalogs = self._catalogs_of(contents)
+        followed = self._followed()
+        missing = (otherwise if followed is None else followed) - catalogs.keys()
+        if missing:
+            raise MissingProfiles(self._directory, sorted(missing), catalogs)
         if self._kept:
             texts = {str(path): content.decode() for path, content in contents.items() if isinstance(content, bytes)}
             _replace(self._kept, orjson.dumps(texts))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import peewee
 
 from scimsvc.mapping.functions import load_registry
 from scimsvc.protocol.limits import Limits
 from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalogs import Catalogs
 from scimsvc.settings import RUN_DIRECTORY, Settings
-from scimsvc.store.database import Database
+from scimsvc.store import tenants
+from scimsvc.store.database import Database, DatabaseUnavailable
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,24 @@ class Services:
 
 
 def make_services(settings: Settings) -> Services:
-    """The parts as the settings want them; no connection is opened yet.
+    """The parts as the settings want them; no connection stays open.
 
     Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
     """
     database = Database(settings.database.url)
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
-    catalogs = Catalogs(settings.mappings.directory, registry, Path(run) / "profiles.json" if run else None)
+    kept = Path(run) / "profiles.json" if run else None
+    catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database))
     return Services(settings, database, Authenticator(database), catalogs)
+
+
+def _followed(database: Database) -> set[str] | None:
+    try:
+        with database.reading():
+            return {tenant.profile for tenant in tenants.tenants(database)}
+    except (DatabaseUnavailable, peewee.PeeweeException):
+        return None
+    finally:
+        # Processes that are forked from this one must not share it.
+        database.close()

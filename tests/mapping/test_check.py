@@ -40,14 +40,26 @@ def text(*rows: str, more: str = "", head: str = "") -> str:
         ('expression: IIF([city] = "", "x", "y")\n      target: title', 19, 'doesn\'t support a comparison with ""'),
         ('expression: Switch([manager], "", "x", "y")\n      target: title', 19, "doesn't support a reference"),
         ("expression: SelectUniqueValue([mail], [city])\n      target: title", 19, "for Active Directory alone"),
+        ("{target: title}", 16, "nothing is sent for title"),
+        (
+            "{source: mail, target: emails.value}\n    - {source: mail, target: 'emails[type eq \"x\"].value'}",
+            7,
+            "the later row wins",
+        ),
+        (
+            "{source: mail, target: emails}\n    - {source: mail, target: emails.type}",
+            7,
+            "emails.type and emails write the same",
+        ),
         ("expression: ToLower([mail])\n      target: userName\n      matching: 2", 19, "userName is matched by an expression"),
     ],
 )
 def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, message: str):
     (warning,) = parse_profile(text(row), FILE).warnings
-    assert (warning.line, warning.column, warning.severity) == (5, column, "warning")
+    line = 5 + row.count("\n    - ")
+    assert (warning.line, warning.column, warning.severity) == (line, column, "warning")
     assert message in warning.message
-    assert str(warning).startswith(f"p.yaml:5:{column}: warning: ")
+    assert str(warning).startswith(f"p.yaml:{line}:{column}: warning: ")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +70,8 @@ def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, mess
         "{source: employeeOrgData.costCenter, target: title}",
         'expression: Switch([IsSoftDeleted], , "False", "True", "True", "False")\n      target: active',
         'expression: Switch([city], "", "x", "y")\n      target: title',
+        "{source: mail, target: 'emails[type eq \"work\"].value'}\n    - {source: mail, target: 'emails[type eq \"x\"].value'}",
+        "{source: city, target: name.givenName}\n    - {source: city, target: name.familyName}",
         "{constant: work, target: 'emails[type eq \"work\"].type'}",
         "{constant: Work, target: 'emails[type eq \"work\"].type'}",
     ],

@@ -265,6 +265,8 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "only eq, joined by and"),
         ("{source: a, target: password, unique: true}", 27, "password can't be matched by or unique"),
         ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
+        ("{constant: maybe, target: active}", 18, "active must be true or false, not 'maybe'"),
+        ("{source: a, target: active, default: perhaps}", 44, "active must be true or false, not 'perhaps'"),
         ("{source: a, constant: b, target: title}", 29, "one of source, constant and expression"),
         ('expression: Swich([a], , "x", "y")\n      target: title', 19, "unknown function Swich, did you mean Switch?"),
         ('expression: Join("", Join("", Qwertz()))\n      target: title', 37, "unknown function Qwertz"),
@@ -371,7 +373,8 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
         ("a: 'b", 1, 6, "not YAML"),
         ("a: 1\n---\nb: 1\n", 2, 1, "another document"),
         ("a: %b", 1, 4, "not YAML"),
-        ('a: "\0"', 1, 1, "not YAML"),
+        ('a: "\0"', 1, 5, "not YAML: special characters are not allowed: U+0000"),
+        ("a: b\nc: \x01", 2, 4, "not YAML: special characters are not allowed: U+0001"),
         ("a: &x 1\nb: *x\n", 2, 4, "a profile can't have aliases"),
         ("b: *x\n", 1, 4, "a profile can't have aliases"),
         ("- " * 600, 1, 65, "nested more than 32 deep"),
@@ -427,6 +430,26 @@ def test_aliases_that_would_grow_without_end_are_refused():
 def test_tags_make_no_objects():
     ((line, column, _),) = findings(rows("{source: a, target: title, matching: !!python/object/apply:os.getcwd []}"))
     assert (line, column) == (5, 44)
+
+
+def test_what_is_no_utf_8_is_found_at_its_place():
+    with pytest.raises(ProfileError, match=r"p\.yaml:3:3: is not UTF-8: byte 0xff"):
+        parse_profile(b"a: 1\n\xc3\xa9: 2\nab\xff", FILE)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028"])
+def test_places_are_found_whatever_ends_the_lines(end: str):
+    text = rows("expression: 'Join(\"\", x)'\n      target: title").replace("\n", end)
+    ((line, column, _),) = findings(text)
+    assert (line, column) == (5, 29)
+
+
+def test_portals_own_spelling_of_a_target_counts():
+    row = "expression: SingleAppRoleAssignment([appRoleAssignments])\n      target: 'roles[primary eq \"True\"].value'"
+    ((line, column, message),) = findings(rows(row.replace("True", "Maybe")))
+    assert (line, column) == (6, 15)
+    assert "roles.primary is compared with true or false" in message
+    assert parse_profile(rows(row), FILE).users.mappings[1].target_text == 'roles[primary eq "True"].value'
 
 
 def test_all_mistakes_are_found_at_once_and_shown_with_a_caret():

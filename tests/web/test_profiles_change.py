@@ -81,6 +81,31 @@ def test_broken_files_keep_a_first_start_from_happening(profile: Path, tmp_path:
             Catalogs(profile.parent, installed(), kept)
 
 
+def test_profile_that_tenants_follow_stays_when_its_file_goes(profile: Path, tmp_path: Path) -> None:
+    okta = profile.with_name("okta.yaml")
+    okta.write_text((ROOT / "mappings" / "okta.yaml").read_text())
+    followed: set[str] | None = {"entra"}
+    catalogs = Catalogs(profile.parent, installed(), tmp_path / "kept", lambda: followed)
+    okta.unlink()
+    catalogs.refresh()
+    assert (catalogs.problem, catalogs.get("okta")) == (None, None)
+    profile.rename(profile.with_suffix(".away"))
+    for one in (catalogs, Catalogs(profile.parent, installed(), tmp_path / "kept", lambda: followed)):
+        one.refresh()
+        assert one.get("entra")
+        assert one.problem == f"{profile.parent}:1:1: tenants follow the profile 'entra', which is in no file"
+    fresh = Catalogs(profile.parent, installed(), None, lambda: followed)
+    assert (fresh.get("entra"), fresh.problem) == (None, catalogs.problem)
+    profile.with_suffix(".away").rename(profile)
+    followed = None
+    fresh.refresh()
+    assert fresh.problem is None
+    profile.write_text(ENTRA.replace("profile: entra", "profile: other"))
+    fresh.refresh()
+    assert fresh.get("entra")
+    assert "follow the profile 'entra'" in str(fresh.problem)
+
+
 @pytest.fixture
 def server(profile: Path, tmp_path: Path, new_database_url: Callable[[str], str]) -> Iterator[Server]:
     url = new_database_url("sqlite")

@@ -11,7 +11,7 @@ import yaml
 
 from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.expression import show
-from scimsvc.mapping.findings import Finding, ProfileError
+from scimsvc.mapping.findings import Finding, ProfileError, marked
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import parse_profile
 from scimsvc.mapping.profile import Profile
@@ -79,7 +79,7 @@ class _Rows:
 def _shown(finding: Finding) -> str:
     """The message of a finding, and the text that it is about, with a mark."""
     indent = len(finding.text) - len(finding.text.lstrip(" -"))
-    return f"{finding.message}\n    {finding.text[indent:]}\n    {' ' * (finding.column - 1 - indent)}^"
+    return f"{finding.message}\n{marked(finding.text[indent:], finding.column - indent)}"
 
 
 @dataclass
