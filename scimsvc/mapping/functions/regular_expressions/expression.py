@@ -1,0 +1,145 @@
+"""A compiled regular expression, and what can be done with it within limits of time and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+
+import regex
+
+from scimsvc.mapping.functions.model import FunctionError
+from scimsvc.mapping.functions.regular_expressions.reader import translated
+from scimsvc.mapping.functions.regular_expressions.replacement import Piece, pieces
+from scimsvc.mapping.functions.regular_expressions.units import from_units, in_units
+
+TIME_LIMIT = 0.1
+"""Seconds that one regular expression may take for one value."""
+MAX_LENGTH = 5_000
+"""Characters of a pattern."""
+MAX_RESULT = 100_000
+"""Characters that a replacement may come to."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegularExpression:
+    """A regular expression of .NET. Get it from `compiled`.
+
+    `groups`: the library's index of each group by its number in .NET as a text, and by its name where it has one.
+    `names`: each group's name, or its number where it has none. `least`: a match has so many UTF-16 code units, or more.
+    Every method with a value raises FunctionError where that takes too long or too much memory.
+    """
+
+    pattern: regex.Pattern[str]
+    groups: Mapping[str, int]
+    names: tuple[str, ...]
+    least: int
+
+    def group(self, name: str) -> int:
+        """The index of a group by its name or number. Raises FunctionError where the pattern doesn't have it."""
+        if name not in self.groups:
+            known = ", ".join(self.names) or "none"
+            raise FunctionError(f"the regular expression has no group {name[:40]!r}; it has: {known[:200]}")
+        return self.groups[name]
+
+    def is_whole(self, text: str) -> bool:
+        """Whether it matches a text from beginning to end."""
+        try:
+            return self.pattern.fullmatch(in_units(text), timeout=TIME_LIMIT) is not None
+        except (TimeoutError, MemoryError) as error:
+            raise _given_up(error) from None
+
+    def first(self, text: str, group: int) -> str | None:
+        """The text of a group in the first match, empty where it took no part in it; None without a match."""
+        try:
+            match = self.pattern.search(in_units(text), timeout=TIME_LIMIT)
+        except (TimeoutError, MemoryError) as error:
+            raise _given_up(error) from None
+        return from_units(match[group] or "") if match else None
+
+    def replaced(self, text: str, template: str, group: int = 0) -> str:
+        """The text with that of a group in every match, or with every match, replaced by what the template makes of it.
+
+        Raises FunctionError also where that is longer than MAX_RESULT.
+        """
+        source, template = in_units(text), in_units(template)
+        try:
+            # The library's own way would be wrong behind an empty match, and has no limit of size.
+            if group == 0 and self.least and "$" not in template and len(source) * len(template) <= MAX_RESULT:
+                return from_units(self.pattern.sub(lambda match: template, source, timeout=TIME_LIMIT))
+            return from_units("".join(self._spliced(source, _replacement(self, template), group)))
+        except (TimeoutError, MemoryError) as error:
+            raise _given_up(error) from None
+
+    def _spliced(self, source: str, replacement: tuple[Piece, ...], group: int) -> Iterator[str]:
+        end, length = 0, len(source)
+        for match in self._matches(source):
+            start, stop = match.span(group)
+            # A group in a look-around may be where the match before has been replaced already.
+            if start < end:
+                continue
+            yield source[end:start]
+            length -= stop - start
+            for piece in replacement:
+                text = piece(match)
+                length += len(text)
+                if length > MAX_RESULT:
+                    raise result_too_long()
+                yield text
+            end = stop
+        yield source[end:]
+
+    def _matches(self, source: str) -> Iterator[regex.Match[str]]:
+        """All matches. Behind an empty one .NET goes on with the next character, where the library looks for a longer one."""
+        deadline = monotonic() + TIME_LIMIT
+        start: int | None = 0
+        while start is not None:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError
+            begin, start, empty = start, None, -1
+            for match in self.pattern.finditer(source, begin, timeout=left):
+                if match.start() == empty:
+                    start = empty + 1
+                    break
+                yield match
+                empty = match.end() if match.start() == match.end() else -1
+
+
+def result_too_long() -> FunctionError:
+    """The error for a result of more than MAX_RESULT characters."""
+    return FunctionError(f"the result is longer than {MAX_RESULT} characters")
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> RegularExpression:
+    """A regular expression of .NET. Raises FunctionError where it is none, or asks for too much."""
+    try:
+        if len(pattern) > MAX_LENGTH:
+            raise FunctionError(f"it is longer than {MAX_LENGTH} characters")
+        translation = translated(in_units(pattern))
+        made = regex.compile(translation.text, regex.VERSION1, cache_pattern=False)
+    except FunctionError as error:
+        raise _unreadable(pattern, str(error)) from None
+    except (regex.error, OverflowError, RecursionError, MemoryError) as error:
+        raise _unreadable(pattern, f"it is too much, or not supported: {error}") from None
+    index = {number: made.groupindex[f"_{number}"] if number else 0 for number in translation.groups.values()}
+    groups = {name: index[number] for name, number in translation.groups.items()}
+    by_number = {str(number): place for number, place in index.items()}
+    return RegularExpression(made, by_number | groups, tuple(groups)[1:], translation.least)
+
+
+@lru_cache(maxsize=1024)
+def _replacement(expression: RegularExpression, template: str) -> tuple[Piece, ...]:
+    return tuple(pieces(template, expression.groups))
+
+
+def _unreadable(pattern: str, message: str) -> FunctionError:
+    return FunctionError(f"the regular expression {pattern[:80]!r} can't be read: {message}")
+
+
+def _given_up(error: TimeoutError | MemoryError) -> FunctionError:
+    if isinstance(error, TimeoutError):
+        return FunctionError(f"the regular expression takes more than {TIME_LIMIT} s for this value")
+    return FunctionError("the regular expression takes too much memory for this value")
