@@ -68,16 +68,18 @@ def preview(name: str, explain: bool, table: str, file: Path) -> None:
     """
     profile = profile_named(name)
     mapping = profile.users if table == "users" else profile.groups
-    lines, problems = [], []
+    answers, problems = [], []
     for number, found in enumerate(objects_in(_json(file)), 1):
         try:
-            lines.append(orjson.dumps(preview_of(mapping, found, explain)))
-        except (PreviewError, TypeError) as error:
+            answers.append(preview_of(mapping, found, explain))
+        except PreviewError as error:
             problems.append(f"{file}: object {number}: {error}")
     if problems:
         raise click.ClickException("\n".join(problems))
-    for line in lines:
-        click.echo(line)
+    for answer in answers:
+        click.echo(orjson.dumps(answer))
+    if any("error" in answer for answer in answers):
+        raise SystemExit(1)
 
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -73,7 +73,7 @@ def references_body(flows: Iterable[Flow], flagged: bool) -> Document | None:
     """
     operations = []
     for flow in flows:
-        if flow.value is not None and _is_reference(flow):
+        if flow.value not in (None, []) and _is_reference(flow):
             many = flow.row.target.target.leaf.multi_valued
             value: Any = [{"value": one} for one in flow.value] if many and isinstance(flow.value, list) else flow.value
             operations.append({"op": "add" if flagged else "Add", "path": flow.row.target_text, "value": value})

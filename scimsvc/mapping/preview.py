@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scimsvc.mapping.directory import Kind, source_of
+from scimsvc.mapping.directory import REFERENCES, Kind, source_of
 from scimsvc.mapping.expression import Expression, ExpressionError, show
-from scimsvc.mapping.expression.tree import Call, Node
+from scimsvc.mapping.expression.tree import Call, nodes
 from scimsvc.mapping.functions import Ignored
-from scimsvc.mapping.functions.moments import Moment
-from scimsvc.mapping.mapper import Mapper, SkippedObject
+from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
+from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject
 from scimsvc.mapping.outgoing import FLAG, create_body, match_filters, references_body, update_body
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
 from scimsvc.mapping.scope import in_scope
+from scimsvc.schema.types import check
 
 REDACTED = "[Redact]"
 
@@ -24,33 +25,79 @@ class PreviewError(ValueError):
 
 def preview(table: ObjectMapping, found: Any, explain: bool = False) -> dict[str, Any]:
     """What Entra sends of an object as Microsoft Graph returns it: `match`, `create`, `update` and, where there are any,
-    `references`, the last two in both dialects. With `explain` also `rows`. Raises PreviewError.
+    `references`, the last two in both dialects; `skipped` says why nothing is sent, `warnings` what keeps it from going well.
+
+    With `explain` also `rows`, and where rows can't be worked out `error` in place of what is sent. Raises PreviewError.
     """
-    if not isinstance(found, Mapping):
-        raise PreviewError("must be a JSON object")
-    mapper = Mapper(table)
     kind: Kind = "User" if table.resource_type.name == "User" else "Group"
+    _check(kind, found)
     source = source_of(kind, found)
     answer: dict[str, Any] = {"objectId": source.get("objectId")}
     if not in_scope(table.scope, source):
         return answer | {"skipped": "no scoping filter lets it through; Entra disables or removes an account that is there"}
-    try:
-        creating, updating = mapper.flows(source), mapper.flows(source, creating=False)
-    except SkippedObject as skipped:
-        answer["skipped"] = f"the expression for {skipped} says IgnoreObjectFlow"
-    except ExpressionError:
-        raise PreviewError("; ".join(_mistakes(table, source))) from None
-    else:
-        answer |= {
-            "match": match_filters(creating),
-            "create": create_body(table, creating),
-            "update": {"default": update_body(updating, False), FLAG: update_body(updating, True)},
-        }
-        if references_body(updating, False):
-            answer["references"] = {"default": references_body(updating, False), FLAG: references_body(updating, True)}
+    answer |= _sent(table, source, explain)
     if explain:
         answer["rows"] = [_explained(row, source) for row in table.mappings]
     return answer
+
+
+def _sent(table: ObjectMapping, source: Mapping[str, Any], explain: bool) -> dict[str, Any]:
+    mapper = Mapper(table)
+    try:
+        creating, updating = mapper.flows(source), mapper.flows(source, creating=False)
+    except SkippedObject as skipped:
+        return {"skipped": f"the expression for {skipped} says IgnoreObjectFlow"}
+    except ExpressionError:
+        mistakes = "; ".join(_mistakes(table, source))
+        if explain:
+            return {"error": mistakes}
+        raise PreviewError(mistakes) from None
+    answer: dict[str, Any] = {
+        "match": match_filters(creating),
+        "create": create_body(table, creating),
+        "update": {"default": update_body(updating, False), FLAG: update_body(updating, True)},
+    }
+    if references_body(updating, False):
+        answer["references"] = {"default": references_body(updating, False), FLAG: references_body(updating, True)}
+    warnings = list(_warnings(table, creating, answer["match"]))
+    return answer | ({"warnings": warnings} if warnings else {})
+
+
+def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[str]) -> Iterator[str]:
+    if not match:
+        yield "no matching attribute has a value, so Entra skips the object"
+    given = {flow.row.target.target.steps[0].name for flow in creating if flow.value is not None}
+    for attribute in table.resource_type.root.sub_attributes:
+        if attribute.required and attribute.mutability != "readOnly" and attribute.name not in given:
+            yield f"{attribute.name} is required and has no value, so the create is refused"
+    for flow in creating:
+        leaf = flow.row.target.target.value().leaf
+        values = flow.value if isinstance(flow.value, list) else [flow.value]
+        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
+        if wrong is not None and leaf.type != "complex":
+            yield f"{flow.row.target_text} must be {check(leaf.type, wrong)}, so the create is refused"
+
+
+def _check(kind: Kind, found: Any) -> None:
+    """Raises PreviewError for what Microsoft Graph never returns as an object of a kind."""
+    if not isinstance(found, Mapping):
+        raise PreviewError("must be a JSON object")
+    if nested_too_deep(found):
+        raise PreviewError(f"is nested more than {MAX_DEPTH} deep")
+    if isinstance(found.get("error"), Mapping):
+        raise PreviewError(f"is no {kind.lower()}, but an error of Microsoft Graph: {str(found['error'].get('code'))[:80]}")
+    if not source_of(kind, found).keys() - {"IsSoftDeleted"} and "IsSoftDeleted" not in found:
+        raise PreviewError(f"is no {kind.lower()}: it has none of the attributes that one has in Microsoft Graph, such as id")
+    for name in REFERENCES:
+        value = found.get(name)
+        many = name != "manager"
+        if value is None:
+            continue
+        if many and not isinstance(value, list):
+            raise PreviewError(f"{name} must be a list of objects, each with an id")
+        for place, one in enumerate(value if many else [value]):
+            if not isinstance(one.get("id") if isinstance(one, Mapping) else one, str):
+                raise PreviewError(f"{name}{f'[{place}]' if many else ''} must be an object with an id")
 
 
 def objects_in(content: Any) -> list[Any]:
@@ -73,6 +120,10 @@ def _explained(row: AttributeMapping, source: Mapping[str, Any]) -> dict[str, An
     answer: dict[str, Any] = {"target": row.target_text}
     if row.matching is not None:
         answer["matching"] = row.matching
+    if row.apply == "create":
+        answer["apply"] = row.apply
+    if row.default is not None:
+        answer["default"] = row.default
     if row.expression is not None:
         return answer | _expression_explained(row.expression, source)
     if row.source is not None:
@@ -81,17 +132,12 @@ def _explained(row: AttributeMapping, source: Mapping[str, Any]) -> dict[str, An
 
 
 def _expression_explained(expression: Expression, source: Mapping[str, Any]) -> dict[str, Any]:
-    value, steps = expression.explain(source)
-    hidden = _redacts(expression.tree)
-    shown = [{"expression": show(step.node), "value": REDACTED if hidden else _plain(step.value)} for step in steps]
-    return {"expression": expression.text, "value": REDACTED if hidden else _plain(value), "steps": shown}
+    hidden = any(isinstance(node, Call) and node.name == "Redact" for node in nodes(expression.tree))
 
+    def shown(value: Any) -> Any:
+        return REDACTED if hidden else {"ignored": True} if isinstance(value, Ignored) else value
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Ignored):
-        return {"ignored": True}
-    return str(value) if isinstance(value, Moment) else value
-
-
-def _redacts(node: Node) -> bool:
-    return isinstance(node, Call) and (node.name == "Redact" or any(map(_redacts, node.arguments)))
+    explained = expression.explain(source)
+    outcome = {"error": explained.error} if explained.error else {"value": shown(explained.value)}
+    steps = [{"expression": show(step.node), "value": shown(step.value)} for step in explained.steps]
+    return {"expression": expression.text, **outcome, "steps": steps}

@@ -150,6 +150,10 @@ def test_object_that_an_expression_leaves_out_is_not_sent():
     shown = preview(profile(row).users, JANE | {"userType": "Guest"})
     assert shown == {"objectId": "00aa-1", "skipped": "the expression for userType says IgnoreObjectFlow"}
     assert created(row, found=JANE | {"userType": "Member"}) == {"userType": "Member"}
+    failing = "expression: 'CDate([surname])'\n      target: title"
+    explained = preview(profile(row, failing).users, JANE | {"userType": "Guest"}, explain=True)
+    assert (explained["skipped"], explained["rows"][1]["value"]) == (shown["skipped"], {"ignored": True})
+    assert explained["rows"][2]["error"].startswith("'Doe' is no date")
 
 
 def test_every_row_that_can_not_be_worked_out_is_named():
@@ -163,6 +167,44 @@ def test_every_row_that_can_not_be_worked_out_is_named():
         "title: 'Doe' is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM (column 1 of CDate([surname])); "
         "nickName: NumChars must be a whole number, not 'Jane' (column 1 of Left([surname], [givenName]))"
     )
+
+
+def test_row_that_can_not_be_worked_out_is_explained_as_far_as_it_came():
+    rows = [
+        "expression: 'CDate(ToLower([surname]))'\n      target: title",
+        "{source: city, target: nickName, default: x, apply: create}",
+    ]
+    shown = preview(profile(*rows).users, JANE, explain=True)
+    assert shown["error"].startswith("title: 'doe' is no date")
+    assert "create" not in shown
+    failed, created_only = shown["rows"][1:]
+    assert [step["value"] for step in failed["steps"]] == ["Doe", "doe"]
+    assert failed["error"].endswith("(column 1)")
+    assert created_only == {"target": "nickName", "apply": "create", "default": "x", "source": "city", "value": None}
+
+
+@pytest.mark.parametrize(
+    ("row", "more", "warnings"),
+    [
+        ("{source: userPrincipalName, target: userName}", {}, []),
+        ("{source: city, target: userName}", {}, ["userName is required and has no value, so the create is refused"]),
+        ("{source: mail, target: userName}", {"id": None}, ["no matching attribute has a value, so Entra skips the object"]),
+        (
+            "{source: mail, target: userName}\n    - {source: city, target: active}",
+            {"city": "Oslo"},
+            ["active must be true or false, so the create is refused"],
+        ),
+    ],
+)
+def test_what_keeps_a_create_from_going_well_is_told(row: str, more: dict[str, Any], warnings: list[str]):
+    assert preview(profile(row).users, JANE | {"mail": "m"} | more).get("warnings", []) == warnings
+
+
+@pytest.mark.parametrize("expression", ["RemoveDuplicates([otherMails])", "AppRoleAssignmentsComplex([appRoleAssignments])"])
+def test_nothing_is_not_sent(expression: str):
+    target = "roles" if "Role" in expression else "nickName"
+    shown = preview(profile(f"expression: {expression}\n      target: {target}").users, JANE | {"otherMails": []})
+    assert target not in json.dumps(shown)
 
 
 def test_rows_are_explained_with_every_value_on_the_way():
@@ -186,6 +228,8 @@ def test_redacted_value_flows_and_is_not_explained():
     assert shown["create"]["title"] == "Doe"
     assert "Doe" not in json.dumps(shown["rows"])
     assert shown["rows"][1]["value"] == "[Redact]"
+    compared = 'expression: \'IIF(Redact([surname])="x", "y", "n")\'\n      target: title'
+    assert "Doe" not in json.dumps(preview(profile(compared).users, JANE, explain=True)["rows"])
 
 
 def test_source_attributes_come_under_entras_names_or_graphs():
@@ -244,7 +288,16 @@ def test_command_prints_a_line_for_each_object(run: Run, folder: Path):
     ("content", "message"),
     [
         ("{", "x.json: not JSON"),
-        ("[1, {}, []]", "x.json: object 1: must be a JSON object\nx.json: object 3: must be a JSON object"),
+        ("[1, {}, []]", "x.json: object 1: must be a JSON object\nx.json: object 2: is no user"),
+        (
+            '{"error": {"code": "Request_ResourceNotFound"}}',
+            "is no user, but an error of Microsoft Graph: Request_ResourceNotFound",
+        ),
+        ('{"value": 5}', "is no user: it has none of the attributes"),
+        ('{"id": "1", "members": {"id": "x"}}', "members must be a list of objects"),
+        ('{"id": "1", "members": [{"id": "x"}, {"x": 1}]}', "members[1] must be an object with an id"),
+        ('{"id": "1", "manager": []}', "manager must be an object with an id"),
+        ("[" * 100 + "]" * 100, "x.json: nested more than 64 deep"),
         ('"x"', "x.json: object 1: must be a JSON object"),
     ],
 )

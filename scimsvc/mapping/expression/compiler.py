@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -70,16 +70,18 @@ class Expression:
         """The text in Entra's usual spacing, whatever that of `text` is."""
         return show(self.tree)
 
-    def explain(self, attributes: Mapping[str, Any]) -> tuple[Any, list[Step]]:
+    def explain(self, attributes: Mapping[str, Any]) -> Explained:
         """The value, and on the way to it the value of every source attribute and call, in the order in which they were
-        worked out; what was not needed is not among them. Raises ExpressionError.
+        worked out; what was not needed is not among them. Where that fails, how far it came and why.
         """
         steps: list[Step] = []
         traced = _Compiler(self.registry, steps).call(self.tree, outermost=True)
         try:
-            return plain_value(traced(attributes)), steps
+            return Explained(plain_value(traced(attributes)), _plain_steps(steps))
+        except ExpressionError as error:
+            return Explained(None, _plain_steps(steps), f"{error.message} (column {error.column})")
         except FunctionError as error:
-            raise ExpressionError(str(error), 1) from None
+            return Explained(None, (), str(error))
 
 
 class Step(NamedTuple):
@@ -87,6 +89,18 @@ class Step(NamedTuple):
 
     node: Node
     value: Any
+
+
+class Explained(NamedTuple):
+    """What an expression came to and by which steps, or the `error` that kept it from that."""
+
+    value: Any
+    steps: tuple[Step, ...]
+    error: str | None = None
+
+
+def _plain_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(Step(node, plain_value(value)) for node, value in steps)
 
 
 def compile_expression(text: str, registry: Registry | None = None) -> Expression:
