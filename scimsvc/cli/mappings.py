@@ -118,7 +118,8 @@ def export(name: str, base: Path | None) -> None:
 @_FILE
 def diff(name: str, file: Path) -> None:
     """Say where PROFILE and FILE, a synchronization schema, disagree; exit status 1 where they do."""
-    found = differences(profile_named(name), _imported("entra", file).profile)
+    entra = _imported("entra", file)
+    found = differences(profile_named(name), entra.profile) + entra.left_out
     for line in found:
         click.echo(line)
     if found:

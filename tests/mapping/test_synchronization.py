@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, load_profile, parse_profile
-from scimsvc.mapping.expression import parse, show
+from scimsvc.mapping.expression import compile_expression, parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
 from scimsvc.mapping.scope import OPERATORS
@@ -216,7 +216,12 @@ def test_what_a_profile_does_not_have_is_told():
         "synchronizationRules[0].objectMappings[0].scope.inputFilterGroups: a profile has filters by which objects fall out of "
         "scope, and no others",
         "synchronizationRules[0].objectMappings[2]: objects of 'Device' have no table in a profile",
-        "synchronizationRules[0].objectMappings[3]: the mapping of users is not enabled",
+    ]
+    group = users(MATCH)["synchronizationRules"][0]["objectMappings"][1] | {"enabled": False, "flowTypes": "Add"}
+    rule["objectMappings"] = [*users(MATCH, groups=False)["synchronizationRules"][0]["objectMappings"], group]
+    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+        "synchronizationRules[0].objectMappings[1]: the mapping of groups is not enabled, so Entra sends none of them",
+        "synchronizationRules[0].objectMappings[1]: flowTypes 'Add' of groups; a profile has all that Entra can do",
     ]
 
 
@@ -231,8 +236,8 @@ def function(**more: Any) -> dict[str, Any]:
         ({}, "synchronizationRules must be a list of objects"),
         ({"synchronizationRules": [5]}, r"synchronizationRules\[0\] must be an object"),
         ({"synchronizationRules": [{}]}, r"synchronizationRules\[0\].objectMappings must be a list"),
-        ({"synchronizationRules": []}, "no enabled mapping of users"),
-        (users(MATCH, groups=False), "no enabled mapping of groups"),
+        ({"synchronizationRules": []}, "there is no mapping of users"),
+        (users(MATCH, groups=False), "there is no mapping of groups"),
         (users({}), r"objectMappings\[0\].attributeMappings\[0\]: there is no targetAttributeName"),
         (users({"targetAttributeName": "title", "source": "mail"}), "source must be an object or null"),
         (users({"targetAttributeName": "title", "source": {}}), "source has no name"),
@@ -387,12 +392,47 @@ def test_numbers_become_quoted_constants_as_in_graph():
     assert to_tree(Number("&HF"), REGISTRY)["name"] == "&HF"
 
 
+@pytest.mark.parametrize(
+    ("expression", "again"),
+    [
+        ('IIF([a] = "x", [b], IgnoreAttributeFlow)', None),
+        ('InStr([a], "x", 1, vbTextCompare)', 'InStr([a], "x", "1", vbTextCompare)'),
+        ('FormatDateTime([a], "yyyy", "d")', 'FormatDateTime([a], , "yyyy", "d")'),
+        ('FormatDateTime([a], , "yyyy", "d")', None),
+        ('ToLower(Prepend("[a] = 1", [a]))', None),
+    ],
+)
+def test_comparisons_and_words_survive_without_the_texts_of_functions(expression: str, again: str | None):
+    def bare(tree: dict[str, Any]) -> dict[str, Any]:
+        without = {key: value for key, value in tree.items() if key != "expression" or tree["type"] == "Constant"}
+        return without | {"parameters": [one | {"value": bare(one["value"])} for one in tree["parameters"]]}
+
+    tree = bare(to_tree(parse(expression), REGISTRY))
+    assert show(from_tree(tree, REGISTRY)) == (again or expression)
+    assert compile_expression(again or expression)
+
+
+def test_names_of_parameters_that_nobody_documents_count_by_their_order():
+    tree = {
+        "type": "Function",
+        "name": "Left",
+        "parameters": [{"key": "value", "value": {"name": "a"}}, {"key": "numChars", "value": {"type": "Constant", "name": "3"}}],
+    }
+    assert show(from_tree(tree, REGISTRY)) == 'Left([a], "3")'
+
+
 def test_tree_that_is_too_deep_is_refused():
     tree: dict[str, Any] = {"name": "a"}
     for _ in range(100):
         tree = {"type": "Function", "name": "Not", "parameters": [{"key": "source", "value": tree}]}
     with pytest.raises(TreeError, match="nested at most 64 deep"):
         from_tree(tree, REGISTRY)
+
+
+def test_other_definitions_of_a_custom_attribute_are_a_difference():
+    mine = CUSTOM.replace("type: Integer, exactCase: true", "type: String", 1)
+    (line,) = differences(parsed(CUSTOM), parsed(mine))
+    assert line == "users: badge is of the type String in Entra and of the type Integer, exact case in the profile"
 
 
 def test_commands_export_import_and_compare(run: Run, folder: Path):
@@ -410,6 +450,10 @@ def test_commands_export_import_and_compare(run: Run, folder: Path):
         1,
         "users: displayName is [displayName] in Entra and [mail] in the profile\n",
     )
+    schema = json.loads(exported.stdout)
+    schema["synchronizationRules"][0]["objectMappings"][0]["enabled"] = False
+    (folder / "half.json").write_text(json.dumps(schema))
+    assert run("mappings", "diff", "entra", "half.json").stdout.endswith("is not enabled, so Entra sends none of them\n")
     based = run("mappings", "export", "--profile", "again", "--base", "schema.json")
     (folder / "based.json").write_text(based.stdout)
     assert run("mappings", "diff", "again", "based.json").exit_code == 0

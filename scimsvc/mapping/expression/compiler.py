@@ -28,6 +28,8 @@ from scimsvc.mapping.functions.values import as_number, plain_value
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}
+WORDS = frozenset({*_COMPARE_TYPES, *_IGNORED})
+"""The bare words of expressions."""
 _IMPOSSIBLE = {("integer", "dateTime"), ("dateTime", "integer"), ("dateTime", "boolean")}
 """Types of parameters, and of results that are never one."""
 _TYPES = {"dateTime": "date", "integer": "number", "boolean": "truth value"}

@@ -34,6 +34,14 @@ def parse(text: str) -> Node:
     return found
 
 
+def parse_argument(text: str) -> Node:
+    """The tree of what may stand between the commas of a call, such as a comparison. Raises ExpressionError."""
+    parser = _Parser(tokens(text[:MAX_LENGTH]))
+    found = parser.argument()
+    parser.expect("end", "the end")
+    return found
+
+
 class _Parser:
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
@@ -82,15 +90,16 @@ class _Parser:
             raise ExpressionError(f"nested more than {MAX_DEPTH} deep", name.column)
         arguments: list[Node] = []
         if self._token.kind != ")":
-            arguments.append(self._argument())
+            arguments.append(self.argument())
             while self._token.kind == ",":
                 self._next()
-                arguments.append(self._argument())
+                arguments.append(self.argument())
         self.expect(")", "a comma or )")
         self._depth -= 1
         return Call(name.text, tuple(arguments), name.column)
 
-    def _argument(self) -> Node:
+    def argument(self) -> Node:
+        """An operand, a comparison of two, or nothing."""
         if self._token.kind in (",", ")"):
             return Omitted(self._token.column)
         left = self.operand()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+from scimsvc.mapping.custom import TYPES
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 
 
@@ -36,6 +37,8 @@ def _of_tables(name: str, ours: ObjectMapping, theirs: ObjectMapping) -> Iterato
             yield f"{name}: {row.target_text} has {_default(other)} in Entra and {_default(row)} in the profile"
         if row.apply != other.apply:
             yield f"{name}: {row.target_text} is applied {_applied(other)} in Entra and {_applied(row)} in the profile"
+        if _definition(row) != _definition(other):
+            yield f"{name}: {row.target_text} is {_definition(other)} in Entra and {_definition(row)} in the profile"
 
 
 def _scope(table: ObjectMapping) -> str:
@@ -69,3 +72,11 @@ def _default(row: AttributeMapping) -> str:
 
 def _applied(row: AttributeMapping) -> str:
     return "only during creation" if row.apply == "create" else "always"
+
+
+def _definition(row: AttributeMapping) -> str:
+    """A target attribute as the portal's attribute list has it."""
+    leaf = row.target.target.leaf
+    kind = next((portal for portal, ours in TYPES.items() if ours == leaf.type), leaf.type)
+    notes = {"multi-value": leaf.multi_valued, "required": leaf.required, "exact case": leaf.case_exact}
+    return ", ".join([f"of the type {kind}", *(note for note, holds in notes.items() if holds)])

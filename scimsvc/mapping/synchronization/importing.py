@@ -20,6 +20,7 @@ from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
 
 _TABLES = {"User": ("users", USER_TYPE), "Group": ("groups", GROUP_TYPE)}
+_ALL_FLOWS = "Add, Update, Delete"
 _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
 
 
@@ -94,27 +95,36 @@ class _Reader:
     def tables(self, schema: Any) -> dict[str, Any]:
         """The tables of the profile: `users` and `groups`."""
         found: dict[str, Any] = {}
-        named: set[str] = set()
         if not isinstance(schema, Mapping):
             self.problems.append("the file must have a JSON object with synchronizationRules")
             return found
-        for place, mapping in self._object_mappings(schema):
+        for place, mapping, enabled in self._by_enabled(schema):
             kind = _kind(mapping)
             if kind is None:
                 self.left_out.append(f"{place}: objects of {mapping.get('sourceObjectName')!r:.60} have no table in a profile")
                 continue
             table, resource_type = _TABLES[kind]
-            named.add(table)
-            if mapping.get("enabled") is False:
-                self.left_out.append(f"{place}: the mapping of {table} is not enabled")
-            elif table in found:
-                self.problems.append(f"{place}: there are two mappings of {table}")
-            else:
-                found[table] = self._table(schema, mapping, table, resource_type, place)
+            if table in found:
+                if enabled:
+                    self.problems.append(f"{place}: there are two mappings of {table}")
+                continue
+            if not enabled:
+                self.left_out.append(f"{place}: the mapping of {table} is not enabled, so Entra sends none of them")
+            flows = {flow.strip().lower() for flow in str(mapping.get("flowTypes") or _ALL_FLOWS).split(",")}
+            if not {"add", "update", "delete"} <= flows:
+                self.left_out.append(
+                    f"{place}: flowTypes {mapping['flowTypes']!r:.60} of {table}; a profile has all that Entra can do"
+                )
+            found[table] = self._table(schema, mapping, table, resource_type, place)
         for table in ("users", "groups"):
-            if table not in found and (table in named or not self.problems):
-                self.problems.append(f"synchronizationRules: there is no enabled mapping of {table}")
+            if table not in found and not self.problems:
+                self.problems.append(f"synchronizationRules: there is no mapping of {table}")
         return found
+
+    def _by_enabled(self, schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
+        """The object mappings, first those that are enabled."""
+        found = [(place, mapping, mapping.get("enabled") is not False) for place, mapping in self._object_mappings(schema)]
+        return sorted(found, key=lambda one: not one[2])
 
     def _object_mappings(self, schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for where, rule in self._list(schema, "synchronizationRules", ""):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scimsvc.mapping.expression import show
+from scimsvc.mapping.expression import ExpressionError, show
+from scimsvc.mapping.expression.compiler import WORDS
+from scimsvc.mapping.expression.parser import parse_argument
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import Registry
 
@@ -52,7 +55,13 @@ _ENGINE = {
 }
 
 
-def _keys(name: str, registry: Registry) -> _Keys | None:
+_SHORT = {("FormatDateTime", 3): _Keys(("source", "inputFormat", "outputFormat"))}
+"""Forms with fewer arguments, where those stand for others."""
+
+
+def _keys(name: str, registry: Registry, count: int | None = None) -> _Keys | None:
+    if (name, count) in _SHORT:
+        return _SHORT[name, count or 0]
     if name in _ENGINE:
         return _ENGINE[name]
     function = registry.get(name)
@@ -73,7 +82,7 @@ def to_tree(node: Node, registry: Registry) -> Tree:
         case Number(spelling):
             return _source(f'"{spelling}"', spelling, "Constant")
         case Call(name, arguments):
-            keys = _keys(name, registry)
+            keys = _keys(name, registry, len(arguments))
             parameters = [
                 {"key": _key(keys, place, argument), "value": to_tree(argument, registry)}
                 for place, argument in enumerate(arguments)
@@ -104,16 +113,27 @@ def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
     if kind == "attribute":
         return SourceAttribute(name)
     if kind == "constant":
-        return Text(name)
+        return _constant(name, tree.get("expression"))
     if kind != "function":
         raise TreeError(f"{kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
     return Call(name, tuple(_arguments(name, tree.get("parameters") or [], registry, depth)))
+
+
+def _constant(name: str, text: Any) -> Node:
+    """A text, unless it is what stands in the place of one where Graph has no other form: a comparison or a bare word."""
+    if text == name or (text is None and name in WORDS):
+        with suppress(ExpressionError):
+            return parse_argument(name)
+    return Text(name)
 
 
 def _arguments(name: str, parameters: Any, registry: Registry, depth: int) -> Iterator[Node]:
     if not isinstance(parameters, list) or not all(isinstance(one, Mapping) for one in parameters):
         raise TreeError(f"the parameters of {name} must be a list of objects with key and value")
     keys = _keys(name, registry) or _Keys(())
+    if not keys.repeating and any(one.get("key") not in keys.names for one in parameters):
+        # Names that Microsoft's documents don't have: then the order says which is which.
+        keys = _Keys(tuple(str(one.get("key")) for one in parameters))
     named = {one.get("key"): one.get("value") for one in reversed(parameters) if one.get("key") in keys.names}
     repeated = [one.get("value") for one in parameters if one.get("key") not in keys.names or one.get("key") == keys.repeating]
     if keys.repeating is not None and keys.repeating in keys.names:
