@@ -10,6 +10,7 @@ import click
 
 from scimsvc.cli.common import database, profile_named, registry, settings
 from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles
+from scimsvc.mapping.loader import is_name
 from scimsvc.mapping.versions import former_of, place_of, profiles_with, put
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
@@ -60,7 +61,10 @@ def apply(new: Path, force: bool) -> None:
 @FORCE
 def rollback(name: str, force: bool) -> None:
     """Bring back the version of a profile that was there before the last apply or rollback; the present one is kept in turn."""
-    former = former_of(_place_of(name))
+    place = _place_of(name)
+    if not place.exists():
+        raise click.ClickException(f"there is no profile {name!r} in {place.parent}")
+    former = former_of(place)
     if not former.exists():
         raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
     _put(name, former, force)
@@ -113,6 +117,8 @@ def _catalog_in(path: Path) -> Catalog:
 
 
 def _place_of(name: str) -> Path:
+    if not is_name(name):
+        raise click.ClickException(f"{name[:64]!r} is no name of a profile: letters, digits, dashes and underscores")
     try:
         return place_of(name, settings().mappings.directory, registry())
     except ProfileError as error:
@@ -128,16 +134,21 @@ def _put(name: str, new: Path, force: bool) -> None:
         raise click.ClickException(str(error)) from error
     except KeyError:
         raise click.ClickException(f"{new}: is no longer the profile {name!r}") from None
-    if place.exists() and place.read_bytes() == content:
-        raise click.ClickException(f"{place} is the same already")
+    before = place.read_bytes() if place.exists() else None
     with database() as found:
         following = _following(found, catalog)
         clear_the_way(found, following, force)
+        if before == content:
+            # Perhaps somebody was interrupted here; the rest does no harm to do again.
+            click.echo(f"{place} is the same already")
+            index_again(found, following)
+            return
         try:
             put(place, content)
         except OSError as error:
             raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
-        click.echo(f"{place} is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back")
+        kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back"
+        click.echo(f"{place}{' is new' if before is None else kept}")
         index_again(found, following)
 
 

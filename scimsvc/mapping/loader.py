@@ -42,6 +42,11 @@ _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique",
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase", "referencedObjectAttribute")
 
 
+def is_name(text: str) -> bool:
+    """Whether a profile may be called so."""
+    return bool(_NAME.fullmatch(text))
+
+
 def load_profiles(directory: FilePath, registry: Registry | None = None) -> Mapping[str, Profile]:
     """Every profile in a folder's `*.yaml`, by name; expressions call the functions of `registry`, or those installed.
 
@@ -127,7 +132,7 @@ def parse_profile(
         for key in ("profile", "users", "groups"):
             if key not in entries:
                 source.complain(root, f"the key {key!r} is missing")
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not is_name(name):
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
     directory = source.text_of(entries.get("directory"), "directory") or ENTRA

@@ -14,6 +14,7 @@ from scimsvc.mapping.directory import REFERENCES
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
+from scimsvc.mapping.record import Record
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType
@@ -73,13 +74,14 @@ def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog
     """For each resource type what a new catalog does to a tenant's resources, which follow the former. Nothing is changed.
 
     In its way are values that clash where they didn't have to be unique, attributes that are no longer accepted and values
-    that are no longer valid. The rest is what Entra's next full cycle changes, as far as the accounts tell; with `values` also
-    what from and what to, which are people's data.
+    that are no longer valid. The rest is what Entra's next full cycle changes, as far as the accounts tell, and what the
+    application reads otherwise from then on; with `values` also what from and what to, which are people's data.
     """
     for endpoint, served in new.types.items():
         old = former.types.get(endpoint) if former else None
         table = _table(new, served)
         changes = _Changes(table, _table(former, old) if former and old else None) if table else None
+        read = _Read(new.profile.record, former.profile.record if former else None) if served is new.types["users"] else None
         effects = Effects()
         claims: dict[tuple[int, str], str] = {}
         resources = 0
@@ -91,6 +93,8 @@ def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog
             for what, other in _clashes(served, document, stored.id, claims):
                 effects.add(what, True, other, stored.id)
             for what, example in changes.of(document) if changes else ():
+                effects.add(what, False, f"{stored.id}{example if values else ''}")
+            for what, example in read.of(document) if read and former else ():
                 effects.add(what, False, f"{stored.id}{example if values else ''}")
         yield Plan(tenant.name, served.name, resources, effects.listed())
 
@@ -155,6 +159,27 @@ class _Changes:
         for row in self._matching:
             if value_at(row.value_path, document) is None:
                 yield f"has no {row.target_text}, by which Entra would look for it", ""
+
+
+class _Read:
+    """What the application reads of accounts, by a record and by a former one."""
+
+    def __init__(self, new: Record | None, former: Record | None) -> None:
+        self._new = new or Record(())
+        self._former = former or Record(())
+
+    def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What it reads otherwise of an account, and what stands behind its id where it is an example."""
+        if self._new == self._former:
+            return
+        now, before = self._new.of(document).record, self._former.of(document).record
+        for name in {**before, **now}:
+            if name not in now:
+                yield f"the record has no {name} any more", ""
+            elif name not in before:
+                yield f"the record has {name}", f": {_json(now[name])}"
+            elif now[name] != before[name]:
+                yield f"the record's {name} changes", f": {_json(before[name])} to {_json(now[name])}"
 
 
 def _sends(row: AttributeMapping) -> bool:

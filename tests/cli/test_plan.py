@@ -218,7 +218,9 @@ def test_profile_is_applied_and_brought_back(ready: Run, folder: Path, accounts:
     assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
     with pytest.raises(ScimError, match="displayName"):
         accounts.create(displayName="b")
-    assert ready("mappings", "apply", "new.yaml").stderr.endswith("is the same already\n")
+    again = ready("mappings", "apply", "new.yaml")
+    assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "indexed 2 resources")
+    assert "entra.yaml is the same already\n" in again.stdout
     for expected, kept in ((accounts.shipped, changed), (changed, accounts.shipped)):
         assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
         assert (accounts.path.read_text(), accounts.path.with_name(FORMER).read_text()) == (expected, kept)
@@ -242,6 +244,8 @@ def test_profile_with_something_in_its_way_is_not_applied_unless_forced(ready: R
 def test_what_can_not_be_applied_changes_nothing(ready: Run, folder: Path, accounts: Accounts):
     new = folder / "new.yaml"
     assert "there is no former version" in ready("mappings", "rollback", "--profile", "entra").stderr
+    assert "there is no profile 'nope' in mappings" in ready("mappings", "rollback", "--profile", "nope").stderr
+    assert "'../x' is no name of a profile" in ready("mappings", "rollback", "--profile", "../x").stderr
     new.write_text(accounts.shipped.replace("target: displayName", "target: displayNam", 1))
     result = ready("mappings", "apply", "new.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -266,6 +270,7 @@ def test_broken_profile_is_replaced_by_a_good_one_and_a_new_one_is_added(ready: 
     result = ready("mappings", "apply", "new.yaml")
     assert (result.exit_code, result.stderr) == (0, "no tenant follows the profile 'other'\n")
     assert (folder / "mappings" / "other.yaml").exists()
+    assert "mappings/other.yaml is new\n" in result.stdout
 
 
 def test_tenant_follows_another_profile(ready: Run, folder: Path, accounts: Accounts):
@@ -297,6 +302,20 @@ def test_full_disk_keeps_the_profile_as_it_was(ready: Run, folder: Path, account
     assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
     assert "entra.yaml stays as it was: No space left on device" in result.stderr
     assert [path.name for path in accounts.path.parent.iterdir()] == ["entra.yaml"]
+
+
+def test_what_the_application_reads_otherwise_is_planned(ready: Run, folder: Path, accounts: Accounts):
+    without = accounts.shipped.partition("record:")[0] + "groups:" + accounts.shipped.partition("groups:")[2]
+    accounts.path.write_text(without + "record: {name: displayName, login: userName, gone: title}\n")
+    one, two = accounts.create(displayName="A"), accounts.create(displayName="b")
+    (folder / "new.yaml").write_text(without + "record: {name: 'ToUpper([displayName])', login: userName, more: active}\n")
+    result = ready("mappings", "plan", "new.yaml", "--values")
+    assert result.exit_code == 0
+    assert sorted(result.stdout.splitlines()[1:-1]) == [
+        f'   1: the record\'s name changes; such as {two}: "b" to "B"',
+        f"   2: the record has more; such as {one}: null, {two}: null",
+        f"   2: the record has no gone any more; such as {one}, {two}",
+    ]
 
 
 def test_resource_types_of_documents_are_planned_too(ready: Run, folder: Path, accounts: Accounts):
