@@ -212,7 +212,7 @@ def _kind(resource_type: ResourceType) -> Kind:
 
 
 def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> AttributeMapping | None:
-    entries = source.mapping(node, "a mapping", _ROW_KEYS)
+    entries = source.mapping(node, "a row", _ROW_KEYS)
     if not isinstance(node, yaml.MappingNode):
         return None
     kinds = [key for key in ("source", "constant", "expression") if key in entries]

@@ -39,6 +39,8 @@ def clause(operator: str, value: str | None = None, attribute: str = "a") -> tup
         ("REGEX MATCH", "([1-9][0-9])", ["10", "99"], ["100", "09", "", None]),
         ("REGEX MATCH", r".*\@domain.com", ["a@domain.com"], ["a@domain.org", None]),
         ("REGEX MATCH", r"[a-z-[aeiou]]+\z", ["xyz"], ["xyz\n", "abc", None]),
+        ("REGEX MATCH", "(a|aa)+b", ["aab"], ["a" * 5000]),
+        ("NOT REGEX MATCH", "(a|aa)+b", ["ab!"], ["a" * 5000]),
         ("NOT REGEX MATCH", r".*\@domain.com", ["a@domain.org"], ["a@domain.com", "", None]),
         ("Greater_Than", "5", ["6", 7], ["5", "x", "", None]),
         ("Greater_Than_OR_EQUALS", "5", ["5", 5], ["4", None]),
