@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from scimsvc.store import migrations
 from scimsvc.store.database import Database, DatabaseUnavailable
 from scimsvc.store.migrations import migrate, names, pending
 from tests.conftest import KINDS
@@ -43,6 +44,30 @@ def test_migration_that_fails_leaves_nothing_behind(empty_url: str):
     assert database.peewee.get_tables() == ["membership"]
     database.transaction(lambda: database.peewee.execute_sql("DROP TABLE membership"))
     assert migrate(database) == names()
+    database.close()
+
+
+def test_old_tables_keep_their_rows(new_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch):
+    database = Database(new_database_url("sqlite"))
+    before = [name for name in names() if name < "0004"]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "names", lambda: before)
+        migrate(database)
+    rows = [
+        "INSERT INTO tenant VALUES (1, 't', 'entra', '2026-01-01T00:00:00.000')",
+        "INSERT INTO resource VALUES (1, 1, 'Group', 'g', '{}', NULL, 1, '2026-01-01T00:00:00.000', '2026-01-01T00:00:00.000')",
+        "INSERT INTO resource VALUES (2, 1, 'User', 'u', '{}', NULL, 1, '2026-01-01T00:00:00.000', '2026-01-01T00:00:00.000')",
+        "INSERT INTO membership VALUES (1, 1, 2)",
+        "INSERT INTO pending_membership VALUES (1, 1, 'x')",
+        "INSERT INTO password VALUES (1, 2, 'hash')",
+    ]
+    database.transaction(lambda: [database.peewee.execute_sql(row) for row in rows])
+    migrate(database)
+    for table, row in (("membership", (1, 1, 2)), ("pending_membership", (1, 1, "x")), ("password", (1, 2, "hash"))):
+        assert database.peewee.execute_sql(f"SELECT * FROM {table}").fetchall() == [row]
+        assert database.peewee.execute_sql(f"PRAGMA foreign_key_check({table})").fetchall() == []
+    with pytest.raises(DatabaseUnavailable, match="too often"):
+        database.transaction(lambda: database.peewee.execute_sql("INSERT INTO membership VALUES (1, 1, 3)"))
     database.close()
 
 

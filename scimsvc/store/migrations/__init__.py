@@ -1,4 +1,4 @@
-"""The history of the database's tables: numbered folders of SQL, one file for each kind of database."""
+"""The history of the database's tables: numbered folders of SQL, one file for each kind of database that it concerns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def migrate(database: Database) -> list[str]:
         database.peewee.execute_sql("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
         missing = pending(database)
         for name in missing:
-            text = files(__package__).joinpath(name, f"{database.kind}.sql").read_text(encoding="utf-8")
+            file = files(__package__).joinpath(name, f"{database.kind}.sql")
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
             for statement in text.split(";\n"):
                 if statement.strip():
                     database.peewee.execute_sql(statement)
