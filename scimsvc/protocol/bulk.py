@@ -1,27 +1,29 @@
-"""Bulk requests (RFC 7644 §3.7) as plain data: their operations, and the references between them."""
+"""Bulk requests (RFC 7644 §3.7) as plain data: their operations, and which of them can't be carried out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value
+from scimsvc.protocol.references import bulk_id_of
 
 BULK_REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"/*(?P<endpoint>[A-Za-z][\w-]*)(?:/+(?P<id>[^/?#]+))?/*", re.ASCII)
-_REFERENCE = re.compile(r"bulkId:(.+)", re.DOTALL)
-_REFERENCE_IN_FILTER = re.compile(r'"bulkId:([^"\\]+)"')
-_UNRESOLVED = object()
+_MAX_ECHO = 64
+"""Characters of a method that is none which its outcome repeats."""
 
 
 @dataclass(frozen=True)
 class BulkOperation:
-    """One operation. `endpoint` is in lower case, as `users`; `problem` is why it can't be carried out at all."""
+    """One operation. `endpoint` is in lower case, as `users`; `problem` is why it can't be carried out at all, and `method` may
+    be whatever was sent then.
+    """
 
     method: str
     endpoint: str = ""
@@ -31,15 +33,10 @@ class BulkOperation:
     data: Any = None
     problem: ScimError | None = None
 
-    def references(self) -> set[str]:
-        """The bulkIds that it refers to, in its path and its data."""
-        found = {name for text in _texts(self.data) for name in _names(text)}
-        return found | set(_names(self.id or ""))
-
-    def resolved(self, ids: Mapping[str, str]) -> BulkOperation:
-        """The same with ids in the place of bulkIds; what refers to others is left out of the data, as far as it is."""
-        data = _resolved(self.data, ids)
-        return replace(self, id=self.id and _resolved(self.id, ids), data=None if data is _UNRESOLVED else data)
+    @property
+    def reference(self) -> str | None:
+        """The bulkId that its path has in the place of an id."""
+        return bulk_id_of(self.id) if self.id else None
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,8 @@ def _operation(one: Any, taken: set[str]) -> BulkOperation:
     method, path, bulk_id, version = (members.get(name) for name in ("method", "path", "bulkid", "version"))
     known = method.upper() if isinstance(method, str) and method.upper() in METHODS else ""
     named = bulk_id if isinstance(bulk_id, str) and bulk_id else None
-    operation = BulkOperation(known, bulk_id=named, data=members.get("data"))
+    sent = method[:_MAX_ECHO] if isinstance(method, str) else ""
+    operation = BulkOperation(known or sent, bulk_id=named, data=members.get("data"))
     match = _PATH.fullmatch(path) if isinstance(path, str) else None
     problem = None
     if not known:
@@ -109,43 +107,23 @@ def _operation(one: Any, taken: set[str]) -> BulkOperation:
     return replace(operation, endpoint=match["endpoint"].lower(), id=id_, version=version)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for below in value.values():
-            yield from _texts(below)
-    elif isinstance(value, list):
-        for below in value:
-            yield from _texts(below)
+def hopeless(needs: Mapping[int, Iterable[str]], makers: Mapping[str, int]) -> dict[int, list[str]]:
+    """The operations that can't be carried out whatever happens, by their places, each with the bulkIds that nothing creates.
 
-
-def _names(text: str) -> list[str]:
-    whole = _REFERENCE.fullmatch(text)
-    return [whole[1]] if whole else _REFERENCE_IN_FILTER.findall(text) if "bulkId:" in text else []
-
-
-def _resolved(value: Any, ids: Mapping[str, str]) -> Any:
-    """With ids for bulkIds. Whatever holds a reference that can't be resolved yet is _UNRESOLVED, and left out of what holds it;
-    an object whose `value` is left out is nothing without it.
+    `needs` are the bulkIds that each of the possible operations refers to, `makers` the places of the creates that have one.
     """
-    if isinstance(value, str):
-        names = _names(value)
-        if any(name not in ids for name in names):
-            return _UNRESOLVED
-        whole = _REFERENCE.fullmatch(value)
-        return ids[whole[1]] if whole else _REFERENCE_IN_FILTER.sub(_quoted(ids), value) if names else value
-    if isinstance(value, list):
-        elements = [_resolved(one, ids) for one in value]
-        kept = [one for one in elements if one is not _UNRESOLVED]
-        return _UNRESOLVED if elements and not kept else kept
-    if isinstance(value, dict):
-        members = {name: _resolved(one, ids) for name, one in value.items()}
-        if any(one is _UNRESOLVED and name.lower() == "value" for name, one in members.items()):
-            return _UNRESOLVED
-        return {name: one for name, one in members.items() if one is not _UNRESOLVED}
-    return value
-
-
-def _quoted(ids: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
-    return lambda match: f'"{ids[match[1]]}"'
+    found: dict[int, list[str]] = {}
+    users: dict[str, list[int]] = {}
+    for place, names in needs.items():
+        for name in names:
+            users.setdefault(name, []).append(place)
+    names_of = {place: name for name, place in makers.items() if place in needs}
+    lost = [name for name in users if name not in makers or makers[name] not in needs]
+    while lost:
+        name = lost.pop()
+        for place in users[name]:
+            # Who lacks one more than before has been told on to its own users already.
+            if place not in found and names_of.get(place) in users:
+                lost.append(names_of[place])
+            found.setdefault(place, []).append(name)
+    return found

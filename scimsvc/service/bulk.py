@@ -1,181 +1,263 @@
-"""Bulk (RFC 7644 §3.7): each operation a transaction of its own, in an order in which what it refers to is there already.
+"""Bulk (RFC 7644 §3.7): each operation a transaction of its own, in the order of the request.
 
-Operations that refer to each other in a circle begin with a create without the references that can't be resolved yet;
-it is completed as soon as they can. Where they never can, what was created for it is taken back.
+Only creates are ever moved, and only to just before the first operation that refers to what they make. Creates that refer to each
+other in a circle begin with one that goes without the references that can't be resolved yet; it is completed as soon as they can.
+Where they never can, what was created for it is taken back, and so is what was created with a reference to that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from scimsvc.protocol.bulk import BULK_RESPONSE_URN, BulkOperation, BulkRequest
-from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.dialects.entra import standardise
+from scimsvc.protocol.bulk import BULK_RESPONSE_URN, BulkOperation, BulkRequest, hopeless
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.etag import etag
 from scimsvc.protocol.limits import Limits
-from scimsvc.protocol.projection import Projection
+from scimsvc.service.bulk_operations import BulkOperations, Prepared
 from scimsvc.service.catalog import Catalog
-from scimsvc.service.rendering import Rendered
-from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database, DatabaseUnavailable, OutcomeUnknown
-from scimsvc.store.filters import MEMBERS
-
-_LITTLE = Projection(excluded=frozenset({MEMBERS}))
-"""What is rendered of a resource: its location and version are wanted, so nothing is looked up or left out for its attributes."""
 
 
 class BulkService:
     """Bulk requests of one tenant. `base` is the absolute URL of the SCIM endpoint."""
 
     def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits) -> None:
-        self._catalog = catalog
-        self._services = {
-            endpoint: ResourceService(database, tenant_id, served, base) for endpoint, served in catalog.types.items()
-        }
-        self._base = base
-        self._limits = limits
+        self._operations = BulkOperations(database, tenant_id, catalog, base, limits)
 
     def run(self, request: BulkRequest) -> dict[str, Any]:
         """Carry the operations out; answers the BulkResponse, with their outcomes in the order of the request."""
-        run = _Run(self, request)
+        run = _Run(self._operations, request)
         run.all()
         outcomes = [run.outcomes[place] for place in sorted(run.outcomes)]
         return {"schemas": [BULK_RESPONSE_URN], "Operations": outcomes}
 
-    def carry_out(self, operation: BulkOperation) -> tuple[int, Rendered | None]:
-        """One operation whose references are resolved: its status and, unless it is a delete, the resource. Raises ScimError."""
-        service = self._services.get(operation.endpoint)
-        if service is None:
-            raise ScimError(404, f"There is no endpoint /{operation.endpoint[:64]}; there are {', '.join(self._services)}.")
-        id_ = operation.id or ""
-        if operation.method == "DELETE":
-            service.delete(id_, operation.version)
-            return 204, None
-        self._limits.check_body(operation.data)
-        type_ = self._catalog.types[operation.endpoint].resource_type
-        standard = standardise(Request(operation.method, type_, {}, operation.data))
-        if operation.method == "POST":
-            return 201, service.create(standard.body, _LITTLE)
-        if operation.method == "PUT":
-            return 200, service.replace(id_, standard.body, operation.version, _LITTLE)
-        return 200, service.patch(id_, standard.body, standard.policy, operation.version, _LITTLE)
 
-    def location(self, operation: BulkOperation) -> str | None:
-        """The URI of the resource that an operation is on; None for a create."""
-        served = self._catalog.types.get(operation.endpoint)
-        return f"{self._base}{served.resource_type.endpoint}/{operation.id}" if served and operation.id else None
+@dataclass
+class _Frame:
+    """An operation under way: what it may still need, the last first, and what it needs that is under way itself."""
+
+    place: int
+    prepared: Prepared
+    todo: list[str]
+    waiting: list[str] = field(default_factory=list)
 
 
 class _Run:
-    """The state of one bulk request: which bulkIds have become ids, what is still to do, and what has come of the rest."""
+    """The state of one bulk request: which bulkIds have become ids, what is under way, and what has come of the rest.
 
-    def __init__(self, service: BulkService, request: BulkRequest) -> None:
-        self._service = service
+    Under way is a stack, on which an operation lies beneath what is carried out for it. What is on it has no outcome yet, but for
+    creates that were begun without some of their references (`_unfinished`) and what has failed meanwhile.
+    """
+
+    def __init__(self, operations: BulkOperations, request: BulkRequest) -> None:
+        self._operations = operations
+        self._request = request.operations
         self._limit = request.fail_on_errors
-        self._pending = dict(enumerate(request.operations))
-        self._references = [set() if one.problem else one.references() for one in request.operations]
-        self._unfinished: dict[int, BulkOperation] = {}
+        self._problems: dict[int, ScimError] = {}
+        self._makers = {
+            one.bulk_id: place
+            for place, one in enumerate(self._request)
+            if one.method == "POST" and one.bulk_id and not one.problem
+        }
+        self._prepared = self._prepare()
         self._ids: dict[str, str] = {}
-        self._errors = 0
+        self._stack: list[_Frame] = []
+        self._position: dict[int, int] = {}
+        self._unfinished: dict[int, Prepared] = {}
+        self._users: dict[str, list[int]] = {}
+        self._failed: set[int] = set()
         self.outcomes: dict[int, dict[str, Any]] = {}
 
+    def _prepare(self) -> dict[int, Prepared]:
+        """What can be carried out; why the others can't is their problem."""
+        found: dict[int, Prepared] = {}
+        for place, operation in enumerate(self._request):
+            try:
+                found[place] = self._operations.prepare(operation, self._makers)
+            except ScimError as error:
+                self._problems[place] = error
+        for place, names in hopeless({place: one.references for place, one in found.items()}, self._makers).items():
+            self._problems[place] = _unresolvable(names)
+        return found
+
     def all(self) -> None:
-        while self._pending and not self._stopped():
-            before = len(self._pending)
-            promised = self._promised()
-            for place, operation in list(self._pending.items()):
-                if self._stopped():
-                    break
-                missing = self._references[place] - self._ids.keys()
-                if not missing:
-                    del self._pending[place]
-                    self._attempt(place, operation)
-                elif missing - promised:
-                    del self._pending[place]
-                    self._fail(place, operation, _unresolvable(missing - promised))
-            if len(self._pending) == before and not self._stopped():
-                self._break_circle()
-        self._finish()
+        """Carry all out, until too many have failed."""
+        for place in range(len(self._request)):
+            if self._stopped():
+                return
+            if place in self._problems:
+                self._fail(place, self._problems[place])
+            elif place not in self.outcomes:
+                self._push(place)
+                self._work_off()
 
     def _stopped(self) -> bool:
-        return 0 < self._limit <= self._errors
+        return 0 < self._limit <= len(self._failed)
 
-    def _promised(self) -> set[str]:
-        """The bulkIds that are ids already or may still become some."""
-        pending = (one for one in self._pending.values() if one.method == "POST" and one.problem is None)
-        return self._ids.keys() | {one.bulk_id for one in pending if one.bulk_id}
+    def _push(self, place: int) -> None:
+        prepared = self._prepared[place]
+        # Of several that are needed the first in the request comes first.
+        todo = sorted(prepared.references, key=lambda name: self._makers[name], reverse=True)
+        self._position[place] = len(self._stack)
+        self._stack.append(_Frame(place, prepared, todo))
 
-    def _break_circle(self) -> None:
-        """Everything waits for something else that waits: begin with a create that waits for itself in the end."""
-        creates = {one.bulk_id: place for place, one in self._pending.items() if one.method == "POST"}
-        place, passed = next(iter(self._pending)), set[int]()
-        while place not in passed:
-            passed.add(place)
-            place = creates[min(self._references[place] - self._ids.keys())]
-        operation = self._pending.pop(place)
-        if self._attempt(place, operation):
-            self._unfinished[place] = operation
+    def _work_off(self) -> None:
+        """Carry out what is on the stack."""
+        while self._stack and not self._stopped():
+            frame = self._stack[-1]
+            if frame.place in self.outcomes and frame.place not in self._unfinished:
+                del self._position[self._stack.pop().place]
+                continue
+            needed = self._needed(frame)
+            if needed is not None:
+                self._push(needed)
+            elif frame.waiting:
+                self._break_circle(self._position[self._makers[frame.waiting[-1]]])
+            else:
+                self._carry_out(frame)
+        for place in list(self._unfinished):
+            if place in self._unfinished:
+                self._complete(place)
+        self._stack.clear()
+        self._position.clear()
+        self._users.clear()
 
-    def _finish(self) -> None:
-        """Complete what was begun without all of its references."""
-        for place, operation in self._unfinished.items():
-            id_ = self._ids[operation.bulk_id or ""]
-            missing = self._references[place] - self._ids.keys()
-            whole = BulkOperation("PUT", operation.endpoint, id_, operation.bulk_id, data=operation.resolved(self._ids).data)
-            try:
-                if missing:
-                    raise _unresolvable(missing)
-                _, rendered = self._service.carry_out(whole)
-                if rendered:
-                    self.outcomes[place]["version"] = etag(rendered.version)
-            except (ScimError, DatabaseUnavailable) as error:
-                self._take_back(operation, id_)
-                self._fail(place, operation, error)
+    def _needed(self, frame: _Frame) -> int | None:
+        """The create that has to be attempted before this operation, unless that one is under way itself."""
+        if frame.todo:
+            while frame.todo:
+                maker = self._makers[frame.todo[-1]]
+                if maker not in self.outcomes and maker not in self._position:
+                    return maker
+                frame.waiting.append(frame.todo.pop())
+            frame.waiting.sort(key=lambda name: self._position.get(self._makers[name], -1), reverse=True)
+        while frame.waiting and self._makers[frame.waiting[-1]] in self.outcomes:
+            frame.waiting.pop()
+        return None
 
-    def _take_back(self, operation: BulkOperation, id_: str) -> None:
-        try:
-            self._service.carry_out(BulkOperation("DELETE", operation.endpoint, id_))
-        except (ScimError, DatabaseUnavailable):
-            # Gone already, or the database is; then the outcome says that it failed, and the next look what is there.
-            return
+    def _break_circle(self, base: int) -> None:
+        """What is on the stack from `base` on needs each other: begin with the first create that can go without the others."""
+        end = len(self._stack)
+        while base < end:
+            if any(self._makes_way(base, at) for at in range(base, end)):
+                return
+            waiting = (self._makers[name] for frame in self._stack[base:end] for name in frame.waiting)
+            # None of them can, so whatever they wait for further down has to be next.
+            end, base = base, min((self._position[place] for place in waiting if place not in self.outcomes), default=base)
+        detail = "It and what it refers to refer to each other in attributes that are required, so none can be created first."
+        self._fail(self._stack[-1].place, ScimError(409, detail, "invalidValue"))
 
-    def _attempt(self, place: int, operation: BulkOperation) -> bool:
-        ready = operation.resolved(self._ids)
-        try:
-            if operation.problem:
-                raise operation.problem
-            status, rendered = self._service.carry_out(ready)
-        except (ScimError, DatabaseUnavailable) as error:
-            self._fail(place, ready, error)
+    def _makes_way(self, base: int, at: int) -> bool:
+        """Begin a create of a circle, or else one that it needs and that isn't part of it; False where neither can be."""
+        frame = self._stack[at]
+        if frame.place in self.outcomes:
             return False
-        outcome = self._outcome(ready, status)
+        needed = self._needed(frame)
+        if needed is not None:
+            # The less it has to go without, the better.
+            self._push(needed)
+            return True
+        if not self._begin(frame):
+            return False
+        if at > base:
+            # What needs it is beneath it, and what it lacks needs those: they come first now.
+            self._stack[base:] = self._stack[at:] + self._stack[base:at]
+            self._position.update((one.place, base + n) for n, one in enumerate(self._stack[base:]))
+        return True
+
+    def _begin(self, frame: _Frame) -> bool:
+        """Attempt a create without what can't be resolved yet; False where it can't be without."""
+        missing = {name for name in frame.waiting if self._makers[name] not in self.outcomes}
+        parts = self._operations.part(frame.prepared, missing) if missing else (frame.prepared, None)
+        if parts is None:
+            return False
+        create, completion = parts
+        if self._attempt(frame.place, create, missing) and completion:
+            self._unfinished[frame.place] = completion
+        return True
+
+    def _carry_out(self, frame: _Frame) -> None:
+        if frame.place in self._unfinished:
+            self._complete(frame.place)
+        else:
+            self._attempt(frame.place, frame.prepared)
+
+    def _attempt(self, place: int, prepared: Prepared, without: Iterable[str] = ()) -> bool:
+        operation = prepared.operation
+        try:
+            self._require(set(prepared.references).difference(without))
+            status, rendered = self._operations.carry_out(prepared, self._ids)
+        except (ScimError, DatabaseUnavailable) as error:
+            self._fail(place, error)
+            return False
+        outcome = self._outcome(operation, status)
         if rendered:
             outcome |= {"location": rendered.location, "version": etag(rendered.version)}
             if operation.method == "POST" and operation.bulk_id:
                 self._ids[operation.bulk_id] = rendered.location.rpartition("/")[2]
+                for name in prepared.references:
+                    self._users.setdefault(name, []).append(place)
         self.outcomes[place] = outcome
         return True
 
-    def _fail(self, place: int, operation: BulkOperation, error: ScimError | DatabaseUnavailable) -> None:
-        self._errors += 1
+    def _complete(self, place: int) -> None:
+        """Give a create that was begun what it had to go without."""
+        completion = self._unfinished.pop(place)
+        try:
+            self._require(completion.references)
+            _, rendered = self._operations.carry_out(completion, self._ids)
+            if rendered:
+                self.outcomes[place]["version"] = etag(rendered.version)
+        except (ScimError, DatabaseUnavailable) as error:
+            self._fail(place, error)
+
+    def _require(self, names: Iterable[str]) -> None:
+        missing = [name for name in names if name not in self._ids]
+        if missing:
+            raise _unresolvable(missing)
+
+    def _fail(self, place: int, error: ScimError | DatabaseUnavailable) -> None:
+        """Note that an operation failed; what was created for it is taken back, and so are the creates that refer to that."""
+        failed = [(place, error)]
+        while failed:
+            place, error = failed.pop()
+            if place in self._failed:
+                continue
+            self._failed.add(place)
+            self._unfinished.pop(place, None)
+            self.outcomes[place] = self._failure(self._request[place], error)
+            name = self._request[place].bulk_id
+            if name and self._makers.get(name) == place:
+                self._take_back(place, self._ids.pop(name, None))
+                failed += [(user, _unresolvable([name])) for user in self._users.pop(name, ())]
+
+    def _take_back(self, place: int, id_: str | None) -> None:
+        try:
+            if id_:
+                self._operations.take_back(self._request[place], id_)
+        except (ScimError, DatabaseUnavailable):
+            # Gone already, or the database is; then the outcome says that it failed, and the next look what is there.
+            return
+
+    def _failure(self, operation: BulkOperation, error: ScimError | DatabaseUnavailable) -> dict[str, Any]:
         if isinstance(error, DatabaseUnavailable):
             lost = isinstance(error, OutcomeUnknown)
             happened = "was lost meanwhile, so look before you try again" if lost else "can't be reached; nothing was stored"
             error = ScimError(503, f"The database {happened}.")
-        self.outcomes[place] = self._outcome(operation, error.status) | {"response": error.document()}
+        return self._outcome(operation, error.status) | {"response": error.document()}
 
     def _outcome(self, operation: BulkOperation, status: int) -> dict[str, Any]:
         found: Mapping[str, Any] = {
             "method": operation.method,
             "bulkId": operation.bulk_id,
-            "location": self._service.location(operation),
+            "location": self._operations.location(operation, self._ids),
             "status": str(status),
         }
         return {name: value for name, value in found.items() if value}
 
 
-def _unresolvable(names: set[str]) -> ScimError:
-    shown = ", ".join(sorted(name[:64] for name in names)[:5])
+def _unresolvable(names: Iterable[str]) -> ScimError:
+    shown = ", ".join(sorted({name[:64] for name in names})[:5])
     return ScimError(409, f"bulkId {shown}: no operation of this request has created a resource with it.", "invalidValue")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scimsvc.protocol.bulk import hopeless
 from scimsvc.protocol.references import names_in, parted, resolved
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.documents import read_resource_types
@@ -111,3 +112,8 @@ def test_a_create_goes_without_what_is_missing(body: Any, create: Any, completio
         operations = [{"op": "add", "path": path, "value": value} for path, value in completion]
         assert found is not None
         assert (found.create, found.completion) == (create, {"Operations": operations})
+
+
+def test_what_can_not_be_carried_out_whatever_happens():
+    needs = {0: ["b"], 1: ["a", "c"], 2: ["d", "no"], 3: [], 5: ["e"]}
+    assert hopeless(needs, {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}) == {0: ["b"], 1: ["c", "a"], 2: ["no"], 5: ["e"]}

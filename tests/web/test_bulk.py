@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,12 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scimsvc.settings import DatabaseSettings, LimitsSettings, Settings
+from scimsvc.settings import DatabaseSettings, LimitsSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app
 from tests.support.client import Answer
 from tests.support.errors import ERROR_URN, assert_scim_error
-from tests.support.server import new_token
+from tests.support.server import ROOT, new_token
 from tests.support.wsgi import call
 
 REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -245,6 +246,235 @@ def test_no_more_operations_than_announced(settings: Settings, database: Databas
     assert config["bulk"] == {"supported": True, "maxOperations": 2, "maxPayloadSize": 2097152}
     assert call(app, "GET", b"/api/scim/v2/Users", headers).body["totalResults"] == 2
     app.extensions["scimsvc"].database.close()
+
+
+def patch(path: str, *operations: Any) -> dict[str, Any]:
+    found = [dict(zip(("op", "path", "value"), one, strict=False)) for one in operations]
+    return {"method": "PATCH", "path": path, "data": {"Operations": found}}
+
+
+def delete(path: str) -> dict[str, Any]:
+    return {"method": "DELETE", "path": path}
+
+
+def path_of(outcome: dict[str, Any]) -> str:
+    return str(outcome["location"].partition("/v2")[2])
+
+
+MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+CIRCLE = [group("a", "bulkId:b"), group("b", "bulkId:a")]
+
+
+@pytest.mark.parametrize(
+    ("later", "status", "name", "of_a", "of_b"),
+    [
+        (patch("/Groups/bulkId:a", ("replace", "displayName", "new")), "200", "new", {"b"}, {"new"}),
+        (patch("/Groups/bulkId:a", ("add", "members", [{"value": "bulkId:u"}])), "200", "a", {"b", "u"}, {"a"}),
+        (patch("/Groups/bulkId:a", ("remove", "members")), "200", "a", set(), {"a"}),
+        ({"method": "PUT", "path": "/Groups/bulkId:a", "data": {"displayName": "put"}}, "200", "put", set(), {"put"}),
+        (delete("/Groups/bulkId:a"), "204", None, None, set()),
+    ],
+)
+def test_what_comes_after_a_circle_is_done_after_it(ask: Ask, later: Any, status: str, name: Any, of_a: Any, of_b: Any):
+    outcomes = bulk(ask, *CIRCLE, later, user("u", displayName="u"))
+    assert statuses(outcomes) == ["201", "201", status, "201"]
+    found = ask("GET", path_of(outcomes[0])).body
+    if name is None:
+        assert found["status"] == "404"
+    else:
+        assert (found["displayName"], members(ask, outcomes[0])) == (name, of_a)
+    assert members(ask, outcomes[1]) == of_b
+
+
+def test_a_circle_is_completed_by_what_was_missing_alone(ask: Ask):
+    urn, _, _ = MANAGER.rpartition(":")
+    more = {"roles": [{"value": "bulkId:g"}, {"value": "r"}], urn: {"department": "D", "manager": {"value": "bulkId:g"}}}
+    first = user("x", displayName="x", **more)
+    outcomes = bulk(ask, first, group("g", "bulkId:x", "bulkId:y"), user("y", displayName="y"))
+    assert statuses(outcomes) == ["201"] * 3
+    id_ = path_of(outcomes[1]).rpartition("/")[2]
+    found = ask("GET", path_of(outcomes[0])).body
+    assert found[urn] == {"department": "D", "manager": {"value": id_}}
+    assert found["roles"] == [{"value": "r"}, {"value": id_}]
+    assert members(ask, outcomes[1]) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        # A PATCH whose reference is created later is done before the PATCH behind it.
+        (
+            [
+                group("g"),
+                patch("/Groups/bulkId:g", ("add", "members", [{"value": "bulkId:u"}])),
+                patch("/Groups/bulkId:g", ("remove", "members")),
+                user("u"),
+            ],
+            {"g": set()},
+        ),
+        # A group is created before the DELETE behind it.
+        ([group("g", "bulkId:m", "bulkId:n"), user("m", displayName="m"), user("n"), delete("/Users/bulkId:n")], {"g": {"m"}}),
+        # The first of two with one externalId is created, though it refers to what comes last.
+        ([group("g1", "bulkId:u", externalId="E"), group("g2", externalId="E"), user("u", displayName="u")], {"g1": {"u"}}),
+        # What is needed at once is created in the order of the request.
+        (
+            [group("g", "bulkId:h2", "bulkId:h1"), group("h1", externalId="E"), group("h2", externalId="E")],
+            {"h1": set()},
+        ),
+        # Nothing is moved for what can't be done anyway.
+        (
+            [group("x", "bulkId:u", "bulkId:nobody"), group("g", externalId="E"), group("u", externalId="E")],
+            {"g": set()},
+        ),
+        # A create that nobody needs stays where it is.
+        ([group("g", externalId="E"), delete("/Groups/bulkId:g"), group("h", externalId="E")], {"h": set()}),
+        # In a circle the first comes first, and its reference to itself is none to wait for.
+        ([group("a", "bulkId:a", "bulkId:b", externalId="E"), group("b", "bulkId:a", externalId="E")], {}),
+    ],
+)
+def test_the_result_is_that_of_the_order_of_the_request(ask: Ask, operations: list[Any], expected: dict[str, set[str]]):
+    bulk(ask, *operations)
+    found = ask("GET", "/Groups").body["Resources"]
+    assert {one["displayName"]: {member["display"] for member in one["members"]} for one in found} == expected
+
+
+TEAM = {
+    "id": "urn:example:2.0:Team",
+    "attributes": [
+        {"name": "boss", "type": "reference", "referenceTypes": ["Team"], "required": True},
+        {"name": "peers", "type": "reference", "referenceTypes": ["Team"], "multiValued": True},
+    ],
+}
+
+
+def test_a_circle_begins_where_nothing_that_is_required_is_missing(settings: Settings, database: Database, tmp_path: Path):
+    (tmp_path / "entra.yaml").write_text((ROOT / "mappings" / "entra.yaml").read_text() + "\ndocuments: [teams.json]\n")
+    types = [{"name": "Team", "endpoint": "/Teams", "schema": TEAM["id"]}]
+    (tmp_path / "teams.json").write_text(json.dumps({"Schemas": [TEAM], "ResourceTypes": types}))
+    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+
+    def ask(method: str, path: str, body: Any = None) -> Answer:
+        return call(app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode())
+
+    def team(name: str, boss: str, *peers: str) -> dict[str, Any]:
+        value = {"boss": f"/Teams/bulkId:{boss}", "peers": [f"bulkId:{one}" for one in peers]}
+        return {"method": "POST", "path": "/Teams", "bulkId": name, "data": value}
+
+    outcomes = bulk(ask, team("a", "b"), team("b", "d", "c", "d"), team("c", "a"), team("d", "e"), team("e", "e"))
+    assert statuses(outcomes) == ["409"] * 5
+    assert "required" in outcomes[4]["response"]["detail"]
+    assert ask("GET", "/Teams").body["totalResults"] == 0
+    first = {"method": "POST", "path": "/Teams", "bulkId": "d", "data": {"boss": "none", "peers": ["bulkId:e"]}}
+    below = [team("e", "d", "f"), team("f", "e")]
+    outcomes = bulk(ask, team("a", "b"), team("b", "d", "c", "d"), team("c", "a"), first, *below)
+    assert statuses(outcomes) == ["201"] * 6
+    a, b, c, d, *_ = (path_of(one).rpartition("/")[2] for one in outcomes)
+    found = [ask("GET", f"/Teams/{id_}").body for id_ in (a, b, c)]
+    assert [one["boss"] for one in found] == [f"/Teams/{b}", f"/Teams/{d}", f"/Teams/{a}"]
+    assert set(found[1]["peers"]) == {c, d}
+    app.extensions["scimsvc"].database.close()
+
+
+def test_what_depends_on_a_circle_that_fails_says_so(ask: Ask):
+    """`c` is there with a reference to `a`, which waits for `b`, when `b` turns out to be impossible."""
+    operations = [
+        group("a", "bulkId:b"),
+        group("b", "bulkId:c", "no such member"),
+        group("c", "bulkId:a"),
+        patch("/Groups/bulkId:c", ("replace", "displayName", "x")),
+        user("u"),
+    ]
+    outcomes = bulk(ask, *operations)
+    assert statuses(outcomes) == ["409", "400", "409", "409", "201"]
+    assert "location" not in outcomes[2] | outcomes[3]
+    assert ask("GET", "/Groups").body["totalResults"] == 0
+    assert statuses(bulk(ask, *operations, failOnErrors=1)) == ["409", "400", "409"]
+    assert ask("GET", "/Groups").body["totalResults"] == 0
+
+
+def test_chains_and_circles_may_be_as_long_as_a_request(ask: Ask):
+    chain = [group(f"g{n}", f"bulkId:g{(n + 1) % 1000}") for n in range(1000)]
+    outcomes = bulk(ask, *chain)
+    assert set(statuses(outcomes)) == {"201"}
+    assert [members(ask, outcomes[n]) for n in (0, 998, 999)] == [{"g1"}, {"g999"}, {"g0"}]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        user("x", displayName="bulkId:foo"),
+        user("x", displayName='say "bulkId:foo"', title="bulkId:u"),
+        user("x", externalId="bulkId:x", emails=[{"value": "bulkId:foo", "type": "work"}]),
+        user("x", profileUrl="bulkId:foo", groups=[{"value": "bulkId:foo"}], roles=[{"value": "bulkId:foo"}]),
+        patch("/Users/bulkId:u", ("replace", "displayName", "bulkId:foo"), ("add", 'emails[type eq "bulkId:foo"].value', "a@x")),
+        patch("/Users/bulkId:u", ("replace", None, {"displayName": "bulkId:foo"})),
+        {"method": "PUT", "path": "/Users/bulkId:u", "data": {"userName": "u", "displayName": "bulkId:foo"}},
+        {"method": "DELETE", "path": "/Users/bulkId:u", "data": {"members": [{"value": "bulkId:foo"}]}},
+    ],
+)
+def test_a_text_that_is_no_reference_is_a_text(ask: Ask, operation: Any):
+    outcomes = bulk(ask, operation, user("u"))
+    assert int(outcomes[0]["status"]) < 300, outcomes
+    if operation["method"] == "POST":
+        found = ask("GET", path_of(outcomes[0])).body
+        assert {name: found[name] for name in operation["data"] if name != "groups"} == {
+            name: value for name, value in operation["data"].items() if name != "groups"
+        }
+
+
+@pytest.mark.parametrize("name", ["", "later", "itself", "failed"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        group("x", "bulkId:{}"),
+        patch("/Groups/bulkId:g", ("add", "members", [{"value": "bulkId:{}"}])),
+        patch("/Groups/bulkId:g", ("add", None, {"members": [{"value": "bulkId:{}"}]})),
+        patch("/Groups/bulkId:g", ("remove", 'members[value eq "x" or not (value eq "bulkId:{}")]')),
+        patch("/Groups/bulkId:g", ("Remove", "members", [{"value": "bulkId:{}"}])),
+        patch("/Users/bulkId:u", ("add", MANAGER, {"$ref": "../Users/bulkId:{}"})),
+        patch("/Users/bulkId:u", ("Add", "manager", "bulkId:{}")),
+        {"method": "PUT", "path": "/Users/bulkId:u", "data": {"userName": "u", "manager": {"value": "bulkId:{}"}}},
+        delete("/Users/bulkId:{}"),
+    ],
+)
+def test_a_reference_to_what_nothing_creates_is_409(ask: Ask, operation: Any, name: str):
+    """Only a POST gives a bulkId a meaning, not a PUT or PATCH with one, be it the operation itself."""
+    own = "x" if operation["method"] == "POST" else "itself"
+    sent = {**json.loads(json.dumps(operation).replace("{}", name or "nobody")), "bulkId": own}
+    later = {"bulkId": "later", **patch("/Users/bulkId:u", ("replace", "title", "t"))}
+    outcomes = bulk(ask, sent, user("u"), group("g"), later, user("failed", active=5))
+    assert statuses(outcomes) == ["409", "201", "201", "200", "400"]
+    assert "bulkId" not in outcomes[0].get("location", "")
+
+
+def test_uris_of_references_are_resolved(ask: Ask):
+    urn, _, _ = MANAGER.rpartition(":")
+    outcomes = bulk(
+        ask,
+        user("a", **{urn: {"manager": {"value": "bulkId:b", "$ref": "../Users/bulkId:b"}}}),
+        user("b"),
+        user("c", **{urn: {"manager": {"$ref": "Users/bulkId:b"}}}, profileUrl="https://example.com/bulkId:b"),
+    )
+    id_ = path_of(outcomes[1]).rpartition("/")[2]
+    assert ask("GET", path_of(outcomes[0])).body[urn] == {"manager": {"value": id_, "$ref": f"../Users/{id_}"}}
+    found = ask("GET", path_of(outcomes[2])).body
+    assert (found[urn], found["profileUrl"]) == ({"manager": {"$ref": f"Users/{id_}"}}, f"https://example.com/{id_}")
+
+
+def test_outcomes_say_what_they_are_of(ask: Ask):
+    outcomes = bulk(
+        ask,
+        {"method": "Get", "path": "/Users"},
+        {"method": "x" * 1000, "path": "/Users"},
+        {"method": 5, "path": "/Users"},
+        patch("/Groups/bulkId:g", ("replace", "displayName", "x")),
+        patch("/Users/nobody", ("add", "members", [{"value": "bulkId:g"}])),
+        {"method": "POST", "path": "/Nope", "bulkId": "n", "data": {}},
+    )
+    assert [one.get("method") for one in outcomes] == ["Get", "x" * 64, None, "PATCH", "PATCH", "POST"]
+    assert [one.get("location") for one in outcomes] == [None, None, None, None, f"{USERS}nobody", None]
+    assert "there are /Users, /Groups." in outcomes[5]["response"]["detail"]
 
 
 NAMES = st.sampled_from("abcd")
