@@ -83,22 +83,27 @@ class ResourceService:
         self, document: Document, members: Mapping[str, None], hashed: str | None, projection: Projection
     ) -> Rendered | None:
         """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
-        again. None where it isn't one account that has the unique values, or that one is active.
+        again. None where it isn't one account that has the unique values, and no other ones, or that one is active.
         """
         with self._database.reading():
             holders = self._resources.holders(document)
-        kept = [id_ for id_, retired in holders if not retired] or [id_ for id_, retired in holders if retired]
+        there = [one for one in holders if not one.retired]
+        kept = there or [one for one in holders if self._resources.is_account_of(one.document, document)]
         if len(kept) != 1:
             return None
-        (id_,) = kept
+        id_ = kept[0].id
 
         def work() -> Found | None:
-            stored = self._resources.revive(id_)
+            retired = self._resources.lock_retired(id_)
+            stored = retired or self._resources.lock(id_)
+            if stored is None or not self._resources.is_account_of(stored.document, document):
+                return None
             former: Document = {}
-            if stored is None:
-                stored = self._resources.lock(id_)
-                former = orjson.loads(stored.document) if stored else {}
-                if stored is None or former.get("active") is not False:
+            if retired:
+                self._resources.revive(retired)
+            else:
+                former = orjson.loads(stored.document)
+                if former.get("active") is not False:
                     return None
             fresh = _canonical(self._type, id_, document)
             changed = self._resources.update(stored, former, fresh, "restore")

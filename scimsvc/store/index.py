@@ -83,6 +83,14 @@ class Indexer:
             _claim_once(found)
         return found
 
+    def claims(self, document: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+        """The unique values of a document by the names of their attributes, normalised."""
+        found: dict[str, frozenset[str]] = {}
+        for place, row in self.rows(document).items():
+            if row.is_unique:
+                found[self.name(place)] = found.get(self.name(place), frozenset()) | {row.value}
+        return found
+
     def numbers(self) -> Mapping[int, str]:
         """The names of all attributes by their numbers."""
         return self._names
@@ -131,6 +139,12 @@ class _Plan:
     multi_valued: bool
     normalise: Callable[[Any], str] | None
     sub_plans: Mapping[str, _Plan]
+
+
+def agree(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]) -> bool:
+    """Whether what two documents claim is one account's: something in common, and nothing in contradiction."""
+    shared = one.keys() & other.keys()
+    return bool(shared) and all(one[name] == other[name] for name in shared)
 
 
 def _claim_once(rows: dict[Key, Row]) -> None:

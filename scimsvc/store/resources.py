@@ -15,7 +15,7 @@ from scimsvc.schema.model import ResourceType
 from scimsvc.store import filters
 from scimsvc.store.database import Database, Kind
 from scimsvc.store.filters import Slot
-from scimsvc.store.index import Indexer, Key, Row
+from scimsvc.store.index import Indexer, Key, Row, agree
 from scimsvc.store.models import AttributeValue, Membership, Resource
 from scimsvc.store.statement import Statement
 
@@ -44,6 +44,14 @@ class New(NamedTuple):
     rows: str
 
 
+class Holder(NamedTuple):
+    """A resource that has a unique value, or had it until it was retired; `document` is JSON."""
+
+    id: str
+    retired: bool
+    document: str
+
+
 _BATCH = 500
 """Resources that are read at once where all of them are gone through."""
 
@@ -70,7 +78,7 @@ _RETYPE = Statement(
 )
 _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
 _HOLDERS = Statement(
-    """SELECT resource.id, resource.resource_type FROM attribute_value
+    """SELECT resource.id, resource.resource_type, resource.document FROM attribute_value
     JOIN resource ON resource.tenant_id = attribute_value.tenant_id AND resource.seq = attribute_value.resource_seq
     WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value"""
 )
@@ -218,15 +226,15 @@ class ResourceStore:
         self._retype(retired, f"{DELETED}{self._type.name}")
         self._log(retired, "delete")
 
-    def revive(self, id_: str) -> Stored | None:
-        """A retired resource, locked, as it was before; None where there is none. Its index is empty."""
+    def lock_retired(self, id_: str) -> Stored | None:
+        """The retired resource with that id, locked."""
         row = _LOCK(self._database, tenant=self._tenant, id=id_, resource_type=f"{DELETED}{self._type.name}").fetchone()
-        if row is None:
-            return None
-        stored = Stored(*row)
+        return Stored(*row) if row else None
+
+    def revive(self, stored: Stored) -> None:
+        """Make a locked, retired resource one of its type again; its index is empty."""
         self._retype(stored, self._type.name)
         _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
-        return stored
 
     def _retype(self, stored: Stored, resource_type: str) -> None:
         _RETYPE(
@@ -247,14 +255,18 @@ class ResourceStore:
             _DELETE(self._database, tenant=self._tenant, seq=seq)
         return len(seqs)
 
-    def holders(self, document: Mapping[str, Any]) -> list[tuple[str, bool]]:
-        """The ids of the resources that have one of the document's unique values, and whether each is retired."""
-        found: dict[str, bool] = {}
+    def holders(self, document: Mapping[str, Any]) -> list[Holder]:
+        """The resources that have one of the document's unique values, retired ones too."""
+        found: dict[str, Holder] = {}
         for key, row in self._indexer.rows(document).items():
             if row.is_unique:
                 rows = _HOLDERS(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchall()
-                found |= {id_: resource_type.startswith(DELETED) for id_, resource_type in rows}
-        return list(found.items())
+                found |= {id_: Holder(id_, type_.startswith(DELETED), stored) for id_, type_, stored in rows}
+        return list(found.values())
+
+    def is_account_of(self, stored: str, document: Mapping[str, Any]) -> bool:
+        """Whether what a stored document and another have of unique values is one account's."""
+        return agree(self._indexer.claims(orjson.loads(stored)), self._indexer.claims(document))
 
     def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
         """After a UniquenessViolation: the attribute of the document whose value another resource has."""

@@ -132,6 +132,25 @@ def test_create_of_someone_inactive_is_a_conflict_or_restores(serve: Callable[[s
     assert ask("GET", f"/Users/{other}").body["userName"] == "other"
 
 
+def test_nobody_gets_the_account_of_another_person(serve: Callable[[str], Ask]):
+    ask = serve("deleteAfter: 30, recreate: restore")
+    jane = create(ask, userName="jane", externalId="J1", active=False)
+    admins = create(ask, "/Groups", displayName="Admins", members=[{"value": jane}])
+    for other in ({"userName": "Jane", "externalId": "J2"}, {"userName": "j2", "externalId": "J1"}):
+        assert_scim_error(ask("POST", "/Users", other | {"active": True}), 409, "uniqueness")
+    assert members(ask, admins) == {jane}
+    assert ask("GET", f"/Users/{jane}").body["externalId"] == "J1"
+    assert create(ask, userName="JANE", externalId="J1", active=True) == jane
+    assert ask("DELETE", f"/Users/{jane}").status == 204
+    second = create(ask, userName="jane", externalId="J2")
+    assert second != jane
+    assert ask("DELETE", f"/Users/{second}").status == 204
+    # Both have had this login, and each comes back as himself.
+    assert create(ask, userName="jane", externalId="J2") == second
+    assert ask("DELETE", f"/Users/{second}").status == 204
+    assert create(ask, userName="jane", externalId="J1") == jane
+
+
 def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[[str], Ask]):
     ask = serve("renameWhenDisabled: accept")
     id_ = create(ask, userName="jane", active=True)
