@@ -30,8 +30,8 @@ class RemoveWhere:
 Step: TypeAlias = Change | RemoveWhere
 
 
-def steps(operations: Iterable[Operation]) -> list[Step]:
-    """The steps that operations on `members` amount to, as few as their order allows.
+def steps(operations: Iterable[Operation], merge: bool = False) -> list[Step]:
+    """The steps that operations on `members` amount to, as few as their order allows; with `merge` a replace adds.
 
     Raises ScimError mutability for a change inside of a member, invalidValue for a member without `value`.
     """
@@ -40,7 +40,7 @@ def steps(operations: Iterable[Operation]) -> list[Step]:
         if operation.path.sub_attribute:
             raise mutability(f"{operation.path.target.name} can't be changed: remove the member and add another.")
         if operation.path.value_filter is None:
-            _whole(operation, _last_change(found))
+            _whole(operation, _last_change(found), merge)
         else:
             _chosen(operation, operation.path.value_filter, found)
     return found
@@ -64,8 +64,9 @@ def _last_change(found: list[Step]) -> Change:
     return last
 
 
-def _whole(operation: Operation, change: Change) -> None:
-    if operation.op in ("remove", "replace"):
+def _whole(operation: Operation, change: Change, merge: bool) -> None:
+    replaces = operation.op == "replace" or operation.emptying
+    if operation.op in ("remove", "replace") and not (merge and replaces):
         change.clear = True
         change.add.clear()
         change.remove.clear()

@@ -29,11 +29,12 @@ _OPS: dict[str, Op] = {op: op for op in get_args(Op)}
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation with its path resolved and its value read; a `replace` by nothing has become a `remove`."""
+    """One operation with its path resolved and its value read; a `replace` by nothing has become an `emptying` `remove`."""
 
     op: Op
     path: Path
     value: Any = None
+    emptying: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
     for step in path.target.steps:
         if step.mutability == "readOnly":
             raise mutability(f"{path.target.name} is read-only.")
+    replaces = op == "replace"
     if op != "remove" and (value is None or value == []):
         if op == "add" and value is None:
             raise invalid_value(f"{where} has no value to add to {path.target.name}.")
@@ -106,7 +108,7 @@ def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
     if op == "remove":
         if path.target.leaf.required and not path.value_filter:
             raise mutability(f"{path.target.name} is required and can't be removed.")
-        return Operation("remove", path)
+        return Operation("remove", path, emptying=replaces)
     try:
         return Operation(op, path, _read(path, value))
     except ValidationError as error:

@@ -172,7 +172,7 @@ class ResourceService:
         """PATCH (§3.5.2), all operations or none. None where there is nothing to send: a group's answer is 204."""
         operations = parse_operations(self._type, body)
         own, of_members = _partition(operations)
-        steps = member_steps.steps(of_members)
+        steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
         password = hashed_by(own) if self._keeps_passwords else (False, None)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
@@ -277,7 +277,7 @@ class ResourceService:
         pending = self._policies.unknown_members == "pending"
         if pending and (step.clear or step.remove):
             self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
-        if step.clear and not (step.add and self._policies.replace_members == "merge"):
+        if step.clear:
             moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
         if step.remove:
             moved += self._memberships.remove(stored.seq, step.remove)

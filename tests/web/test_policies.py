@@ -104,6 +104,45 @@ def test_members_are_replaced_or_merged(serve: Callable[[str], Ask], policy: str
     assert members(ask, group) == set()
 
 
+NOTHING: list[dict[str, Any]] = [
+    {"op": "replace", "path": "members", "value": []},
+    {"op": "replace", "path": "members", "value": None},
+    {"op": "replace", "path": "members", "value": ""},
+    {"op": "replace", "value": {"members": []}},
+    {"op": "replace", "value": {"members": None}},
+    {"op": "Replace", "path": "members", "value": [{}]},
+]
+
+
+@pytest.mark.parametrize("policy", ["exact", "merge"])
+def test_replace_by_nothing_is_merged_too(serve: Callable[[str], Ask], policy: str):
+    ask = serve(f"replaceMembers: {policy}")
+    one, two = (create(ask, userName=name) for name in ("one", "two"))
+    for nothing in NOTHING:
+        group = create(ask, "/Groups", displayName="g", members=[{"value": one}])
+        answer = ask("PATCH", f"/Groups/{group}", {"Operations": [nothing]})
+        assert answer.status == 204, answer.raw
+        assert members(ask, group) == ({one} if policy == "merge" else set())
+        more = {"op": "add", "path": "members", "value": [{"value": two}]}
+        assert ask("PATCH", f"/Groups/{group}", {"Operations": [{"op": "remove", "path": "members"}, more]}).status == 204
+        assert members(ask, group) == {two}
+
+
+def test_merge_keeps_those_who_are_waited_for(serve: Callable[[str], Ask]):
+    ask = serve("unknownMembers: pending, replaceMembers: merge")
+    jane = create(ask, userName="jane")
+    for method, body in (
+        ("PATCH", {"Operations": [{"op": "replace", "path": "members", "value": [{"value": jane}]}]}),
+        ("PATCH", {"Operations": [{"op": "replace", "path": "members", "value": []}]}),
+        ("PUT", {"displayName": "g", "members": [{"value": jane}]}),
+    ):
+        group = create(ask, "/Groups", displayName="g")
+        later = f"later-{group}"
+        patch(ask, f"/Groups/{group}", "add", "members", [{"value": later}])
+        assert ask(method, f"/Groups/{group}", body).status in (200, 204)
+        assert create(ask, userName=later, externalId=later) in members(ask, group)
+
+
 def test_answer_to_a_patch_of_a_group(serve: Callable[[str], Ask]):
     ask = serve("groupPatchAnswer: resource")
     group = create(ask, "/Groups", displayName="g")

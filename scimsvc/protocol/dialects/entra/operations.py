@@ -74,7 +74,7 @@ def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Ope
     attribute = _attribute_at(resource_type, operation.get("path"))
     if attribute is None or attribute.required:
         return [operation]
-    return [{"op": "remove", "path": operation["path"]}]
+    return [{"op": "replace", "path": operation["path"], "value": None}]
 
 
 def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
