@@ -248,6 +248,8 @@ class ResourceService:
                 self._resources.set_password(stored.seq, password[1])
             if document != former:
                 stored = self._resources.update(stored, former, document, kind)
+                if former.get("externalId") != document.get("externalId"):
+                    stored = self._welcomed(stored, document)
             elif moved or password[0]:
                 stored = self._resources.touch(stored, kind)
             return self._with_related(stored, projection)

@@ -50,8 +50,9 @@ _AWAIT = Statement(
 )
 _WELCOME = Statement(
     """INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT DISTINCT tenant_id, group_seq, CAST(:seq AS BIGINT) FROM pending_membership
-    WHERE tenant_id = :tenant AND member IN ({each:ids})
+    SELECT DISTINCT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
+    JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = :seq
+    WHERE pending.tenant_id = :tenant AND pending.member IN ({each:ids}) AND resource.resource_type IN ('User', 'Group')
     ON CONFLICT DO NOTHING"""
 )
 _WELCOME_KNOWN = Statement(

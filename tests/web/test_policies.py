@@ -84,6 +84,24 @@ def test_unknown_members_are_rejected_or_wait(serve: Callable[[str], Ask]):
     assert ask("DELETE", f"/Groups/{other}").status == 204
 
 
+def test_who_is_waited_for_may_get_the_external_id_later(serve: Callable[[str], Ask]):
+    ask = serve("unknownMembers: pending")
+    for number, (method, body) in enumerate(
+        [
+            ("PATCH", {"Operations": [{"op": "replace", "path": "externalId", "value": "later"}]}),
+            ("PUT", {"userName": "u1", "externalId": "later"}),
+        ]
+    ):
+        group = create(ask, "/Groups", displayName="g", members=[{"value": "later"}])
+        user = create(ask, userName=f"u{number}", externalId=f"before-{number}")
+        assert patch(ask, f"/Users/{user}", "replace", "title", "x").status == 200
+        assert members(ask, group) == set()
+        answer = ask(method, f"/Users/{user}", body)
+        assert [one["value"] for one in answer.body["groups"]] == [group]
+        assert members(ask, group) == {user}
+        assert ask("DELETE", f"/Users/{user}").status == 204
+
+
 def test_waiting_members_do_not_keep_a_group_from_being_deleted(serve: Callable[[str], Ask]):
     group = create(serve("unknownMembers: pending"), "/Groups", displayName="g", members=[{"value": "later"}])
     assert serve("unknownMembers: reject")("DELETE", f"/Groups/{group}").status == 204

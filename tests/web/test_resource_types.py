@@ -65,8 +65,13 @@ LAPTOP: dict[str, Any] = {"serial": "S1", "label": "Blue", "ports": 4, "secret":
 
 
 @pytest.fixture
-def ask(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Ask]:
-    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\n")
+def policies() -> str:
+    return "{}"
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database, tmp_path: Path, policies: str) -> Iterator[Ask]:
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\npolicies: {policies}\n")
     (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
     app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
     headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
@@ -166,6 +171,16 @@ def test_extension_of_users(ask: Ask):
 def test_device_is_no_member_of_a_group(ask: Ask):
     device = ask("POST", "/Devices", LAPTOP).body["id"]
     assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": device}]}), 400, "invalidValue")
+
+
+@pytest.mark.parametrize("policies", ["{unknownMembers: pending}"])
+def test_device_is_not_waited_for_as_a_member(ask: Ask, policies: str):
+    group = ask("POST", "/Groups", {"displayName": "g", "members": [{"value": "e"}]}).body["id"]
+    device = ask("POST", "/Devices", {**LAPTOP, "externalId": "e"}).body["id"]
+    assert ask("GET", f"/Groups/{group}").body["members"] == []
+    user = ask("POST", "/Users", {"userName": "u", "externalId": "e"}).body["id"]
+    assert [one["value"] for one in ask("GET", f"/Groups/{group}").body["members"]] == [user]
+    assert ask("DELETE", f"/Devices/{device}").status == 204
 
 
 def test_bulk_knows_the_endpoint(ask: Ask):
