@@ -27,6 +27,7 @@ _SEARCH_PARAMETERS: dict[str, type] = {
     "count": int,
     "cursor": str,
 }
+_ROOT = "/"
 _KINDS = {str: "string", int: "whole number"}
 
 
@@ -35,7 +36,7 @@ class Query:
     """A page of the resources that fulfil a filter, as one resource type has it; `start_index` counts from 1.
 
     `sort` is None without an order of its own. `cursor` is None where pages go by index, and empty for the first page; it
-    belongs to queries with the same `digest`.
+    belongs to queries with the same `digest`, which are of one endpoint.
     """
 
     filter: Filter | None
@@ -61,7 +62,7 @@ def parse_query(resource_type: ResourceType, parameters: Mapping[str, str], max_
     text = parameters.get("filter")
     found = None if text is None else parse_filter(text, resource_type)
     order = parse_sort([resource_type], parameters) if "sortby" in parameters or "sortorder" in parameters else None
-    return _query(resource_type, found, order[0] if order else None, parameters, max_results)
+    return _query(resource_type, found, order[0] if order else None, parameters, max_results, resource_type.endpoint)
 
 
 def parse_query_of_several(asked: Sequence[tuple[ResourceType, Mapping[str, str]]], max_results: int) -> list[Query]:
@@ -70,13 +71,18 @@ def parse_query_of_several(asked: Sequence[tuple[ResourceType, Mapping[str, str]
     found: Sequence[Filter | None] = parse_filter_of_several(texts) if texts else [None] * len(asked)
     orders: Sequence[Sort | None] = parse_sort([one for one, _ in asked], asked[0][1]) or [None] * len(asked)
     return [
-        _query(resource_type, own, order, parameters, max_results)
+        _query(resource_type, own, order, parameters, max_results, _ROOT)
         for (resource_type, parameters), own, order in zip(asked, found, orders, strict=True)
     ]
 
 
 def _query(
-    resource_type: ResourceType, found: Filter | None, order: Sort | None, parameters: Mapping[str, str], max_results: int
+    resource_type: ResourceType,
+    found: Filter | None,
+    order: Sort | None,
+    parameters: Mapping[str, str],
+    max_results: int,
+    endpoint: str,
 ) -> Query:
     cursor = parameters.get("cursor")
     count = _integer(parameters, "count", max_results)
@@ -89,13 +95,14 @@ def _query(
         projection=parse_projection(resource_type, parameters.get("attributes"), parameters.get("excludedattributes")),
         sort=order,
         cursor=cursor,
-        digest=0 if cursor is None else _digest(parameters),
+        digest=0 if cursor is None else _digest(endpoint, parameters),
     )
 
 
-def _digest(parameters: Mapping[str, str]) -> int:
+def _digest(endpoint: str, parameters: Mapping[str, str]) -> int:
     """The same for requests whose pages are those of one query."""
-    return zlib.crc32("\0".join(parameters.get(name, "") for name in ("filter", "sortby", "sortorder")).encode())
+    parts = (endpoint, *(parameters.get(name, "") for name in ("filter", "sortby", "sortorder")))
+    return zlib.crc32("\0".join(parts).encode())
 
 
 def parse_search_request(body: Any) -> dict[str, str]:

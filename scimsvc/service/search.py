@@ -85,7 +85,7 @@ def _cursor(query: Query) -> Cursor:
     if not sound or not 0 <= total <= _MAX_SEQ or not 0 <= seq <= _MAX_SEQ or "\0" in value or len(value) > _MAX_VALUE_LENGTH:
         raise _invalid("The cursor is none that this service provider gave")
     if digest != query.digest or (has_value and query.sort is None):
-        raise _invalid("The cursor is of another query: filter, sortBy and sortOrder must stay as they were")
+        raise _invalid("The cursor is of another query: endpoint, filter, sortBy and sortOrder must stay as they were")
     return Cursor(digest, total, Place(has_value, value, seq))
 
 

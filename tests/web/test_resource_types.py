@@ -183,6 +183,22 @@ def test_device_is_not_waited_for_as_a_member(ask: Ask, policies: str):
     assert ask("DELETE", f"/Devices/{device}").status == 204
 
 
+def test_cursor_belongs_to_its_endpoint(ask: Ask):
+    for number in range(2):
+        ask("POST", "/Devices", {**LAPTOP, "serial": str(number)})
+        ask("POST", "/Users", {"userName": str(number)})
+    paths = ("/Users", "/Devices", "/")
+    cursors = {path: ask("GET", f"{path}?cursor&count=1").body["nextCursor"] for path in paths}
+    for made_for, cursor in cursors.items():
+        for path in paths:
+            by_post = ask("POST", f"{path.rstrip('/')}/.search", {"cursor": cursor, "count": 1})
+            for answer in (ask("GET", f"{path}?cursor={cursor}&count=1"), by_post):
+                if path == made_for:
+                    assert (answer.status, len(answer.body["Resources"])) == (200, 1)
+                else:
+                    assert_scim_error(answer, 400, "invalidCursor")
+
+
 def test_bulk_knows_the_endpoint(ask: Ask):
     answer = ask("POST", "/Bulk", {"Operations": [{"method": "POST", "path": "/Devices", "bulkId": "d", "data": LAPTOP}]})
     assert answer.body["Operations"][0]["status"] == "201"

@@ -181,7 +181,7 @@ def test_cursor_that_is_made_up_finds_something_or_is_refused(ask: Ask, by: dict
     for path in ("/Users", "/"):
         for order in ("ascending", "descending"):
             asked = {**by, "sortOrder": order, "count": 1}
-            digest = zlib.crc32("\0".join(["", by.get("sortBy", ""), order]).encode())
+            digest = zlib.crc32("\0".join([path, "", by.get("sortBy", ""), order]).encode())
             cursor = base64.urlsafe_b64encode(json.dumps([digest, 5, has_value, "b", 1]).encode()).decode()
             answer = ask("GET", path, cursor=cursor, **asked)
             assert answer.status in (200, 400)
