@@ -7,11 +7,21 @@ import re
 from scimsvc.protocol.errors import precondition_failed
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_DIGEST = re.compile(r"-[0-9a-f]{8}(?=\")")
 
 
 def etag(version: str) -> str:
     """The weak entity tag of a version."""
     return f'W/"{version}"'
+
+
+def own_part(tags: str) -> str:
+    """Entity tags without the digests in them.
+
+    A version is `N`, or `N-digest` where the digest covers what other resources contribute to the answer: that changes
+    without a write to this resource.
+    """
+    return _DIGEST.sub("", tags)
 
 
 def matches(header: str, version: str) -> bool:
@@ -26,8 +36,7 @@ def matches(header: str, version: str) -> bool:
 def require(if_match: str | None, version: str) -> None:
     """Raise ScimError 412 where If-Match was sent and asks for another version of the resource's own attributes.
 
-    A version is `N`, or `N-digest` where the digest covers what other resources contribute to the answer:
-    that changes without a write to this resource, and no write to it can be lost over it.
+    No write to it can be lost over what other resources contribute to the answer.
     """
-    if if_match is not None and not matches(re.sub(r"-[0-9a-f]{8}(?=\")", "", if_match), version):
+    if if_match is not None and not matches(own_part(if_match), version):
         raise precondition_failed(etag(version))

@@ -25,7 +25,7 @@ class Rendered(NamedTuple):
 
 
 class Related(NamedTuple):
-    """What the membership table adds to a resource; None where it isn't wanted."""
+    """What the membership table adds to a resource, or to its version; None where neither is wanted."""
 
     groups: Sequence[GroupOf] | None = None
     members: Sequence[Member] | None = None
@@ -44,7 +44,8 @@ def render(stored: Stored, related: Related, resource_type: ResourceType, projec
         groups = orjson.dumps([_group(group, base) for group in related.groups])
         # The groups are no part of the user's own version, but a cached answer is stale once they change.
         version = f"{version}-{zlib.crc32(groups):08x}"
-        parts.append(b'"%s":%s' % (GROUPS.encode(), groups))
+        if projection.wants(GROUPS):
+            parts.append(b'"%s":%s' % (GROUPS.encode(), groups))
     if related.members is not None:
         parts.append(b'"%s":%s' % (MEMBERS.encode(), orjson.dumps([_member(member, base) for member in related.members])))
     parts.append(

@@ -296,14 +296,17 @@ class ResourceService:
 
     def _with_related(self, stored: Stored, projection: Projection) -> Found:
         alone = not stored.in_groups and not self._served.has_members
-        return stored, NONE if alone else self._related([stored], projection)[0]
+        return stored, NONE if alone else self._related([stored], projection, tagged=True)[0]
 
-    def _related(self, page: Sequence[Stored], projection: Projection) -> list[Related]:
-        """What the membership table has on each resource; one statement for the whole page."""
+    def _related(self, page: Sequence[Stored], projection: Projection, tagged: bool = False) -> list[Related]:
+        """What the membership table has on each resource; one statement for the whole page. The groups are part of the version,
+        which is shown in `meta`, and with `tagged` in any case.
+        """
         with_members = page and self._served.has_members and projection.wants(MEMBERS)
         members: Any = by_owner(self._memberships.members_of([stored.seq for stored in page])) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
-        with_groups = in_groups and self._served.has_groups and projection.wants(GROUPS)
+        shown = tagged or projection.wants(GROUPS) or projection.wants("meta")
+        with_groups = in_groups and self._served.has_groups and shown
         groups: Any = by_owner(self._memberships.groups_of(in_groups)) if with_groups else {}
         return [
             Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None)

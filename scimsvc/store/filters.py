@@ -15,6 +15,7 @@ import peewee
 from peewee import fn
 
 from scimsvc.protocol.errors import invalid_filter
+from scimsvc.protocol.etag import own_part
 from scimsvc.protocol.filter import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -146,7 +147,7 @@ class _Builder:
             "meta.resourceType": (Resource.resource_type, str),
             "meta.created": (Resource.created, stored_instant),
             "meta.lastModified": (Resource.last_modified, stored_instant),
-            "meta.version": (peewee.Value('W/"').concat(Resource.version.cast("TEXT")).concat('"'), str),
+            "meta.version": (peewee.Value('W/"').concat(Resource.version.cast("TEXT")).concat('"'), own_part),
         }
 
     def condition(self, node: Filter) -> Expression:

@@ -426,6 +426,26 @@ def test_answers_say_where_what_they_show_is(client: Client) -> None:
     assert "Content-Location" not in client.get(path).headers
 
 
+def test_version_of_a_user_is_one_whatever_is_shown_of_him(client: Client) -> None:
+    path = f"/Users/{client.post('/Users', {'userName': 'a'}).body['id']}"
+    client.post("/Groups", {"displayName": "g", "members": [{"value": path.removeprefix("/Users/")}]})
+    tag = client.get(path).headers["ETag"]
+    assert tag.startswith('W/"1-')
+    for query in ("attributes=userName,meta", "excludedAttributes=groups", "attributes=groups,meta", "attributes=meta.version"):
+        answer = client.get(f"{path}?{query}")
+        (listed,) = client.get(f"/Users?{query}").body["Resources"]
+        (ordered,) = client.get(f"/?{query}&sortBy=userName&filter=userName+pr").body["Resources"]
+        assert {answer.headers["ETag"], *(one["meta"]["version"] for one in (answer.body, listed, ordered))} == {tag}
+        assert ("groups" in answer.body) == ("groups" in listed) == (query == "attributes=groups,meta")
+    answer = client.get(f"{path}?attributes=userName")
+    assert (answer.headers["ETag"], set(answer.body)) == (tag, {"schemas", "id", "userName"})
+    assert client.get(f"{path}?attributes=userName", **{"If-None-Match": tag}).status == 304
+    for shown in (tag, 'W/"1"'):
+        assert client.filter("/Users", f"meta.version eq {json.dumps(shown)}").body["totalResults"] == 1
+        assert client.filter("/Users", f"meta.version ne {json.dumps(shown)}").body["totalResults"] == 0
+    assert client.filter("/Users", 'meta.version eq "W/\\"2\\""').body["totalResults"] == 0
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
