@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.errors import ScimError, invalid_value
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 
@@ -16,34 +16,43 @@ COLUMNS = frozenset({"id", "meta.created", "meta.lastModified"})
 
 @dataclass(frozen=True)
 class Sort:
-    """The order of a query: by the values of `path`, which is None where the resource type has no such attribute."""
+    """The order of a query: by the values of `path`, which is None where the resource type has no such attribute, or none that
+    has an order.
+    """
 
     path: AttributePath | None
     descending: bool
 
 
 def parse_sort(resource_types: Sequence[ResourceType], parameters: Mapping[str, str]) -> list[Sort] | None:
-    """The order as each resource type has it; None where no order is asked for. Raises ScimError invalidValue."""
+    """The order as each resource type has it; None where no order is asked for.
+
+    Raises ScimError invalidValue where no type can be sorted so.
+    """
     name = parameters.get("sortby", "").strip()
     order = (parameters.get("sortorder", "").strip() or ASCENDING).lower()
     if order not in (ASCENDING, DESCENDING):
         raise invalid_value(f"sortOrder must be {ASCENDING} or {DESCENDING}, not {order[:32]!r}.")
     if not name:
         return None
-    paths = [resolve(resource_type, name) for resource_type in resource_types]
+    named = [resolve(resource_type, name) for resource_type in resource_types]
+    paths = [path and _sortable(path) for path in named]
     if not any(paths):
-        raise invalid_value(f"sortBy: unknown attribute {name[:128]!r}.")
-    return [Sort(path and _sortable(path), order == DESCENDING) for path in paths]
+        known = next((path for path in named if path), None)
+        raise _unsortable(known) if known else invalid_value(f"sortBy: unknown attribute {name[:128]!r}.")
+    return [Sort(path, order == DESCENDING) for path in paths]
 
 
-def _sortable(path: AttributePath) -> AttributePath:
+def _sortable(path: AttributePath) -> AttributePath | None:
     value = path.value()
     leaf = value.leaf
-    if leaf.type == "complex":
-        raise invalid_value(
-            f"sortBy: {path.name} is complex; sort by one of {', '.join(one.name for one in leaf.sub_attributes)}."
-        )
     stored = value.steps[0].name not in ("members", "groups") and leaf.mutability != "readOnly" and leaf.returned != "never"
-    if not stored and value.name not in COLUMNS:
-        raise invalid_value(f"sortBy: {path.name} can't be sorted by.")
-    return value
+    return value if leaf.type != "complex" and (stored or value.name in COLUMNS) else None
+
+
+def _unsortable(path: AttributePath) -> ScimError:
+    leaf = path.value().leaf
+    if leaf.type == "complex":
+        names = ", ".join(one.name for one in leaf.sub_attributes)
+        return invalid_value(f"sortBy: {path.name} is complex; sort by one of {names}.")
+    return invalid_value(f"sortBy: {path.name} can't be sorted by.")

@@ -46,6 +46,8 @@ DOCUMENTS: dict[str, Any] = {
                     "multiValued": True,
                     "subAttributes": [{"name": "value"}, {"name": "type"}, {"name": "primary", "type": "boolean"}],
                 },
+                {"name": "name", "type": "string"},
+                {"name": "active", "type": "integer"},
             ],
         },
         {"id": PLACE, "name": "Place", "attributes": [{"name": "room"}]},
@@ -197,6 +199,57 @@ def test_cursor_belongs_to_its_endpoint(ask: Ask):
                     assert (answer.status, len(answer.body["Resources"])) == (200, 1)
                 else:
                     assert_scim_error(answer, 400, "invalidCursor")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('name eq "p"', "D"),
+        ("name pr", "DU"),
+        ('name ne "x"', "DUG"),
+        ('not (name eq "p")', "UG"),
+        ('name.familyName eq "F"', "U"),
+        ('name[familyName eq "F"] and userName pr', "U"),
+        ('name[familyName eq "F"] or name sw "p"', "DU"),
+        ("active gt 3", "D"),
+        ("active eq true", "U"),
+        ("active eq true or active eq 4", "DU"),
+        ('addresses.value eq "10.0.0.1" or addresses[locality eq "L"]', "DU"),
+    ],
+)
+def test_comparison_that_makes_no_sense_for_a_type_finds_none_of_it(ask: Ask, text: str, found: str):
+    device = {"name": "p", "active": 4, "addresses": [{"value": "10.0.0.1"}]}
+    user = {"userName": "u", "name": {"familyName": "F"}, "active": True, "addresses": [{"locality": "L"}]}
+    for path, body in (("/Devices", {**LAPTOP, **device}), ("/Users", user), ("/Groups", {"displayName": "g"})):
+        assert ask("POST", path, body).status == 201
+    answer = ask("GET", f"/?filter={text.replace(' ', '+')}")
+    assert sorted(one["meta"]["resourceType"][0] for one in answer.body["Resources"]) == sorted(found), text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('bought eq "x"', "bought is complex: compare one of at, by"),
+        ('active eq "x"', "active is compared with true or false"),
+        ('name eq "p" or active co "x"', "active is a boolean, which co can't compare"),
+        ('addresses[nope eq "x"]', "unknown attribute 'nope'"),
+        ('nope eq "x" or name eq "p"', "unknown attribute 'nope'"),
+    ],
+)
+def test_comparison_that_makes_sense_for_no_type_is_refused(ask: Ask, text: str, reason: str):
+    answer = ask("GET", f"/?filter={text.replace(' ', '+')}")
+    assert_scim_error(answer, 400, "invalidFilter")
+    assert reason in answer.body["detail"]
+
+
+def test_order_by_what_only_one_type_can_be_sorted_by(ask: Ask):
+    ask("POST", "/Users", {"userName": "u", "name": {"familyName": "A"}})
+    for number, name in enumerate("ba"):
+        ask("POST", "/Devices", {**LAPTOP, "serial": str(number), "name": name})
+    answer = ask("GET", "/?sortBy=name")
+    assert [one.get("userName") or one["name"] for one in answer.body["Resources"]] == ["a", "b", "u"]
+    assert_scim_error(ask("GET", "/Users?sortBy=name"), 400, "invalidValue")
+    assert_scim_error(ask("GET", "/?sortBy=bought"), 400, "invalidValue")
 
 
 def test_bulk_knows_the_endpoint(ask: Ask):

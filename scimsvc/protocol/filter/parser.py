@@ -40,24 +40,33 @@ def parse_filter(text: str, resource_type: ResourceType) -> Filter:
 
 def parse_filter_of_several(texts: Sequence[tuple[ResourceType, str]]) -> list[Filter]:
     """The filter of a query over several resource types (§3.4.2.1), in the text that each of them has for it: an attribute that a
-    type doesn't have has no value there. Raises ScimError invalidFilter, also where no type has an attribute.
+    type doesn't have, or has of another kind, has no value there. Raises ScimError invalidFilter, also where that is so in all.
     """
     found = []
-    unknown: list[dict[str, FilterSyntaxError]] = []
+    senseless: list[dict[int, _Senseless]] = []
     for resource_type, text in texts:
         if len(text) > MAX_FILTER_LENGTH:
             raise invalid_filter(f"Filter: longer than {MAX_FILTER_LENGTH} characters.")
         try:
             parser = _Parser(text, resource_type)
-            parser.unknown = {}
+            parser.senseless = {}
             found.append(parser.disjunction(_scope_of(resource_type)))
             parser.expect("end")
-            unknown.append(parser.unknown)
+            senseless.append(parser.senseless)
         except FilterSyntaxError as error:
             raise invalid_filter(f"Filter: {error}.") from None
-    for name in set.intersection(*map(set, unknown)):
-        raise invalid_filter(f"Filter: {unknown[0][name]}.")
+    for term in sorted(set.intersection(*map(set, senseless))):
+        # A type that has the attribute tells more than one that hasn't.
+        raise invalid_filter(f"Filter: {min((one[term] for one in senseless), key=lambda one: isinstance(one, _Unknown))}.")
     return found
+
+
+class _Senseless(FilterSyntaxError):
+    """A term that is well-formed, and makes no sense for the resource type."""
+
+
+class _Unknown(_Senseless):
+    """A term whose attribute the resource type doesn't have."""
 
 
 def _simplest(text: str, resource_type: ResourceType) -> Filter | None:
@@ -145,8 +154,8 @@ class _Parser:
         self._in_brackets = False
         self._terms = 0
         self._resource_type = resource_type
-        self.unknown: dict[str, FilterSyntaxError] | None = None
-        """Where attributes may be unknown: their names in lower case, with what would be said of them."""
+        self.senseless: dict[int, _Senseless] | None = None
+        """Where terms may make no sense: which they are, counted from 1, with what would be said of them."""
 
     def _next(self) -> Token:
         token = self._tokens[self._position]
@@ -204,22 +213,31 @@ class _Parser:
             raise self._unknown(token, scope)
         return path, token
 
-    def _unknown(self, token: Token, scope: Scope) -> FilterSyntaxError:
+    def _unknown(self, token: Token, scope: Scope) -> _Unknown:
         spellings = {known.lower(): known for known in _names(self._resource_type.root) if scope(known)}
         close = difflib.get_close_matches(token.text.lower(), spellings, 1)
         suggestion = f", did you mean {spellings[close[0]]!r}?" if close else ""
-        return FilterSyntaxError(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
+        return _Unknown(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
 
     def _attribute_expression(self, scope: Scope) -> Filter:
         self._terms += 1
-        following = self._tokens[self._position]
-        if self.unknown is not None and following.kind == "word" and scope(following.text) is None:
-            return self._absent(scope, self.unknown)
+        if self._terms > MAX_TERMS:
+            raise FilterSyntaxError(f"more than {MAX_TERMS} terms", self._tokens[self._position].start + 1)
+        if self.senseless is None:
+            return self._sensible(scope)
+        before, senseless = (self._position, self._depth, self._in_brackets), self.senseless
+        term = self._terms
+        try:
+            return self._sensible(scope)
+        except _Senseless as error:
+            senseless[term] = error
+            (self._position, self._depth, self._in_brackets), self._terms, self.senseless = before, term, senseless
+            return self._absent()
+
+    def _sensible(self, scope: Scope) -> Filter:
         path, token = self._attribute(scope)
         if path.leaf.returned == "never":
-            raise FilterSyntaxError(f"{path.name} can't be filtered by", token.start + 1)
-        if self._terms > MAX_TERMS:
-            raise FilterSyntaxError(f"more than {MAX_TERMS} terms", token.start + 1)
+            raise _Senseless(f"{path.name} can't be filtered by", token.start + 1)
         if self._at("["):
             return ValuePath(path, self._value_filter(path, scope))
         name = self._operator()
@@ -234,14 +252,13 @@ class _Parser:
             )
         return name
 
-    def _absent(self, scope: Scope, unknown: dict[str, FilterSyntaxError]) -> Filter:
-        """A comparison whose attribute is unknown, of any syntax that a known one could have."""
-        token = self._next()
-        unknown.setdefault(token.text.lower(), self._unknown(token, scope))
+    def _absent(self) -> Filter:
+        """A term that makes no sense, of any syntax that one could have that does."""
+        self._next()
         if self._at("[") and not self._in_brackets:
-            self._in_brackets, self.unknown = True, {}
+            senseless, self._in_brackets, self.senseless = self.senseless, True, {}
             self._group(lambda _: None, closing="]")
-            self._in_brackets, self.unknown = False, unknown
+            self._in_brackets, self.senseless = False, senseless
             return Absent()
         name = self._operator()
         if name == "pr":
@@ -254,29 +271,29 @@ class _Parser:
         if self._in_brackets:
             raise FilterSyntaxError("a value filter inside a value filter", bracket.start + 1)
         if path.leaf.type != "complex" and not path.leaf.multi_valued:
-            raise FilterSyntaxError(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
+            raise _Senseless(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
         self._in_brackets = True
-        # What a type has itself has only sub-attributes that it knows.
-        unknown, self.unknown = self.unknown, None
+        # An element's terms make sense together or not at all.
+        senseless, self.senseless = self.senseless, None
         found = self._group(_scope_of_element(path), closing="]")
-        self._in_brackets, self.unknown = False, unknown
+        self._in_brackets, self.senseless = False, senseless
         return found
 
     def _comparison(self, path: AttributePath, operator: Any, token: Token) -> Filter:
         value = literal(token)
         kind = path.leaf.type
         if kind == "complex":
-            raise FilterSyntaxError(f"{path.name} is complex: compare one of {', '.join(_names(path.leaf))}", token.start + 1)
+            raise _Senseless(f"{path.name} is complex: compare one of {', '.join(_names(path.leaf))}", token.start + 1)
         if value is None and operator in ("eq", "ne"):
             return Present(path) if operator == "ne" else Not(Present(path))
         if operator in _ORDER_OPERATORS and kind in ("boolean", "binary"):
-            raise FilterSyntaxError(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
+            raise _Senseless(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
         if operator in _TEXT_OPERATORS and kind not in ("string", "reference", "binary"):
-            raise FilterSyntaxError(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
+            raise _Senseless(f"{path.name} is a {kind}, which {operator} can't compare", token.start + 1)
         # A part of a Base64 text need not be Base64 itself.
         expected = check("string" if operator in _TEXT_OPERATORS else kind, value)
         if expected:
-            raise FilterSyntaxError(f"{path.name} is compared with {expected}, not with {_shown(token)}", token.start + 1)
+            raise _Senseless(f"{path.name} is compared with {expected}, not with {_shown(token)}", token.start + 1)
         return Comparison(path, operator, normaliser(path.leaf)(value), value)
 
     def path(self, scope: Scope) -> Path:
