@@ -59,9 +59,11 @@ class SearchService:
                 offset = first.start_index - 1
                 hits = self._store.page(targets, limit=first.count, offset=offset, **order) if offset < total else []
                 return list_response(self._rendered(hits, queries), total, first.start_index)
-            hits = self._store.page(targets, limit=first.count, behind=cursor and cursor.behind, **order)
+            # One more than is asked for tells whether there is a page behind this one.
+            found = self._store.page(targets, limit=first.count + 1, behind=cursor and cursor.behind, **order)
+            hits = found[: first.count]
             rendered = self._rendered(hits, queries)
-        following = Cursor(first.digest, total, hits[-1].place).text() if len(hits) == first.count else None
+        following = Cursor(first.digest, total, hits[-1].place).text() if len(found) > len(hits) else None
         return cursor_response(rendered, total, following)
 
     def _rendered(self, hits: Sequence[Hit], queries: Sequence[Query]) -> list[bytes]:

@@ -160,6 +160,18 @@ def test_walk_by_cursor_has_all_that_were_there_however_others_come_and_go(ask: 
     assert not set(rest) & {"b", "d"}
 
 
+@pytest.mark.parametrize("path", ["/Users", "/"])
+@pytest.mark.parametrize("by", [{}, {"sortBy": "userName"}, {"sortBy": "title"}])
+def test_last_page_has_no_cursor_though_it_is_full(ask: Ask, path: str, by: dict[str, str]):
+    for name in "abcd":
+        create(ask, "/Users", userName=name)
+    first = ask("GET", path, cursor="", count=2, **by)
+    last = ask("GET", path, cursor=first.body["nextCursor"], count=2, **by)
+    assert names(first) + names(last) == list("abcd")
+    assert "nextCursor" not in last.body
+    assert "nextCursor" not in ask("GET", path, cursor="", count=4, **by).body
+
+
 def test_cursor_belongs_to_its_query(ask: Ask):
     for name in "abc":
         create(ask, "/Users", userName=name)
@@ -350,5 +362,6 @@ def test_no_tenant_finds_what_is_another_tenants(new_ask: Callable[[], Ask]):
         assert names(other("GET", "/", **parameters)) == []
         assert other("GET", "/", **parameters).body["totalResults"] == 0
         assert names(other("GET", "/Users", **parameters)) == []
+    create(mine, "/Users", userName="mine too")
     cursor = mine("GET", "/Users", cursor="", count=1).body["nextCursor"]
     assert names(other("GET", "/Users", cursor=cursor)) == []
