@@ -69,6 +69,6 @@ def not_found(resource_type: str, id_: str) -> ScimError:
     return ScimError(404, f"There is no {resource_type} with the id {id_[:64]!r}.")
 
 
-def precondition_failed(version: str) -> ScimError:
-    """412: the resource is not in the version that If-Match asks for (RFC 7644 §3.14)."""
-    return ScimError(412, f"The resource was changed meanwhile: its version is now {version}. Read it again, then repeat.")
+def precondition_failed(detail: str) -> ScimError:
+    """412: the resource is not in a version that the request asks for (RFC 7644 §3.14)."""
+    return ScimError(412, detail)

@@ -33,10 +33,15 @@ def matches(header: str, version: str) -> bool:
     return header.strip() == "*" or version in _TAG.findall(header)
 
 
-def require(if_match: str | None, version: str) -> None:
-    """Raise ScimError 412 where If-Match was sent and asks for another version of the resource's own attributes.
+def require(if_match: str | None, version: str, if_none_match: str | None = None) -> None:
+    """Raise ScimError 412 where If-Match is sent without this version of the resource's own attributes, or If-None-Match with it.
 
     No write to it can be lost over what other resources contribute to the answer.
     """
-    if if_match is not None and not matches(own_part(if_match), version):
-        raise precondition_failed(etag(version))
+    own = version.partition("-")[0]
+    if if_match is not None and not matches(own_part(if_match), own):
+        raise precondition_failed(
+            f"The resource was changed meanwhile: its version is now {etag(own)}. Read it again, then repeat."
+        )
+    if if_none_match is not None and matches(own_part(if_none_match), own):
+        raise precondition_failed(f"The resource is there, in the version {etag(own)}, which If-None-Match rules out.")

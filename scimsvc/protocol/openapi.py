@@ -33,7 +33,7 @@ _ERRORS = {
     "404": "There is no such resource or endpoint.",
     "406": "The client accepts no JSON.",
     "409": "A unique value is in use already.",
-    "412": "The resource is not in the version of If-Match.",
+    "412": "The resource is not in a version of If-Match, or in one of If-None-Match.",
     "413": "The body is larger, or has more operations, than the service provider takes.",
     "415": "The body is no JSON.",
     "503": "The database can't be reached; try again.",
@@ -322,17 +322,25 @@ def _paths(type_: ResourceType) -> Json:
 
 
 def _of_one(type_: ResourceType, what: str) -> Json:
-    write: Json = {"parameters": (*_SHOWN, "If-Match"), "errors": ["409", "412"], "headers": ["ETag", "Location"]}
-    nothing = {"description": "There is nothing to return."}
+    conditions = ("If-Match", "If-None-Match")
+    write: Json = {"parameters": (*_SHOWN, *conditions), "errors": ["409", "412"], "headers": ["ETag", "Location"]}
+    tag = {"ETag": {"schema": {"type": "string"}, "required": True}}
+    nothing = {"description": "There is nothing to return.", "headers": tag}
     unchanged = {"304": {"description": "It is in one of the versions of If-None-Match."}}
     get = _operation(
-        f"Retrieve {what}", 200, type_.name, parameters=(*_SHOWN, "If-None-Match"), other=unchanged, headers=["ETag", "Location"]
+        f"Retrieve {what}",
+        200,
+        type_.name,
+        parameters=(*_SHOWN, *conditions),
+        errors=["412"],
+        other=unchanged,
+        headers=["ETag", "Location"],
     )
     return {
         "get": get,
         "put": _operation(f"Replace {what}", 200, type_.name, body=f"{type_.name}Write", **write),
         "patch": _operation(f"Change {what}", 200, type_.name, body="PatchOp", other={"204": nothing}, **write),
-        "delete": _operation(f"Delete {what}", 204, None, parameters=["If-Match"], errors=["412"]),
+        "delete": _operation(f"Delete {what}", 204, None, parameters=conditions, errors=["412"]),
     }
 
 

@@ -17,7 +17,7 @@ from scimsvc.store.resources import Stored
 
 
 class Rendered(NamedTuple):
-    """A resource as JSON, its version and its URI."""
+    """A resource as JSON, empty where it isn't to be shown, its version and its URI."""
 
     body: bytes
     version: str

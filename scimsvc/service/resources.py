@@ -154,7 +154,9 @@ class ResourceService:
             related = self._related(page, ALL)
         return [(found[0], self._render(found, ALL)) for found in zip(page, related, strict=True)]
 
-    def replace(self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL) -> Rendered:
+    def replace(
+        self, id_: str, body: Any, if_match: str | None, projection: Projection = ALL, if_none_match: str | None = None
+    ) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
         hashed = hashed_in(read) if self._keeps_passwords else None
@@ -166,10 +168,18 @@ class ResourceService:
             return kept(self._type, former, self._with_own_login(former, document), carry=True), steps
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
-        return self._change(id_, if_match, "replace", change, projection, (hashed is not None, hashed))
+        return self._change(id_, (if_match, if_none_match), "replace", change, projection, (hashed is not None, hashed))
 
-    def patch(self, id_: str, body: Any, policy: Policy, if_match: str | None, projection: Projection = ALL) -> Rendered | None:
-        """PATCH (§3.5.2), all operations or none. None where there is nothing to send: a group's answer is 204."""
+    def patch(
+        self,
+        id_: str,
+        body: Any,
+        policy: Policy,
+        if_match: str | None,
+        projection: Projection = ALL,
+        if_none_match: str | None = None,
+    ) -> Rendered:
+        """PATCH (§3.5.2), all operations or none. A group's answer has no body, and is 204."""
         operations = parse_operations(self._type, body)
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
@@ -180,15 +190,16 @@ class ResourceService:
             return former if document == former else _canonical(self._type, id_, document), steps
 
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
-        rendered = self._change(id_, if_match, "patch", change, Projection(frozenset()) if silent else projection, password)
-        return None if silent else rendered
+        shown = Projection(frozenset()) if silent else projection
+        rendered = self._change(id_, (if_match, if_none_match), "patch", change, shown, password)
+        return rendered._replace(body=b"") if silent else rendered
 
-    def delete(self, id_: str, if_match: str | None) -> None:
+    def delete(self, id_: str, if_match: str | None, if_none_match: str | None = None) -> None:
         """DELETE (§3.6): final; the resource leaves all groups."""
 
         def work() -> None:
             stored = self._existing(self._resources.lock, id_)
-            require(if_match, str(stored.version))
+            require(if_match, str(stored.version), if_none_match)
             self._memberships.forget(stored.seq)
             if self._served.has_members:
                 self._memberships.wait_no_more(stored.seq)
@@ -226,20 +237,20 @@ class ResourceService:
     def _change(
         self,
         id_: str,
-        if_match: str | None,
+        conditions: tuple[str | None, str | None],
         kind: str,
         change: Callable[[Document], tuple[Document, list[Step]]],
         projection: Projection,
         password: tuple[bool, str | None],
     ) -> Rendered:
-        """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `password` is whether
-        it changes and the hash of what it becomes, None for none.
+        """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
+        If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none.
         """
         wanted: Document = {}
 
         def work() -> Found:
             stored = self._existing(self._resources.lock, id_)
-            require(if_match, str(stored.version))
+            require(conditions[0], str(stored.version), conditions[1])
             former: Document = orjson.loads(stored.document)
             document, steps = change(former)
             wanted.update(seq=stored.seq, document=document)

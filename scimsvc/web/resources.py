@@ -65,10 +65,11 @@ class Endpoint:
         return _resource(service.create(standard.body, _projection(standard)), 201, shown=True)
 
     def get(self, id_: str) -> Response:
-        """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version."""
+        """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version, 412 where If-Match has another."""
         standard, service = self._begin()
         rendered = service.get(id_, _projection(standard))
-        known = request.environ.get("HTTP_IF_NONE_MATCH")
+        asked, known = _conditions()
+        etag.require(asked, rendered.version)
         if known is not None and etag.matches(known, rendered.version):
             return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
         return _resource(rendered, shown=self._scope == ME)
@@ -76,18 +77,22 @@ class Endpoint:
     def replace(self, id_: str) -> Response:
         """Replace a resource (§3.5.1)."""
         standard, service = self._begin(body=True)
-        return _resource(service.replace(id_, standard.body, _if_match(), _projection(standard)), shown=True)
+        if_match, if_none_match = _conditions()
+        return _resource(service.replace(id_, standard.body, if_match, _projection(standard), if_none_match), shown=True)
 
     def patch(self, id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
         standard, service = self._begin(body=True)
-        rendered = service.patch(id_, standard.body, standard.policy, _if_match(), _projection(standard))
-        return scim.respond(None, 204) if rendered is None else _resource(rendered, shown=True)
+        if_match, if_none_match = _conditions()
+        rendered = service.patch(id_, standard.body, standard.policy, if_match, _projection(standard), if_none_match)
+        if rendered.body:
+            return _resource(rendered, shown=True)
+        return scim.respond(None, 204, [("ETag", etag.etag(rendered.version))])
 
     def delete(self, id_: str) -> Response:
         """Delete a resource (§3.6)."""
         _, service = self._begin()
-        service.delete(id_, _if_match())
+        service.delete(id_, *_conditions())
         return scim.respond(None, 204)
 
 
@@ -120,9 +125,9 @@ def me(services: Services) -> Blueprint:
     return routes
 
 
-def _if_match() -> str | None:
-    found: str | None = request.environ.get("HTTP_IF_MATCH")
-    return found
+def _conditions() -> tuple[str | None, str | None]:
+    """If-Match and If-None-Match (RFC 9110 §13.1)."""
+    return request.environ.get("HTTP_IF_MATCH"), request.environ.get("HTTP_IF_NONE_MATCH")
 
 
 def _projection(standard: Request) -> Projection:

@@ -143,6 +143,11 @@ def test_precondition_counts_the_resource_itself_and_not_its_groups():
         with pytest.raises(ScimError, match='its version is now W/"3"') as caught:
             require(header, "3")
         assert caught.value.status == 412
+    require(None, "3", 'W/"2"')
+    for header in ("*", 'W/"3"', 'W/"3-0123abcd"'):
+        with pytest.raises(ScimError, match='in the version W/"3", which If-None-Match rules out') as caught:
+            require(None, "3", header)
+        assert caught.value.status == 412
 
 
 def members(*operations: dict[str, Any]) -> list[Any]:

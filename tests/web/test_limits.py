@@ -426,6 +426,27 @@ def test_answers_say_where_what_they_show_is(client: Client) -> None:
     assert "Content-Location" not in client.get(path).headers
 
 
+def test_requests_on_condition(client: Client) -> None:
+    user, group = client.post("/Users", {"userName": "a"}).body["id"], client.post("/Groups", {"displayName": "g"}).body["id"]
+    client.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [{"value": user}]})
+    for path, body in ((f"/Users/{user}", {"userName": "b"}), (f"/Groups/{group}", {"displayName": "h"})):
+        tag = client.get(path).headers["ETag"]
+        patch = {"Operations": [{"op": "replace", "value": body}]}
+        for headers in ({"If-None-Match": "*"}, {"If-None-Match": f'W/"9", {tag}'}, {"If-Match": 'W/"9"'}, {"If-Match": ""}):
+            for method, sent in (("PUT", body), ("PATCH", patch), ("DELETE", None)):
+                assert_scim_error(client(method, path, sent, headers), 412)
+        assert client.get(path).headers["ETag"] == tag
+        for method in ("GET", "HEAD"):
+            assert client(method, path, headers={"If-Match": 'W/"9"'}).status == 412
+            assert client(method, path, headers={"If-Match": tag}).status == 200
+            assert client(method, path, headers={"If-Match": tag, "If-None-Match": tag}).status == 304
+        allowed = {"If-Match": tag, "If-None-Match": 'W/"9"'}
+        answer = client("PATCH", path, patch, allowed)
+        assert (answer.status, answer.headers["ETag"]) == (200 if "Users" in path else 204, client.get(path).headers["ETag"])
+        assert client("DELETE", path, headers={"If-Match": "*", "If-None-Match": tag}).status == 204
+        assert_scim_error(client("PUT", path, body, {"If-None-Match": "*"}), 404)
+
+
 def test_version_of_a_user_is_one_whatever_is_shown_of_him(client: Client) -> None:
     path = f"/Users/{client.post('/Users', {'userName': 'a'}).body['id']}"
     client.post("/Groups", {"displayName": "g", "members": [{"value": path.removeprefix("/Users/")}]})
