@@ -17,6 +17,7 @@ def create_app(settings: Settings) -> Flask:
     """The application for gunicorn. Raises ProfileError or ValueError where profiles or settings are wrong."""
     app = Flask("scimsvc", static_folder=None)
     app.url_map.strict_slashes = False
+    app.url_map.converters["resource"] = resources.ResourceId
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     services = make_services(settings)
     app.extensions["scimsvc"] = services

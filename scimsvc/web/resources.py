@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
 
 from scimsvc.protocol import etag
 from scimsvc.protocol.dialects import Request
@@ -17,6 +18,13 @@ from scimsvc.store.tenants import ME, SCIM, Scope
 from scimsvc.web import scim, search
 from scimsvc.web.scim import Caller
 from scimsvc.web.services import Services
+
+
+class ResourceId(BaseConverter):
+    """What may be the id of a resource: not `.search`, which is no resource and has a method of its own."""
+
+    regex = r"(?!\.search$)[^/]+"
+    part_isolating = True
 
 
 class Endpoint:
@@ -103,10 +111,10 @@ def blueprint(services: Services, name: str) -> Blueprint:
     routes.get("")(endpoint.query)
     routes.post("")(endpoint.create)
     routes.post("/.search")(endpoint.query_by_post)
-    routes.get("/<id_>")(endpoint.get)
-    routes.put("/<id_>")(endpoint.replace)
-    routes.patch("/<id_>")(endpoint.patch)
-    routes.delete("/<id_>")(endpoint.delete)
+    routes.get("/<resource:id_>")(endpoint.get)
+    routes.put("/<resource:id_>")(endpoint.replace)
+    routes.patch("/<resource:id_>")(endpoint.patch)
+    routes.delete("/<resource:id_>")(endpoint.delete)
     return routes
 
 

@@ -19,6 +19,7 @@ from scimsvc.web.services import Services
 MEDIA_TYPE = "application/scim+json"
 _HOST = re.compile(r"(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _MEDIA_RANGE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_QUALITY = re.compile(r"[01](\.[0-9]{0,9})?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
@@ -57,22 +58,24 @@ def negotiate(environ: Environ) -> None:
 
 @lru_cache(maxsize=256)
 def _accepted(accept: str) -> str | None:
-    """The media type of an answer to a client that accepts these, None where there is none. SCIM's own comes first, also where
-    the header has nothing that is a media range.
+    """The media type of an answer to a client that accepts these: the one of higher quality, None where neither has any. SCIM's
+    own comes first, also where the header has nothing that is a media range.
     """
-    ranges = {}
+    ranges: dict[str, float] = {}
     for one in accept.split(","):
         name, *parameters = (part.strip().lower() for part in one.split(";"))
         quality = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
         if _MEDIA_RANGE.fullmatch(name):
-            ranges[name] = not re.fullmatch(r"0(\.0*)?", quality)
+            ranges[name] = float(quality) if _QUALITY.fullmatch(quality) else 1.0
     if not ranges:
         return MEDIA_TYPE
-    for media_type in (MEDIA_TYPE, "application/json"):
-        # The most specific range decides (RFC 9110 §12.5.1).
-        if next((ranges[name] for name in (media_type, "application/*", "*/*") if name in ranges), False):
-            return media_type
-    return None
+    # The most specific range decides (RFC 9110 §12.5.1).
+    qualities = {
+        media_type: next((ranges[name] for name in (media_type, "application/*", "*/*") if name in ranges), 0.0)
+        for media_type in (MEDIA_TYPE, "application/json")
+    }
+    best = max(qualities, key=lambda media_type: qualities[media_type])
+    return best if qualities[best] else None
 
 
 def base_url(services: Services, environ: Environ) -> str:
@@ -173,6 +176,8 @@ class Answer(Response):
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
+        if self._media_type == MEDIA_TYPE and (self._body is not None or self.status_code == 304):
+            self._ready.append(("Vary", "Accept"))
         if self._body is not None:
             accept = environ.get("HTTP_ACCEPT")
             media_type = self._media_type

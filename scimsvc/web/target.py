@@ -15,7 +15,7 @@ class StandardTarget:
     """WSGI middleware for what is below the base path.
 
     A feature flag in the middle of the target goes (see the dialect's rule), endpoint names are found in any
-    case, and doubled slashes, as from a Tenant URL that ends in one, count once.
+    case, and doubled slashes, as from a Tenant URL that ends in one, count once. The root has its slash always.
     """
 
     def __init__(self, application: Wsgi, base_path: str) -> None:
@@ -28,7 +28,7 @@ class StandardTarget:
         if query:
             environ["PATH_INFO"], environ["QUERY_STRING"] = flag_inside_target(environ["PATH_INFO"], query)
         match = self._below.fullmatch(environ["PATH_INFO"])
-        if match and match["endpoint"]:
+        if match:
             rest = f"/{match['rest'].rstrip('/')}" if match["rest"] else ""
-            environ["PATH_INFO"] = f"{match['base']}/{match['endpoint'].lower()}{rest}"
+            environ["PATH_INFO"] = f"{match['base']}/{(match['endpoint'] or '').lower()}{rest}"
         return self._application(environ, start_response)

@@ -366,11 +366,24 @@ SCIM_JSON = "application/scim+json"
         *((accept, SCIM_JSON) for accept in (SCIM_JSON, "*/*", "", "q=;,", "x" * 1000, "application/*", "text/html, */*;q=0.1")),
         *(
             (accept, SCIM_JSON)
-            for accept in ("application/json, application/scim+json", "application/scim+json;q=0.5, text/html")
+            for accept in (
+                "application/json, application/scim+json",
+                "application/scim+json;q=0.5, text/html",
+                "application/json;q=0.5, application/scim+json;q=0.50",
+                "application/json;q=0.5, */*",
+                "application/json;q=x, application/scim+json",
+            )
         ),
         *(
             (accept, "application/json")
-            for accept in ("application/json", "APPLICATION/JSON; q=1", "application/scim+json;q=0, */*")
+            for accept in (
+                "application/json",
+                "APPLICATION/JSON; q=1",
+                "application/scim+json;q=0, */*",
+                "application/scim+json;q=0.5, application/json",
+                "application/json; q=0.2, application/scim+json;q=0.10",
+                "application/scim+json;q=0.3, application/*;q=0.7",
+            )
         ),
         *((accept, None) for accept in ("text/html", "text/*, image/png", "application/scim+json;q=0", "*/*;q=0.0")),
     ],
@@ -382,6 +395,7 @@ def test_answer_is_what_is_accepted(client: Client, accept: str, media_type: str
             assert_scim_error(answer, 406)
         else:
             assert (answer.status, answer.headers["Content-Type"]) == (404 if "nobody" in path else 200, media_type)
+        assert answer.headers["Vary"] == "Accept"
     assert client("POST", "/Users", {"userName": "a"}, {"Accept": accept}).status == (201 if media_type else 406)
     assert client.get("/Users").body["totalResults"] == (1 if media_type else 0)
 
@@ -391,7 +405,10 @@ def test_answer_is_what_is_accepted(client: Client, accept: str, media_type: str
     [
         ("/Users", "GET, HEAD, OPTIONS, POST"),
         ("/Groups/nobody", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
-        ("/Users/.search", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+        ("/Users/.search", "OPTIONS, POST"),
+        ("/.search", "OPTIONS, POST"),
+        ("", "GET, HEAD, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
         ("/Bulk", "OPTIONS, POST"),
         ("/Schemas", "GET, HEAD, OPTIONS"),
         ("/Me", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
@@ -439,7 +456,8 @@ def test_requests_on_condition(client: Client) -> None:
         for method in ("GET", "HEAD"):
             assert client(method, path, headers={"If-Match": 'W/"9"'}).status == 412
             assert client(method, path, headers={"If-Match": tag}).status == 200
-            assert client(method, path, headers={"If-Match": tag, "If-None-Match": tag}).status == 304
+            unchanged = client(method, path, headers={"If-Match": tag, "If-None-Match": tag})
+            assert (unchanged.status, unchanged.headers["Vary"]) == (304, "Accept")
         allowed = {"If-Match": tag, "If-None-Match": 'W/"9"'}
         answer = client("PATCH", path, patch, allowed)
         assert (answer.status, answer.headers["ETag"]) == (200 if "Users" in path else 204, client.get(path).headers["ETag"])
@@ -490,6 +508,7 @@ def test_what_is_not_there_is_404(client: Client, method: str, path: str) -> Non
         *((method, "/Users", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")),
         *((method, "/Groups", {"GET", "HEAD", "POST"}) for method in ("PUT", "PATCH", "DELETE")),
         *((method, "/Users/x", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}) for method in ("POST", "TRACE", "PURGE")),
+        *((method, "/Users/.search", {"POST", "OPTIONS"}) for method in ("GET", "PUT", "PATCH", "DELETE")),
         *((method, "/Schemas", {"GET", "HEAD"}) for method in ("POST", "PUT", "PATCH", "DELETE")),
     ],
 )
