@@ -14,7 +14,9 @@ from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.protocol.sorting import Sort, parse_sort
 from scimsvc.schema.model import ResourceType
 
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
+_INTEGER = re.compile(r"\s*([+-]?)([0-9]+)\s*")
+_MAX_DIGITS = 15
+"""Of a whole number; one that has more is as good as the greatest that has so many."""
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 _SEARCH_PARAMETERS: dict[str, type] = {
@@ -132,9 +134,11 @@ def _integer(parameters: Mapping[str, str], name: str, default: int) -> int:
     text = parameters.get(name.lower())
     if text is None or not text.strip():
         return default
-    if not _INTEGER.fullmatch(text):
+    match = _INTEGER.fullmatch(text)
+    if match is None:
         raise invalid_value(f"The parameter {name} must be a whole number, not {text[:32]!r}.")
-    return int(text)
+    digits = match[2].lstrip("0") or "0"
+    return int(match[1] + (digits if len(digits) <= _MAX_DIGITS else "9" * _MAX_DIGITS))
 
 
 def cursor_response(resources: Sequence[bytes], total_results: int, next_cursor: str | None) -> bytes:

@@ -13,7 +13,7 @@ from scimsvc.web import scim
 from scimsvc.web.services import Services
 
 _PARAMETERS = ("changedSince", "count", "cursor")
-_COUNT = re.compile("[0-9]{1,9}")
+_COUNT = re.compile("[0-9]{1,1000}")
 
 
 def blueprint(services: Services) -> Blueprint:
