@@ -11,9 +11,12 @@ if "SCIMSVC_RUN_DIRECTORY" not in os.environ:
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=os.environ["SCIMSVC_RUN_DIRECTORY"])
 
+from gunicorn import util as _util
+
 from scimsvc.mapping import ProfileError as _ProfileError
 from scimsvc.settings import SettingsError as _SettingsError
 from scimsvc.settings import load as _load
+from scimsvc.web.gunicorn_errors import write_error as _write_error
 from scimsvc.web.services import make_services as _make_services
 
 
@@ -39,10 +42,14 @@ threads = _settings.server.threads or (4 if _sqlite else 8)
 graceful_timeout = _settings.server.graceful_timeout
 timeout = 60
 keepalive = 75
-# The client controls these: a request line holds a filter, a header holds a token.
+# The client controls these: a request line holds a filter, a header holds a token. This is the most that gunicorn bounds; what is
+# longer comes by POST /.search.
 limit_request_line = 8190
+limit_request_field_size = 8190
 limit_request_fields = 64
 accesslog = None
+# There is no setting for what gunicorn says itself.
+_util.write_error = _write_error
 logger_class = "scimsvc.web.gunicorn_log.Logger"
 control_socket_disable = True
 

@@ -35,6 +35,7 @@ _ERRORS = {
     "409": "A unique value is in use already.",
     "412": "The resource is not in a version of If-Match, or in one of If-None-Match.",
     "413": "The body is larger, or has more operations, than the service provider takes.",
+    "414": "The URL is too long for a GET; POST the query to /.search.",
     "415": "The body is no JSON.",
     "503": "The database can't be reached; try again.",
 }
@@ -294,8 +295,7 @@ _SHOWN = ("attributes", "excludedAttributes")
 
 def _query(what: str, name: str) -> Json:
     asked = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", *_SHOWN)
-    too_long = {"414": {"description": "The URL is too long for a GET; POST the query to /.search."}}
-    return _operation(f"Query {what}", 200, name, parameters=asked, other=too_long)
+    return _operation(f"Query {what}", 200, name, parameters=asked, errors=["414"])
 
 
 def _search(what: str, name: str) -> Json:

@@ -42,7 +42,7 @@ def test_every_route_below_the_base_path_is_in_the_document(app: Flask, database
     document = call(app, "GET", b"/openapi.json", {"Authorization": f"Bearer {new_token(database, 't')}"}).body
     described = {(path.lower(), method) for path, one in document["paths"].items() for method in one if method != "parameters"}
     served = {
-        (rule.rule.removeprefix("/api/scim/v2").replace("<id_>", "{id}") or "/", method.lower())
+        (rule.rule.removeprefix("/api/scim/v2").replace("<id_>", "{id}").replace("<resource:id_>", "{id}") or "/", method.lower())
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
         if rule.rule.startswith("/api/scim/v2") and method != "HEAD"
