@@ -1,6 +1,7 @@
 """Filters as SQL find what their plain evaluation finds, on both databases."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from scimsvc.schema.classes import load
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Database
-from scimsvc.store.tenants import TenantRecord
+from scimsvc.store.tenants import TenantRecord, create_tenant
 from tests.store.resources import Resources
 
 OWN_URN = "urn:example:2.0:User"
@@ -323,3 +324,48 @@ def test_nothing_is_found_of_what_is_deleted(people: Resources):
     people.delete("u1")
     assert people.found("userName pr") == ["U1", "u2", "5d1b0c2e"]
     assert people.found('userName eq "ann"') == []
+
+
+RANGES = {
+    'userName co "x"': ">",
+    'userName ew "x"': ">",
+    'userName sw "user01"': "> <",
+    'userName gt "user01"': ">",
+    'userName ge "user01"': ">",
+    'userName lt "user01"': "<",
+    'userName le "user01"': "<",
+    'emails.value co "x"': ">",
+    'emails.value ne "x"': ">",
+    'userName eq "x" or externalId eq "x"': "=",
+    "shoeSize gt 5": ">",
+}
+
+
+def test_values_are_looked_for_by_the_index_of_their_attribute(database: Database, monkeypatch: pytest.MonkeyPatch):
+    users = Resources(database, create_tenant(database, "t", "entra"), USER)
+    emails = [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "home"}]
+    users.insert(
+        {f"id{n}": {"userName": f"user{n:03}", "externalId": f"{n}", "shoeSize": n, "emails": emails} for n in range(400)}
+    )
+    execute, executed = database.execute, []
+    monkeypatch.setattr(database, "execute", lambda sql, values: executed.append((sql, values)) or execute(sql, values))
+    if database.kind == "postgresql":
+        # So few rows it would rather read all, and a page in its order where it expects to find that much soon.
+        database.peewee.execute_sql("SET enable_seqscan = off")
+    # PostgreSQL gathers statistics by itself, SQLite never does.
+    for statistics in (False, True) if database.kind == "sqlite" else (True,):
+        if statistics:
+            database.peewee.execute_sql("ANALYZE")
+        for text, bounds in RANGES.items():
+            executed.clear()
+            users.store.count(parse_filter(text, USER))
+            if database.kind == "sqlite":
+                users.store.page(parse_filter(text, USER), 0, 10)
+            assert executed
+            for sql, values in executed:
+                explain = "EXPLAIN QUERY PLAN " if database.kind == "sqlite" else "EXPLAIN "
+                plan = "\n".join(str(row[-1]) for row in execute(explain + sql, values).fetchall())
+                assert "attribute_value_lookup" in plan, (text, plan)
+                of_attribute = [line for line in plan.splitlines() if re.search(r"\battribute ?=", line)]
+                for bound in bounds.split():
+                    assert any(re.search(rf"\bvalue ?{bound}", line) for line in of_attribute), (text, plan)
