@@ -64,7 +64,7 @@ def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int,
     }
     me = next((one for one in types if one.endpoint == "/Users"), None)
     if me:
-        paths["/Me"] = _of_one(me, "the user that the token is of")
+        paths["/Me"] = {name: one for name, one in _of_one(me, "the user that the token is of").items() if name != "delete"}
     for one in discovery:
         paths |= _discovery(one)
     return {

@@ -21,6 +21,7 @@ from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import ResourceType
 from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
+from scimsvc.service.himself import refuse_change
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
@@ -36,14 +37,16 @@ Found = tuple[Stored, Related]
 
 
 class ResourceService:
-    """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint.
+    """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint; `by_himself` is for a
+    user who asks for himself, and can't change everything.
 
     Every method raises ScimError with the answer that the client is due, or DatabaseUnavailable.
     """
 
-    def __init__(self, database: Database, tenant_id: int, served: ServedType, base: str) -> None:
+    def __init__(self, database: Database, tenant_id: int, served: ServedType, base: str, by_himself: bool = False) -> None:
         self._database = database
         self._served = served
+        self._by_himself = by_himself
         self._type = served.resource_type
         self._policies = served.policies
         self._keeps_passwords = (
@@ -253,6 +256,8 @@ class ResourceService:
             require(conditions[0], str(stored.version), conditions[1])
             former: Document = orjson.loads(stored.document)
             document, steps = change(former)
+            if self._by_himself:
+                refuse_change(self._served.indexer, former, document)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
             if password[0]:

@@ -56,7 +56,8 @@ class Endpoint:
             self._services.limits.check_body(content)
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
-        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base)
+        by_himself = self._scope == ME
+        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base, by_himself)
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
@@ -119,15 +120,15 @@ def blueprint(services: Services, name: str) -> Blueprint:
 
 
 def me(services: Services) -> Blueprint:
-    """/Me: the user that the token speaks for (§3.11), with tokens that open nothing else."""
+    """/Me: the user that the token speaks for (§3.11), with tokens that open nothing else. Nobody deletes himself."""
     routes = Blueprint("me", __name__)
     endpoint = Endpoint(services, "users", ME)
 
-    @routes.route("/me", methods=["GET", "PUT", "PATCH", "DELETE"])
+    @routes.route("/me", methods=["GET", "PUT", "PATCH"])
     def of_token() -> Response:
-        """What can be done with any user."""
+        """What a user can do with himself."""
         caller, _ = endpoint.served_to()
-        do = {"PUT": endpoint.replace, "PATCH": endpoint.patch, "DELETE": endpoint.delete}.get(request.method, endpoint.get)
+        do = {"PUT": endpoint.replace, "PATCH": endpoint.patch}.get(request.method, endpoint.get)
         return do(caller.subject or "")
 
     return routes

@@ -53,10 +53,39 @@ def test_me_is_the_user_of_the_token(ask: Ask, own: tuple[str, str], scim_token:
     assert set(ask(token, "GET", "/me?attributes=userName").body) == {"schemas", "id", "userName"}
     patch = {"Operations": [{"op": "replace", "path": "title", "value": "x"}]}
     assert ask(token, "PATCH", "/Me", patch).body["title"] == "x"
-    assert ask(token, "PUT", "/Me", {"userName": "jane2"}).body["userName"] == "jane2"
-    assert ask(scim_token, "GET", f"/Users/{id_}").body["userName"] == "jane2"
-    assert ask(token, "DELETE", "/Me").status == 204
+    assert ask(token, "PUT", "/Me", {"userName": "JANE", "nickName": "J"}).body["nickName"] == "J"
+    assert ask(scim_token, "GET", f"/Users/{id_}").body["userName"] == "JANE"
+    assert ask(scim_token, "DELETE", f"/Users/{id_}").status == 204
     assert_scim_error(ask(token, "GET", "/Me"), 404)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"userName": "other"},
+        {"externalId": "2"},
+        {"externalId": None},
+        {"active": False},
+        {"roles": [{"value": "admin"}]},
+        {"entitlements": [{"value": "all"}]},
+    ],
+)
+def test_who_one_is_and_what_one_may_do_is_for_others_to_say(
+    ask: Ask, own: tuple[str, str], scim_token: str, change: dict[str, object]
+):
+    id_, token = own
+    whole = {"userName": "jane", "externalId": "1", "active": True}
+    before = ask(scim_token, "PUT", f"/Users/{id_}", whole).raw
+    ((name, _),) = change.items()
+    patch = {"Operations": [{"op": "replace", "value": {"title": "x", **change}}]}
+    for method, body in (("PUT", {**whole, **change}), ("PATCH", patch)):
+        answer = ask(token, method, "/Me", body)
+        assert_scim_error(answer, 403)
+        assert f"his own {name}" in answer.body["detail"]
+    assert_scim_error(ask(token, "DELETE", "/Me"), 405)
+    assert ask(scim_token, "GET", f"/Users/{id_}").raw == before
+    assert ask(token, "PUT", "/Me", {**whole, "title": "x"}).status == 200
+    assert ask(scim_token, "PATCH", f"/Users/{id_}", patch).status == 200
 
 
 def test_token_of_a_user_opens_nothing_else(ask: Ask, own: tuple[str, str], scim_token: str):
