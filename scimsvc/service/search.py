@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ class SearchService:
 
     def __init__(self, database: Database, tenant_id: int, served: Sequence[ServedType], base: str) -> None:
         self._database = database
+        self._tenant = tenant_id
         self._served = served
         self._store = SearchStore(database, tenant_id)
         self._services = {one.name: ResourceService(database, tenant_id, one, base) for one in served}
@@ -52,7 +54,8 @@ class SearchService:
         paths = [query.sort.path for query in queries if query.sort and query.sort.path]
         is_sorted = bool(paths) and all(path.name != CREATION for path in paths)
         order: dict[str, Any] = {"is_sorted": is_sorted, "descending": bool(first.sort and first.sort.descending)}
-        cursor = _cursor(first) if first.cursor else None
+        digest = zlib.crc32(b"%d" % self._tenant, first.digest)
+        cursor = _cursor(first, digest) if first.cursor else None
         with self._database.reading():
             total = cursor.total if cursor else self._store.count(targets)
             if first.cursor is None:
@@ -63,7 +66,7 @@ class SearchService:
             found = self._store.page(targets, limit=first.count + 1, behind=cursor and cursor.behind, **order)
             hits = found[: first.count]
             rendered = self._rendered(hits, queries)
-        following = Cursor(first.digest, total, hits[-1].place).text() if len(found) > len(hits) else None
+        following = Cursor(digest, total, hits[-1].place).text() if len(found) > len(hits) else None
         return cursor_response(rendered, total, following)
 
     def _rendered(self, hits: Sequence[Hit], queries: Sequence[Query]) -> list[bytes]:
@@ -76,8 +79,8 @@ class SearchService:
         return [bodies[hit.stored.seq] for hit in hits]
 
 
-def _cursor(query: Query) -> Cursor:
-    """The cursor that a client sends. Raises ScimError invalidCursor (RFC 9865 §2.1)."""
+def _cursor(query: Query, expected: int) -> Cursor:
+    """The cursor that a client sends, of the same query of the same tenant. Raises ScimError invalidCursor (RFC 9865 §2.1)."""
     text = query.cursor or ""
     try:
         digest, total, has_value, value, seq = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -86,7 +89,7 @@ def _cursor(query: Query) -> Cursor:
     sound = type(total) is int and type(has_value) is bool and isinstance(value, str) and type(seq) is int
     if not sound or not 0 <= total <= _MAX_SEQ or not 0 <= seq <= _MAX_SEQ or "\0" in value or len(value) > _MAX_VALUE_LENGTH:
         raise _invalid("The cursor is none that this service provider gave")
-    if digest != query.digest or (has_value and query.sort is None):
+    if digest != expected or (has_value and query.sort is None):
         raise _invalid("The cursor is of another query: endpoint, filter, sortBy and sortOrder must stay as they were")
     return Cursor(digest, total, Place(has_value, value, seq))
 

@@ -193,10 +193,10 @@ def test_cursor_that_is_made_up_finds_something_or_is_refused(ask: Ask, by: dict
     for path in ("/Users", "/"):
         for order in ("ascending", "descending"):
             asked = {**by, "sortOrder": order, "count": 1}
-            digest = zlib.crc32("\0".join([path, "", by.get("sortBy", ""), order]).encode())
+            digest = zlib.crc32(b"1", zlib.crc32("\0".join([path, "", by.get("sortBy", ""), order]).encode()))
             cursor = base64.urlsafe_b64encode(json.dumps([digest, 5, has_value, "b", 1]).encode()).decode()
             answer = ask("GET", path, cursor=cursor, **asked)
-            assert answer.status in (200, 400)
+            assert answer.status == 200 or has_value or by == {}
             if answer.status == 400:
                 assert_scim_error(answer, 400, "invalidCursor")
 
@@ -364,4 +364,4 @@ def test_no_tenant_finds_what_is_another_tenants(new_ask: Callable[[], Ask]):
         assert names(other("GET", "/Users", **parameters)) == []
     create(mine, "/Users", userName="mine too")
     cursor = mine("GET", "/Users", cursor="", count=1).body["nextCursor"]
-    assert names(other("GET", "/Users", cursor=cursor)) == []
+    assert_scim_error(other("GET", "/Users", cursor=cursor), 400, "invalidCursor")
