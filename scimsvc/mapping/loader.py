@@ -310,8 +310,8 @@ def _expression(source: Source, node: yaml.Node | None) -> Any:
 
 
 def _can_be_unique(target: Path) -> bool:
-    leaf = target.target.value().leaf
-    indexed = leaf.type not in ("complex", "boolean") and leaf.returned != "never"
+    value = target.target.value()
+    indexed = value.leaf.type not in ("complex", "boolean") and not value.is_secret
     return indexed and target.attribute.steps[0].name != "members"
 
 

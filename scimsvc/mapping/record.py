@@ -121,6 +121,6 @@ def _paths(source: Source, node: yaml.Node, expression: Expression, resource_typ
 
 def _readable(text: str, resource_type: ResourceType) -> Path:
     path = parse_path(text, resource_type)
-    if path.target.leaf.returned == "never":
+    if path.target.is_secret:
         raise ScimError(400, f"{text} is never returned.")
     return path

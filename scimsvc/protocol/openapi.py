@@ -11,7 +11,7 @@ from scimsvc.protocol.limits import Limits
 from scimsvc.protocol.messages import LIST_URN, SEARCH_URN
 from scimsvc.protocol.patch import PATCH_URN
 from scimsvc.protocol.sorting import ASCENDING, DESCENDING
-from scimsvc.schema.model import Attribute, ResourceType, Type
+from scimsvc.schema.model import MAX_VALUES_INSIDE, Attribute, ResourceType, Type
 from scimsvc.schema.service_provider import RESOURCE_TYPE_TYPE, SCHEMA_TYPE, SERVICE_PROVIDER_CONFIG_TYPE
 
 MEDIA_TYPE = "application/scim+json"
@@ -103,6 +103,9 @@ def _value(attribute: Attribute, written: bool) -> Json:
     if attribute.type == "complex":
         shown = [sub for sub in attribute.sub_attributes if _is_there(sub, written)]
         one: Json = {"type": "object", "properties": {sub.name: _value(sub, written) for sub in shown}}
+        for sub in shown if written and attribute.multi_valued else ():
+            if sub.multi_valued:
+                one["properties"][sub.name]["maxItems"] = MAX_VALUES_INSIDE
         required = [sub.name for sub in shown if sub.required]
         if required and written:
             one["required"] = required

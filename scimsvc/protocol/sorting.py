@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scimsvc.protocol.errors import ScimError, invalid_value
+from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 
@@ -45,14 +46,16 @@ def parse_sort(resource_types: Sequence[ResourceType], parameters: Mapping[str, 
 
 def _sortable(path: AttributePath) -> AttributePath | None:
     value = path.value()
-    leaf = value.leaf
-    stored = value.steps[0].name not in ("members", "groups") and leaf.mutability != "readOnly" and leaf.returned != "never"
-    return value if leaf.type != "complex" and (stored or value.name in COLUMNS) else None
+    return value if value.leaf.type != "complex" and (_is_stored(value) or value.name in COLUMNS) else None
+
+
+def _is_stored(path: AttributePath) -> bool:
+    return path.steps[0] not in RELATED and not path.is_read_only and not path.is_secret
 
 
 def _unsortable(path: AttributePath) -> ScimError:
     leaf = path.value().leaf
-    if leaf.type == "complex":
+    if leaf.type == "complex" and _is_stored(path):
         names = ", ".join(one.name for one in leaf.sub_attributes)
         return invalid_value(f"sortBy: {path.name} is complex; sort by one of {names}.")
     return invalid_value(f"sortBy: {path.name} can't be sorted by.")

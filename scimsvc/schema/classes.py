@@ -52,15 +52,21 @@ class SimpleField(_Field):
 
 
 class ComplexField(_Field):
-    """An object: its known sub-attributes in the schema's order; nulls and empty arrays are as if they weren't there."""
+    """An object: its known sub-attributes in the schema's order; nulls and empty arrays are as if they weren't there.
 
-    def __init__(self, declaration: Attribute, **options: Any) -> None:
+    Those that are never returned are checked and not kept. What is `partial` becomes part of a value that is there, and need
+    not have what is required.
+    """
+
+    def __init__(self, declaration: Attribute, partial: bool = False, **options: Any) -> None:
         super().__init__(declaration, **options)
         writable = [sub for sub in declaration.sub_attributes if sub.mutability != "readOnly"]
-        fields_ = [(sub.name, _field(sub)) for sub in writable]
+        fields_ = [(sub.name, _field(sub, partial)) for sub in writable]
         self._fields = {spelled: one for one in fields_ for spelled in (one[0].lower(), one[0])}
         self._order = {sub.name: place for place, sub in enumerate(writable)}
-        self._required = [sub.name for sub in writable if sub.required]
+        self._required = [sub.name for sub in writable if sub.required and not partial]
+        self._may_be_empty = partial or not declaration.required
+        self._secret = frozenset(sub.name for sub in writable if sub.returned == "never")
 
     def read(self, value: Any) -> dict[str, Any]:
         """The object in canonical form; errors are keyed by names."""
@@ -74,7 +80,10 @@ class ComplexField(_Field):
         errors |= {name: ["is required"] for name in self._required if name not in found and name not in errors}
         if errors:
             raise ValidationError(errors)
-        return self.ordered(found)
+        kept = self.ordered(found)
+        if not kept and not self._may_be_empty:
+            raise ValidationError("is required")
+        return {name: below for name, below in kept.items() if name not in self._secret} if self._secret else kept
 
     def assigned(self, value: Any) -> Iterator[tuple[str, _Field, Any]]:
         """The sub-attributes that are known and have a value: name, field, value as sent."""
@@ -102,21 +111,27 @@ class ElementsField(_Field):
         self.element = element
 
     def read(self, value: Any) -> Any:
-        """The list of its elements, each in canonical form; errors are keyed by their places."""
+        """The list of its elements, each in canonical form, without those that say nothing; errors are keyed by their places."""
         if not isinstance(value, list):
             raise ValidationError("must be an array")
         found, errors = [], {}
         for place, one in enumerate(value):
             try:
-                found.append(self.element.read(one))
+                element = self.element.read(one)
+                if element != {}:
+                    found.append(element)
             except ValidationError as error:
                 errors[place] = error.messages
         if errors:
             raise ValidationError(errors)
+        if len(found) > 1 and self.declaration.has_primary:
+            primary = sum(one.get("primary") is True for one in found)
+            if primary > 1:
+                raise ValidationError(f"may have one primary value, not {primary}")
         return found
 
 
-def _field(attribute: Attribute) -> _Field:
+def _field(attribute: Attribute, partial: bool = False) -> _Field:
     options: dict[str, Any] = {
         "required": attribute.required,
         "data_key": attribute.name,
@@ -124,11 +139,11 @@ def _field(attribute: Attribute) -> _Field:
     }
     if attribute.multi_valued:
         return ElementsField(_single_field(attribute), **options)
-    return _single_field(attribute, **options)
+    return _single_field(attribute, partial, **options)
 
 
-def _single_field(attribute: Attribute, **options: Any) -> _Field:
-    return (ComplexField if attribute.type == "complex" else SimpleField)(attribute, **options)
+def _single_field(attribute: Attribute, partial: bool = False, **options: Any) -> _Field:
+    return ComplexField(attribute, partial, **options) if attribute.type == "complex" else SimpleField(attribute, **options)
 
 
 def _field_name(name: str) -> str:
@@ -171,12 +186,12 @@ def _reader(root: Attribute) -> _ResourceReader:
 
 @lru_cache(maxsize=1024)
 def _value_field(attribute: Attribute) -> _Field:
-    return _field(attribute)
+    return _field(attribute, partial=True)
 
 
 @lru_cache(maxsize=1024)
 def _element_field(attribute: Attribute) -> _Field:
-    return _single_field(attribute)
+    return _single_field(attribute, partial=True)
 
 
 def load(resource_type: ResourceType, document: Any) -> dict[str, Any]:
@@ -188,7 +203,7 @@ def load(resource_type: ResourceType, document: Any) -> dict[str, Any]:
 
 
 def load_value(attribute: Attribute, value: Any) -> Any:
-    """Read one value of an attribute, a list where it is multi-valued, as in a PATCH operation.
+    """Read one value of an attribute, a list where it is multi-valued, as in a PATCH operation, which may name a part of it.
 
     Raises marshmallow.ValidationError.
     """
@@ -196,7 +211,7 @@ def load_value(attribute: Attribute, value: Any) -> Any:
 
 
 def load_element(attribute: Attribute, value: Any) -> Any:
-    """Read one element of an attribute, whether it is multi-valued or not. Raises marshmallow.ValidationError."""
+    """Read a part of one element of an attribute, whether it is multi-valued or not. Raises marshmallow.ValidationError."""
     return _element_field(attribute).deserialize(value)
 
 

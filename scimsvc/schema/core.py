@@ -74,6 +74,35 @@ COMMON = (
 # mapped attribute in /Schemas, so it is declared where clients look for it.
 EXTERNAL_ID = _string("externalId", "The identifier that the provisioning client gave the resource.", case_exact=True)
 
+GROUPS = _complex(
+    "groups",
+    "The groups that the user belongs to; changed through the Group resource alone.",
+    _string("value", "The id of the group.", case_exact=True, mutability="readOnly"),
+    _reference("$ref", "The URI of the group.", "Group", mutability="readOnly"),
+    _string("display", "The name of the group.", mutability="readOnly"),
+    _string(
+        "type",
+        "Whether the user is a member itself or through a nested group.",
+        canonical_values=("direct", "indirect"),
+        mutability="readOnly",
+    ),
+    multi_valued=True,
+    mutability="readOnly",
+)
+
+MEMBERS = _complex(
+    "members",
+    "The members of the group.",
+    _string("value", "The id of the member.", case_exact=True, mutability="immutable"),
+    _reference("$ref", "The URI of the member.", "User", "Group", mutability="immutable"),
+    _string("type", "The resource type of the member.", canonical_values=("User", "Group"), mutability="immutable"),
+    _string("display", "The name of the member.", mutability="readOnly"),
+    multi_valued=True,
+)
+
+RELATED = frozenset({GROUPS, MEMBERS})
+"""What resources are to each other, kept beside their documents."""
+
 USER = Schema(
     USER_URN,
     "User",
@@ -129,21 +158,7 @@ USER = Schema(
             Attribute("primary", "boolean", "Whether this is the preferred address; true at most once."),
             multi_valued=True,
         ),
-        _complex(
-            "groups",
-            "The groups that the user belongs to; changed through the Group resource alone.",
-            _string("value", "The id of the group.", case_exact=True, mutability="readOnly"),
-            _reference("$ref", "The URI of the group.", "Group", mutability="readOnly"),
-            _string("display", "The name of the group.", mutability="readOnly"),
-            _string(
-                "type",
-                "Whether the user is a member itself or through a nested group.",
-                canonical_values=("direct", "indirect"),
-                mutability="readOnly",
-            ),
-            multi_valued=True,
-            mutability="readOnly",
-        ),
+        GROUPS,
         _plural("entitlements", "What the user is entitled to."),
         _plural("roles", "The user's roles."),
         _plural(
@@ -168,7 +183,7 @@ ENTERPRISE_USER = Schema(
             "manager",
             "The user's manager.",
             _string("value", "The id of the manager's User resource.", case_exact=True),
-            _reference("$ref", "The URI of the manager's User resource.", "User"),
+            _reference("$ref", "The URI of the manager's User resource.", "User", mutability="readOnly"),
             _string("displayName", "The manager's name.", mutability="readOnly"),
         ),
     ),
@@ -181,15 +196,7 @@ GROUP = Schema(
     (
         EXTERNAL_ID,
         _string("displayName", "The name to show for the group.", required=True),
-        _complex(
-            "members",
-            "The members of the group.",
-            _string("value", "The id of the member.", case_exact=True, mutability="immutable"),
-            _reference("$ref", "The URI of the member.", "User", "Group", mutability="immutable"),
-            _string("type", "The resource type of the member.", canonical_values=("User", "Group"), mutability="immutable"),
-            _string("display", "The name of the member.", mutability="readOnly"),
-            multi_valued=True,
-        ),
+        MEMBERS,
     ),
 )
 

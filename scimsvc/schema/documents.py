@@ -13,6 +13,7 @@ from scimsvc.schema.model import Attribute, Mutability, ResourceType, Returned, 
 BUILT_IN = (USER, ENTERPRISE_USER, GROUP)
 RESERVED = ("/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Bulk", "/Me")
 _NAME = re.compile(r"[A-Za-z][\w$-]{0,127}", re.ASCII)
+_SUB_NAME = re.compile(rf"\$ref|{_NAME.pattern}", re.ASCII)
 _URN = re.compile(r"(?i:urn):[\w.:-]{1,240}", re.ASCII)
 _ENDPOINT = re.compile(r"/[A-Za-z][\w-]{0,62}", re.ASCII)
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -96,21 +97,24 @@ def _attribute(found: Any, where: str, inside: bool) -> Attribute:
     if kind not in _SIMPLE and (kind != "complex" or inside):
         inner = " inside a complex attribute" if inside else ""
         raise DocumentProblem(f"{where}.type must be one of {', '.join(_SIMPLE if inside else (*_SIMPLE, 'complex'))}{inner}")
-    multi_valued = _flag(found, "multiValued", where, False)
-    if inside and multi_valued:
-        raise DocumentProblem(f"{where}.multiValued: a sub-attribute has one value")
-    return Attribute(
-        _text(found, "name", where, _NAME, "letters, digits, _, $ and -"),
+    attribute = Attribute(
+        _text(found, "name", where, _SUB_NAME if inside else _NAME, "letters, digits, _, $ and -"),
         kind,
         _text(found, "description", where, default=""),
-        multi_valued=multi_valued,
+        multi_valued=_flag(found, "multiValued", where, False),
         required=_flag(found, "required", where, False),
         canonical_values=_texts(found, "canonicalValues", where),
-        case_exact=_flag(found, "caseExact", where, kind in ("reference", "binary")),
+        # RFC 7643's own documents say false of a Base64 text, whose case means something (§2.3.6).
+        case_exact=_flag(found, "caseExact", where, kind == "reference") or kind == "binary",
         reference_types=_texts(found, "referenceTypes", where),
         sub_attributes=_attributes(found, "subAttributes", where, True) if kind == "complex" else (),
         **_choices(found, where),
     )
+    if attribute.uniqueness != "none" and attribute.type == "complex":
+        raise DocumentProblem(f"{where}.uniqueness: a complex value isn't compared as a whole; say it of a sub-attribute")
+    if any(one.uniqueness != "none" and attribute.returned == "never" for one in (attribute, *attribute.sub_attributes)):
+        raise DocumentProblem(f"{where}.uniqueness: what is never returned isn't kept, so nothing tells whether it is unique")
+    return attribute
 
 
 def _choices(found: Mapping[str, Any], where: str) -> Any:

@@ -15,6 +15,9 @@ Mutability = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
 Returned = Literal["always", "never", "default", "request"]
 Uniqueness = Literal["none", "server", "global"]
 
+MAX_VALUES_INSIDE = 1024
+"""The values that a sub-attribute has in one element of a multi-valued attribute."""
+
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
@@ -40,6 +43,23 @@ class Attribute:
     def sub_attribute(self, name: str) -> Attribute | None:
         """The sub-attribute of that name in any case (RFC 7643 §2.1), or None."""
         return self._by_name.get(name) or self._by_name.get(name.lower())
+
+    @cached_property
+    def has_primary(self) -> bool:
+        """Whether its elements have the mark of the preferred one (RFC 7643 §2.4)."""
+        mark = self.sub_attribute("primary") if self.multi_valued else None
+        return mark is not None and mark.type == "boolean"
+
+    @cached_property
+    def is_kept(self) -> bool:
+        """Whether a resource that is stored has the values that clients send for it."""
+        return self.mutability != "readOnly" and self.returned != "never"
+
+    @cached_property
+    def can_lack(self) -> bool:
+        """Whether a change inside of it may leave something without the value that it must have, itself or what is below it."""
+        below = any(sub.is_kept and (sub.required or sub.can_lack) for sub in self.sub_attributes)
+        return self.is_kept and (below or (self.required and (self.multi_valued or self.type == "complex")))
 
     def leaves(self) -> Iterator[tuple[Attribute, ...]]:
         """Every simple attribute at or below this one, each as the steps that lead to it, this one first."""
@@ -86,6 +106,16 @@ class ResourceType:
     def schema_ids(self) -> tuple[str, ...]:
         """The URNs of the core schema and of every extension."""
         return (self.schema.id, *(extension.id for extension in self.extensions))
+
+    @cached_property
+    def can_lack(self) -> tuple[Attribute, ...]:
+        """The attributes that a change may leave without a value that they must have, besides those with one simple value."""
+        return tuple(attribute for attribute in self.root.sub_attributes if attribute.can_lack)
+
+    @cached_property
+    def never_returned(self) -> tuple[str, ...]:
+        """The names of the attributes that are never returned, wherever they are."""
+        return tuple({step.name for steps in self.root.leaves() for step in steps if step.returned == "never"})
 
     @cached_property
     def has_hidden(self) -> bool:

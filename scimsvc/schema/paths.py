@@ -26,6 +26,16 @@ class AttributePath:
         separator = ":" if ":" in first else "."
         return separator.join((first, ".".join(rest))) if rest else first
 
+    @cached_property
+    def is_secret(self) -> bool:
+        """Whether it is never returned, or something that it is inside of: it isn't stored either, and nothing finds it."""
+        return any(step.returned == "never" for step in self.steps)
+
+    @cached_property
+    def is_read_only(self) -> bool:
+        """Whether only the service provider writes it, or something that it is inside of."""
+        return any(step.mutability == "readOnly" for step in self.steps)
+
     def child(self, attribute: Attribute) -> AttributePath:
         """The path one step further down."""
         return AttributePath((*self.steps, attribute))

@@ -40,9 +40,9 @@ def normaliser(attribute: Attribute) -> Normalise:
     """The function from an accepted value of a simple attribute to the text by which it is found and ordered.
 
     Two values are equal to a filter exactly where these texts are equal, and texts order (by code point) as
-    the values do: strings fold case unless caseExact (RFC 7643 §2.2), instants are in UTC (RFC 7644 §3.4.2.2).
+    the values do: strings and references fold case unless caseExact (RFC 7643 §2.2), instants are in UTC (RFC 7644 §3.4.2.2).
     """
-    if attribute.type == "string":
+    if attribute.type in ("string", "reference"):
         return str if attribute.case_exact else str.casefold
     return _NORMALISE[attribute.type]
 
@@ -123,5 +123,4 @@ _NORMALISE: dict[Type, Normalise] = {
     "integer": sortable_number,
     "dateTime": instant,
     "binary": str,
-    "reference": str,
 }

@@ -9,10 +9,10 @@ from functools import cached_property
 from scimsvc.mapping import Profile
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.schema.core import GROUPS, MEMBERS
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.documents import RESERVED
 from scimsvc.schema.model import ResourceType, Schema
-from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.index import Indexer, UniqueRule
 
 
@@ -32,12 +32,12 @@ class ServedType:
     @cached_property
     def has_members(self) -> bool:
         """Whether its resources have members, as groups do."""
-        return self.resource_type.root.sub_attribute(MEMBERS) is not None
+        return MEMBERS in self.resource_type.root.sub_attributes
 
     @cached_property
     def has_groups(self) -> bool:
         """Whether its resources tell which groups they are in, as users do."""
-        return self.resource_type.root.sub_attribute(GROUPS) is not None
+        return GROUPS in self.resource_type.root.sub_attributes
 
 
 class Catalog:

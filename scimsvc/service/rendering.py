@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
 from scimsvc.protocol.etag import etag
 from scimsvc.protocol.projection import ALL, Projection, project
+from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import GroupOf, Member
@@ -60,9 +62,26 @@ def render(stored: Stored, related: Related, resource_type: ResourceType, projec
     )
     body = b",".join(parts)
     # An attribute that was left out of `related` needs no second look at the document.
-    if (projection is not ALL and not projection.without(GROUPS, MEMBERS).everything) or resource_type.has_hidden:
+    asked = projection is not ALL and not projection.without(*_beside(resource_type)).everything
+    if asked or resource_type.has_hidden or _has_secrets(resource_type, body):
         body = orjson.dumps(project(resource_type, orjson.loads(body), projection))
     return Rendered(body, version, location)
+
+
+def _has_secrets(resource_type: ResourceType, body: bytes) -> bool:
+    """Whether there may be values from when the profile had an attribute returned that it now never returns."""
+    return any(name in body for name in _secrets(resource_type))
+
+
+@lru_cache(maxsize=256)
+def _secrets(resource_type: ResourceType) -> tuple[bytes, ...]:
+    return tuple(b'"%s":' % name.encode() for name in resource_type.never_returned)
+
+
+@lru_cache(maxsize=256)
+def _beside(resource_type: ResourceType) -> list[str]:
+    """The attributes that aren't in the document, whose values come only where they are wanted."""
+    return [attribute.name for attribute in resource_type.root.sub_attributes if attribute in RELATED]
 
 
 def _group(group: GroupOf, base: str) -> dict[str, str]:

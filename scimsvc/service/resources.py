@@ -18,6 +18,7 @@ from scimsvc.protocol.messages import Query, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.schema.classes import describe, load
+from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
@@ -235,7 +236,7 @@ class ResourceService:
             document = load(self._type, body)
         except ValidationError as error:
             raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
-        return document, member_steps.member_ids(document.pop(MEMBERS, None))
+        return document, member_steps.member_ids(document.pop(MEMBERS, None) if self._served.has_members else None)
 
     def _change(
         self,
@@ -340,7 +341,7 @@ def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[O
     """The operations on the document and those on the members of a group."""
     parts: tuple[list[Operation], list[Operation]] = ([], [])
     for operation in operations:
-        parts[operation.path.attribute.steps[0].name == MEMBERS].append(operation)
+        parts[operation.path.attribute.steps[0] in RELATED].append(operation)
     return parts
 
 

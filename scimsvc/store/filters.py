@@ -17,10 +17,11 @@ from peewee import fn
 from scimsvc.protocol.errors import invalid_filter
 from scimsvc.protocol.etag import own_part
 from scimsvc.protocol.filter import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.schema.core import COMMON, RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
-from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number
+from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 MEMBERS = "members"
@@ -172,7 +173,7 @@ class _Builder:
         if path.name in self._columns:
             column, form = self._columns[path.name]
             return self._test(column, column, operator, value, form, column)
-        if path.steps[0].name in (MEMBERS, GROUPS):
+        if path.steps[0] in RELATED:
             related = self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
             return related | ~self._present(path) if operator == "ne" else related
         if path.name == "schemas":
@@ -207,7 +208,7 @@ class _Builder:
         return holds & self._present(AttributePath((extension,))) if extension else holds
 
     def _refuse_unindexed(self, path: AttributePath) -> None:
-        if path.leaf.mutability == "readOnly":
+        if path.is_read_only:
             raise invalid_filter(f"Filter: {path.name} can't be filtered by.")
 
     def _number(self, name: str) -> int:
@@ -250,10 +251,11 @@ class _Builder:
 
     def _present(self, path: AttributePath) -> Expression:
         first = path.steps[0]
-        if first.name in (MEMBERS, GROUPS):
+        if first in RELATED:
             return self._related(first.name, lambda resource: resource.seq.is_null(False))
-        if first.mutability == "readOnly":
+        if first in COMMON:
             return Resource.seq.is_null(False)
+        self._refuse_unindexed(path)
         numbers = [self._number(leaf.name) for leaf in path.leaves()]
         rows = AttributeValue.select(AttributeValue.resource_seq).where(
             (AttributeValue.tenant_id == self._tenant) & AttributeValue.attribute.in_(numbers)
@@ -261,7 +263,7 @@ class _Builder:
         return Resource.seq.in_(rows)
 
     def _value_path(self, path: AttributePath, inner: Filter) -> Expression:
-        if path.steps[0].name in (MEMBERS, GROUPS):
+        if path.steps[0] in RELATED:
             return self._related(path.steps[0].name, lambda resource: self.related_condition(inner, resource))
         self._refuse_unindexed(path)
         row = AttributeValue.alias()
@@ -269,39 +271,46 @@ class _Builder:
         if driver is None:
             numbers = [self._number(leaf.name) for leaf in path.leaves()]
             rows = row.select(row.resource_seq).where(
-                (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row)
+                (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row, path)
             )
         else:
             rows = self._rows(row, driver.path.name).where(self._value_test(row, driver.path, driver.operator, _slot_of(driver)))
-            rest = [self._element(operand, row) for operand in _conjuncts(inner) if operand is not driver]
+            rest = [self._element(operand, row, path) for operand in _conjuncts(inner) if operand is not driver]
             rows = rows.where(joined(op.and_, rest)) if rest else rows
         return Resource.seq.in_(rows)
 
-    def _element(self, node: Filter, row: Any) -> Expression:
-        """A condition on the element that the row `row` belongs to."""
+    def _element(self, node: Filter, row: Any, of: AttributePath) -> Expression:
+        """A condition on the element of `of` that the row `row` belongs to."""
         match node:
             case And(operands):
-                return joined(op.and_, [self._element(operand, row) for operand in operands])
+                return joined(op.and_, [self._element(operand, row, of) for operand in operands])
             case Or(operands):
-                return joined(op.or_, [self._element(operand, row) for operand in operands])
+                return joined(op.or_, [self._element(operand, row, of) for operand in operands])
             case Not(operand):
-                return ~self._element(operand, row)
+                return ~self._element(operand, row, of)
             case Present(path):
-                return self._same_element(path, row, None)
-            case Comparison(path, "ne", value, _):
-                return ~self._element(Comparison(path, "eq", value, ""), row)
+                return self._same_element(path, row, of, None)
+            case Comparison(path, "ne", value, _) if not any(step.multi_valued for step in path.steps[len(of.steps) :]):
+                return ~self._element(Comparison(path, "eq", value, ""), row, of)
             case Comparison(path, operator, value, _):
-                return self._same_element(path, row, lambda other: self._value_test(other, path, operator, _as_slot(value)))
+                found = self._same_element(path, row, of, lambda other: self._value_test(other, path, operator, _as_slot(value)))
+                return found | ~self._same_element(path, row, of, None) if operator == "ne" else found
         raise TypeError(node)
 
-    def _same_element(self, path: AttributePath, row: Any, test: Callable[[Any], Expression] | None) -> Expression:
+    def _same_element(
+        self, path: AttributePath, row: Any, of: AttributePath, test: Callable[[Any], Expression] | None
+    ) -> Expression:
         other = AttributeValue.alias()
         same = (
             (other.tenant_id == self._tenant)
             & (other.resource_seq == row.resource_seq)
             & (other.attribute == self._number(path.name))
-            & (other.element == row.element)
         )
+        apart = width(of.leaf)
+        if apart == 1:
+            same &= other.element == row.element
+        elif of.leaf.multi_valued:
+            same &= other.element / apart == row.element / apart
         return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))
 
     def _related(self, name: str, test: Callable[[Any], Expression]) -> Expression:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from scimsvc.protocol.errors import invalid_value
 from scimsvc.protocol.filter import Filter, matches
-from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.model import MAX_VALUES_INSIDE, Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.types import normaliser
 
@@ -19,7 +20,7 @@ PREFIX_LENGTH = 448
 """Of a long value's key; with the digest it is longer than any value that is its own key, so the two never meet."""
 
 Key = tuple[int, int]
-"""Attribute number and place of the element; 0 where there is only one."""
+"""Attribute number and place of the element (see `width`); 0 where there is only one."""
 
 
 class Row(NamedTuple):
@@ -37,6 +38,14 @@ def number(resource_type: str, attribute: str) -> int:
     A number takes a third of the room of the names, in a table that has each of them ten times for each account.
     """
     return zlib.crc32(f"{resource_type}:{attribute}".encode()) >> 1
+
+
+@cache
+def width(attribute: Attribute) -> int:
+    """How far apart the places of a multi-valued attribute's elements are: further than one, where a sub-attribute has several
+    values, whose places are then those from the element's on.
+    """
+    return MAX_VALUES_INSIDE if any(sub.multi_valued for sub in attribute.sub_attributes) else 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,10 @@ class Indexer:
         return self._names[key[0]]
 
     def rows(self, document: Mapping[str, Any]) -> dict[Key, Row]:
-        """One row for each simple value in the document that a filter could look for."""
+        """One row for each simple value in the document that a filter could look for.
+
+        Raises ScimError invalidValue for more values inside of an element than it has places for.
+        """
         found: dict[Key, Row] = {}
         for name, value in document.items():
             plan = self._plans.get(name)
@@ -97,8 +109,14 @@ class Indexer:
 
     def _collect(self, plan: _Plan, value: Any, element: int, owner: Any, found: dict[Key, Row]) -> None:
         if plan.multi_valued and isinstance(value, list):
+            if owner is not None and len(value) > MAX_VALUES_INSIDE:
+                name = self._names[plan.number]
+                raise invalid_value(f"{name} may have {MAX_VALUES_INSIDE} values in one element; here it has {len(value)}.")
             for position, one in enumerate(value):
-                self._collect_one(plan, one, position, one, found)
+                if owner is None:
+                    self._collect_one(plan, one, position * plan.width, one, found)
+                else:
+                    self._collect_one(plan, one, element + position, owner, found)
         else:
             self._collect_one(plan, value, element, owner, found)
 
@@ -127,8 +145,8 @@ class Indexer:
         if self._names.setdefault(own, path.name) != path.name:
             raise ValueError(f"the attributes {self._names[own]} and {path.name} can't be told apart in the index; rename one")
         if attribute.type == "complex":
-            return _Plan(own, attribute.multi_valued, None, self._plans_below(path, attribute, type_))
-        return _Plan(own, attribute.multi_valued, normaliser(attribute), {})
+            return _Plan(own, attribute.multi_valued, width(attribute), None, self._plans_below(path, attribute, type_))
+        return _Plan(own, attribute.multi_valued, 1, normaliser(attribute), {})
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,7 @@ class _Plan:
 
     number: int
     multi_valued: bool
+    width: int
     normalise: Callable[[Any], str] | None
     sub_plans: Mapping[str, _Plan]
 

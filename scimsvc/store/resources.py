@@ -152,7 +152,7 @@ class ResourceStore:
 
     def prepare(self, id_: str, document: Mapping[str, Any]) -> New:
         """A new resource as `insert` takes it; what can be done before the transaction, in which others wait."""
-        return New(id_, _json(document), document.get("displayName"), _rows(self._indexer.rows(document)))
+        return New(id_, _json(document), _display(document), _rows(self._indexer.rows(document)))
 
     def insert(self, new: New) -> Stored:
         """Store a new resource. Raises UniquenessViolation through the transaction."""
@@ -190,7 +190,7 @@ class ResourceStore:
             tenant=self._tenant,
             seq=stored.seq,
             document=changed.document,
-            display=document.get("displayName"),
+            display=_display(document),
             version=changed.version,
             now=changed.last_modified,
         )
@@ -338,6 +338,12 @@ class ResourceStore:
             version=stored.version,
             now=stored.last_modified,
         )
+
+
+def _display(document: Mapping[str, Any]) -> str | None:
+    """The name by which groups show a member; in a type of a profile's own, that attribute may be anything."""
+    name = document.get("displayName")
+    return name if isinstance(name, str) else None
 
 
 def _moving(before: Mapping[Key, Row], changed: Mapping[Key, Row]) -> list[Key]:

@@ -143,9 +143,13 @@ def _parts(targets: Sequence[Target]) -> set[bool]:
     paths = [target.sort for target in targets]
     if not any(paths):
         return {False}
-    if all(path and (path.name in _COLUMNS or (path.leaf.required and path.leaf.uniqueness != "none")) for path in paths):
+    if all(path and (path.name in _COLUMNS or _is_login(path)) for path in paths):
         return {True}
     return {True, False}
+
+
+def _is_login(path: AttributePath) -> bool:
+    return path.leaf.uniqueness != "none" and all(step.required for step in path.steps)
 
 
 def _cut(targets: Sequence[Target]) -> tuple[tuple[Target, ...], dict[int | str, Any]]:

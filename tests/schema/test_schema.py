@@ -63,7 +63,7 @@ def test_extension_has_the_attributes_of_the_standard():
     manager = resolve(USER_TYPE, f"{ENTERPRISE_USER_URN}:manager")
     assert manager
     assert [sub.name for sub in manager.leaf.sub_attributes] == ["value", "$ref", "displayName"]
-    assert [sub.mutability for sub in manager.leaf.sub_attributes] == ["readWrite", "readWrite", "readOnly"]
+    assert [sub.mutability for sub in manager.leaf.sub_attributes] == ["readWrite", "readOnly", "readOnly"]
 
 
 def paths(resource_type: ResourceType) -> list[AttributePath]:
@@ -186,7 +186,13 @@ def values(attribute: Attribute) -> st.SearchStrategy[Any]:
         "binary": st.sampled_from(["", "QUJD"]),
     }
     one = objects(attribute) if attribute.type == "complex" else simple.get(attribute.type, st.sampled_from(["a", "é", "B c"]))
-    return st.lists(one, max_size=2) if attribute.multi_valued else one
+    if not attribute.multi_valued:
+        return one
+    return st.lists(one, max_size=2).filter(lambda found: not attribute.has_primary or sum(map(is_primary, found)) < 2)
+
+
+def is_primary(element: Any) -> bool:
+    return element.get("primary") is True
 
 
 def objects(attribute: Attribute) -> st.SearchStrategy[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath, matches, meaning, parse_filter
 from scimsvc.schema.classes import load
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
+from scimsvc.schema.model import Attribute
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Database
 from scimsvc.store.tenants import TenantRecord, create_tenant
@@ -39,7 +41,13 @@ groups:
 """,
     Path("p.yaml"),
 )
-USER, _ = PROFILE.resource_types()
+INSIDE = (Attribute("value"), Attribute("type"), Attribute("tags", multi_valued=True))
+KITS = (
+    Attribute("kits", "complex", multi_valued=True, sub_attributes=INSIDE),
+    Attribute("trunk", "complex", sub_attributes=INSIDE),
+)
+CUSTOM, _ = PROFILE.resource_types()
+USER = replace(CUSTOM, schema=replace(CUSTOM.schema, attributes=(*CUSTOM.schema.attributes, *KITS)))
 
 LONG = ["x" * length + end for length in (447, 448, 449, 512, 513, 600) for end in ("", "y")]
 SPECIAL = ["", "a", "A", "ab", "AB", "b", "ß", "SS", "é", "e\u0301", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
@@ -62,7 +70,8 @@ def some(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 ELEMENTS = st.lists(
     some(value=TEXTS, type=st.sampled_from(["work", "Work", "home", ""]), primary=st.booleans(), display=TEXTS).filter(bool),
     max_size=3,
-)
+).filter(lambda elements: sum(one.get("primary", False) for one in elements) < 2)
+KIT = some(value=TEXTS, type=TEXTS, tags=st.lists(TEXTS, min_size=1, max_size=3)).filter(bool)
 DOCUMENTS = st.fixed_dictionaries(
     {"userName": TEXTS.filter(bool)},
     optional={
@@ -78,6 +87,8 @@ DOCUMENTS = st.fixed_dictionaries(
         "tags": st.lists(TEXTS, max_size=3),
         "codes": st.lists(TEXTS, max_size=3),
         "key": BINARY,
+        "kits": st.lists(KIT, max_size=3),
+        "trunk": KIT,
         ENTERPRISE_USER_URN: some(department=TEXTS, manager=some(value=st.sampled_from(IDS))),
         OWN_URN: some(level=NUMBERS, days=st.lists(INSTANTS, max_size=3)),
     },
@@ -109,6 +120,8 @@ PATHS = {
     "tags": TEXT,
     "codes": TEXT,
     "key": (PARTS, BINARY),
+    "kits.tags": TEXT,
+    "trunk.tags": TEXT,
     f"{ENTERPRISE_USER_URN}:department": TEXT,
     f"{ENTERPRISE_USER_URN}:manager": (PARTS, st.sampled_from(IDS)),
     f"{ENTERPRISE_USER_URN}:manager.value": (PARTS, st.sampled_from(IDS)),
@@ -118,7 +131,7 @@ PATHS = {
     "schemas": (PARTS, st.sampled_from([USER_URN, ENTERPRISE_USER_URN, "urn:", ""])),
     "meta.resourceType": (PARTS, st.sampled_from(["User", "user", "Us", "er"])),
 }
-COMPLEX = ["name", "emails", "phoneNumbers", ENTERPRISE_USER_URN, f"{ENTERPRISE_USER_URN}:manager", OWN_URN]
+COMPLEX = ["name", "kits", "trunk", "emails", "phoneNumbers", ENTERPRISE_USER_URN, f"{ENTERPRISE_USER_URN}:manager", OWN_URN]
 ELEMENT = {"value": TEXT, "type": PATHS["emails.type"], "primary": TRUTH, "display": TEXT}
 VALUE_PATHS = {
     "emails": ELEMENT,
@@ -126,6 +139,9 @@ VALUE_PATHS = {
     "name": {"givenName": TEXT, "familyName": TEXT},
     "tags": {"value": TEXT},
     "codes": {"value": TEXT},
+    "kits": {"value": TEXT, "type": TEXT, "tags": TEXT},
+    "kits.tags": {"value": TEXT},
+    "trunk": {"value": TEXT, "tags": TEXT},
     f"{ENTERPRISE_USER_URN}:manager": {"value": PATHS[f"{ENTERPRISE_USER_URN}:manager"]},
     f"{OWN_URN}:days": {"value": (ORDER, INSTANTS)},
 }

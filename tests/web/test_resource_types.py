@@ -291,7 +291,9 @@ def with_(path: str, value: Any) -> Any:
             with_("Schemas.0.attributes.6.subAttributes.0.type", "complex"),
             r"subAttributes\[0\].type must be .* inside a complex attribute",
         ),
-        (with_("Schemas.0.attributes.6.subAttributes.0.multiValued", True), "a sub-attribute has one value"),
+        (with_("Schemas.0.attributes.6.uniqueness", "server"), r"attributes\[6\].uniqueness: a complex value isn't compared"),
+        (with_("Schemas.0.attributes.3.uniqueness", "server"), r"attributes\[3\].uniqueness: what is never returned isn't kept"),
+        (with_("Schemas.0.attributes.1.name", "$ref"), r"attributes\[1\].name must be letters"),
         (with_("Schemas.0.attributes.1.name", "id"), "declares id, which every resource has"),
         (
             with_("ResourceTypes.0.schema", "urn:x:y"),

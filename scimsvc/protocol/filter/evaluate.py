@@ -34,7 +34,10 @@ def matches(value_filter: Filter, element: Any) -> bool:
             return _value(path.leaf.name, element) is not None
         case Comparison(path, operator, wanted, _):
             value = _value(path.leaf.name, element)
-            return operator == "ne" if value is None else _HOLDS[operator](normaliser(path.leaf)(value), wanted)
+            if value is None:
+                return operator == "ne"
+            holds, normalise = _HOLDS[operator], normaliser(path.leaf)
+            return any(holds(normalise(one), wanted) for one in (value if isinstance(value, list) else [value]))
         case Absent():
             return False
         case ValuePath():

@@ -73,7 +73,7 @@ def _simplest(text: str, resource_type: ResourceType) -> Filter | None:
     """The filter by which clients match accounts, `userName eq "x"`, in an eighth of the time that tokens take."""
     match = _SIMPLEST.fullmatch(text)
     path = resolve(resource_type, match[1]) if match else None
-    if match is None or path is None or path.leaf.type != "string" or path.leaf.returned == "never":
+    if match is None or path is None or path.leaf.type != "string" or path.is_secret:
         return None
     return Comparison(path, "eq", normaliser(path.leaf)(match[2]), match[2])
 
@@ -236,7 +236,7 @@ class _Parser:
 
     def _sensible(self, scope: Scope) -> Filter:
         path, token = self._attribute(scope)
-        if path.leaf.returned == "never":
+        if path.value().is_secret:
             raise _Senseless(f"{path.name} can't be filtered by", token.start + 1)
         if self._at("["):
             return ValuePath(path, self._value_filter(path, scope))
@@ -304,6 +304,10 @@ class _Parser:
             if len(attribute.steps) > 1 and attribute.steps[-2].multi_valued:
                 return Path(AttributePath(attribute.steps[:-1]), None, attribute)
             return Path(attribute)
+        if len(attribute.steps) > 1 and attribute.steps[-2].multi_valued:
+            inside = AttributePath(attribute.steps[:-1]).name
+            problem = f"the values of {attribute.name} are changed together: write {inside}[…].{attribute.leaf.name}"
+            raise FilterSyntaxError(problem, self._tokens[self._position].start + 1)
         value_filter = self._value_filter(attribute, scope)
         if self._at("end"):
             return Path(attribute, value_filter)

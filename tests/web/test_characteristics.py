@@ -1,0 +1,200 @@
+"""Every characteristic of an attribute (RFC 7643 §2.2 and §7) holds at every depth and for every method, by the schema data."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scimsvc.schema.core import ENTERPRISE_USER, ENTERPRISE_USER_URN, GROUP, USER
+from scimsvc.schema.discovery import schema_document
+from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
+from scimsvc.store.database import Database
+from scimsvc.web.app import create_app
+from tests.support.client import Answer
+from tests.support.errors import assert_scim_error
+from tests.support.server import ROOT, new_token
+from tests.support.wsgi import call
+
+THING, PART = "urn:example:schemas:2.0:Thing", "urn:example:schemas:2.0:Part"
+Ask = Callable[..., Answer]
+
+
+def complex_(name: str, *subs: dict[str, Any], **characteristics: Any) -> dict[str, Any]:
+    return {"name": name, "type": "complex", "subAttributes": list(subs), **characteristics}
+
+
+PRIMARY = {"name": "primary", "type": "boolean"}
+VALUE = {"name": "value"}
+THING_SCHEMA: dict[str, Any] = {
+    "id": THING,
+    "name": "Thing",
+    "attributes": [
+        {"name": "label"},
+        complex_(
+            "keys",
+            VALUE,
+            {"name": "type"},
+            PRIMARY,
+            {"name": "pin", "mutability": "writeOnly"},
+            {"name": "seal", "mutability": "immutable"},
+            {"name": "tags", "multiValued": True},
+            {"name": "$ref", "type": "reference", "referenceTypes": ["external"], "caseExact": False},
+            multiValued=True,
+        ),
+        complex_("vault", VALUE, {"name": "code"}, returned="never"),
+        complex_("lock", VALUE, {"name": "words", "multiValued": True}, {"name": "pin", "returned": "never"}),
+        complex_("memo", VALUE, {"name": "by"}, returned="request"),
+        complex_("kind", VALUE, {"name": "of"}, returned="always"),
+        {"name": "site", "type": "reference", "referenceTypes": ["external"], "caseExact": False, "uniqueness": "server"},
+        {"name": "seen", "type": "dateTime", "mutability": "readOnly"},
+        complex_("displayName", {"name": "long"}),
+    ],
+}
+PART_SCHEMA: dict[str, Any] = {
+    "id": PART,
+    "name": "Part",
+    "attributes": [
+        {"name": "number", "required": True},
+        {"name": "batch", "mutability": "immutable"},
+        {"name": "secret", "mutability": "writeOnly"},
+        complex_("made", {"name": "at", "mutability": "immutable"}, {"name": "by"}),
+        complex_("notes", {"name": "value", "required": True}, {"name": "text"}, PRIMARY, multiValued=True),
+    ],
+}
+NEEDY = "urn:example:schemas:2.0:Needy"
+NEEDY_SCHEMA: dict[str, Any] = {
+    "id": NEEDY,
+    "name": "Needy",
+    "attributes": [complex_("needs", VALUE, multiValued=True, required=True), complex_("size", {"name": "wide"}, required=True)],
+}
+# RFC 7643 §8.7.1 under other names, as /Schemas publishes it.
+PERSON, TEAM, STAFF = "urn:example:schemas:2.0:Person", "urn:example:schemas:2.0:Team", "urn:example:schemas:2.0:Staff"
+PUBLISHED = [schema_document(one, "") | {"id": id_} for one, id_ in ((USER, PERSON), (GROUP, TEAM), (ENTERPRISE_USER, STAFF))]
+DOCUMENTS: dict[str, Any] = {
+    "Schemas": [THING_SCHEMA, PART_SCHEMA, NEEDY_SCHEMA, *PUBLISHED],
+    "ResourceTypes": [
+        {"name": "Thing", "endpoint": "/Things", "schema": THING, "schemaExtensions": [{"schema": PART, "required": False}]},
+        {"name": "Person", "endpoint": "/People", "schema": PERSON, "schemaExtensions": [{"schema": STAFF, "required": False}]},
+        {"name": "Team", "endpoint": "/Teams", "schema": TEAM},
+        {"name": "Needy", "endpoint": "/Needies", "schema": NEEDY, "schemaExtensions": [{"schema": PART, "required": True}]},
+    ],
+}
+NEEDS: dict[str, Any] = {"needs": [{"value": "a"}], "size": {"wide": "1"}, PART: {"number": "1"}}
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Ask]:
+    (tmp_path / "entra.yaml").write_text((ROOT / "mappings" / "entra.yaml").read_text() + "\ndocuments: [things.json]\n")
+    (tmp_path / "things.json").write_text(json.dumps(DOCUMENTS))
+    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    yield lambda method, path, body=None: call(
+        app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+    )
+    app.extensions["scimsvc"].database.close()
+
+
+def made(ask: Ask, body: Any, endpoint: str = "/Things") -> str:
+    answer = ask("POST", endpoint, body)
+    assert answer.status == 201, answer.raw
+    return f"{endpoint}/{answer.body['id']}"
+
+
+def patch(ask: Ask, path: str, *operations: Any) -> Answer:
+    return ask("PATCH", path, {"Operations": [dict(zip(("op", "path", "value"), one, strict=False)) for one in operations]})
+
+
+def own(answer: Answer) -> dict[str, Any]:
+    assert answer.status < 300, answer.raw
+    return {name: value for name, value in answer.body.items() if name not in ("schemas", "id", "meta")}
+
+
+def found(ask: Ask, text: str, endpoint: str = "/Things") -> int:
+    answer = ask("POST", f"{endpoint}/.search", {"filter": text})
+    assert answer.status == 200, answer.raw
+    return int(answer.body["totalResults"])
+
+
+SECRETS: dict[str, Any] = {
+    "keys": [{"value": "a", "pin": "hush"}, {"pin": "hush"}],
+    "vault": {"value": "hush"},
+    "lock": {"pin": "hush"},
+    PART: {"number": "1", "secret": "hush"},
+}
+
+
+@pytest.mark.parametrize("name", ["vault.code", "vault", "lock.pin", "keys.pin", f"{PART}:secret", "seen"])
+def test_what_nothing_can_be_found_by_is_refused(ask: Ask, name: str):
+    for text in (f'{name} eq "2026-01-01T00:00:00Z"', f"{name} pr"):
+        assert_scim_error(ask("POST", "/Things/.search", {"filter": text}), 400, "invalidFilter")
+    assert_scim_error(ask("GET", f"/Things?sortBy={name}"), 400, "invalidValue")
+
+
+def test_value_filter_by_what_is_never_returned_is_refused(ask: Ask):
+    assert_scim_error(ask("POST", "/Things/.search", {"filter": 'keys[pin eq "x"]'}), 400, "invalidFilter")
+    assert_scim_error(patch(ask, made(ask, {}), ("remove", 'keys[pin eq "x"]')), 400, "invalidPath")
+
+
+TWO = [{"value": "a", "primary": True}, {"value": "b", "primary": True}]
+
+
+@pytest.mark.parametrize("change", [{"size": {}}, {"size": {"other": 1}}, {PART: {}}, {"needs": [{}]}, {"needs": []}])
+def test_nothing_in_it_is_no_value(ask: Ask, change: Any):
+    answer = ask("POST", "/Needies", NEEDS | change)
+    assert_scim_error(answer, 400, "invalidValue")
+    assert "is required" in answer.body["detail"]
+
+
+SHOWN: dict[str, Any] = {
+    "label": "l",
+    "displayName": {"long": "x"},
+    "memo": {"value": "m", "by": "b"},
+    "kind": {"value": "k", "of": "o"},
+}
+
+
+def test_reference_folds_case_where_the_schema_says_so(ask: Ask):
+    made(ask, {"site": "https://Example.com/A"})
+    assert found(ask, 'site eq "HTTPS://example.com/a"') == 1
+    assert_scim_error(ask("POST", "/Things", {"site": "https://example.com/a"}), 409, "uniqueness")
+    made(ask, {"keys": [{"$ref": "https://Example.com/B"}]})
+    assert found(ask, 'keys[$ref sw "https://example"]') == found(ask, 'keys.$ref ew "/b"') == 1
+
+
+def test_who_a_manager_is_says_the_value_alone(ask: Ask):
+    manager = {"value": "boss", "$ref": "https://elsewhere/x", "displayName": "Boss"}
+    path = made(ask, {"userName": "ann", ENTERPRISE_USER_URN: {"manager": manager}}, "/Users")
+    assert own(ask("GET", path))[ENTERPRISE_USER_URN] == {"manager": {"value": "boss"}}
+    other = patch(ask, path, ("replace", f"{ENTERPRISE_USER_URN}:manager", {**manager, "value": "other"}))
+    assert other.body[ENTERPRISE_USER_URN] == {"manager": {"value": "other"}}
+    assert_scim_error(patch(ask, path, ("replace", f"{ENTERPRISE_USER_URN}:manager.$ref", "x")), 400, "mutability")
+    assert ENTERPRISE_USER_URN not in patch(ask, path, ("remove", f"{ENTERPRISE_USER_URN}:manager")).body
+
+
+def test_standards_own_schemas_can_be_those_of_other_types(ask: Ask):
+    person = {"userName": "ann", "emails": TWO[:1], STAFF: {"department": "d", "manager": {"value": "x"}}}
+    path = made(ask, person | {"password": "hush", "groups": [{"value": "x"}]}, "/People")
+    assert own(ask("GET", path)) == person
+    assert found(ask, f'userName eq "ANN" and {STAFF}:manager.value eq "x"', "/People") == 1
+    assert_scim_error(ask("POST", "/People", person), 409, "uniqueness")
+    assert_scim_error(ask("POST", "/People/.search", {"filter": "groups pr"}), 400, "invalidFilter")
+    # Those of a team are values like others, and no memberships, which groups alone have.
+    members = [{"value": "nobody", "$ref": "https://x/Y", "type": "User"}, {"value": path.rpartition("/")[2]}]
+    team = {"displayName": "t", "members": members}
+    path = made(ask, team | {"members": [one | {"display": "d"} for one in members]}, "/Teams")
+    assert own(ask("GET", path)) == team
+    assert own(ask("GET", f"{path}?excludedAttributes=members")) == {"displayName": "t"}
+    assert found(ask, 'members[value eq "NOBODY" and type eq "user"]', "/Teams") == 0
+    assert found(ask, 'members[value eq "nobody" and $ref eq "https://x/Y"]', "/Teams") == 1
+    assert own(patch(ask, path, ("remove", 'members[value eq "nobody"]')))["members"] == members[1:]
+    assert_scim_error(patch(ask, path, ("replace", "members.value", "x")), 400, "mutability")
+
+
+def test_discovery_shows_what_holds(ask: Ask):
+    shown = {one["name"]: one for one in ask("GET", f"/Schemas/{THING}").body["attributes"]}
+    keys = {one["name"]: one for one in shown["keys"]["subAttributes"]}
+    assert (keys["pin"]["mutability"], keys["pin"]["returned"]) == ("writeOnly", "never")
+    assert (keys["$ref"]["caseExact"], keys["tags"]["multiValued"]) == (False, True)
