@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
+from scimsvc.schema.paths import AttributePath
 from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.himself import refuse_change
@@ -60,6 +61,7 @@ class ResourceService:
     def create(self, body: Any, projection: Projection = ALL) -> Rendered:
         """POST (§3.3)."""
         document, members = self._read(body)
+        projection = self._answering(projection, _paths_in(self._type, document))
         hashed = hashed_in(document) if self._keeps_passwords else None
         id_ = new_id()
         document = _canonical(self._type, id_, document)
@@ -163,6 +165,7 @@ class ResourceService:
     ) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
+        projection = self._answering(projection, _paths_in(self._type, read))
         hashed = hashed_in(read) if self._keeps_passwords else None
         document = _canonical(self._type, id_, read)
 
@@ -194,7 +197,8 @@ class ResourceService:
             return former if document == former else _canonical(self._type, id_, document), steps
 
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
-        shown = Projection(frozenset()) if silent else projection
+        answering = self._answering(projection, ((operation.path.target, operation.value) for operation in own))
+        shown = Projection(frozenset()) if silent else answering
         rendered = self._change(id_, (if_match, if_none_match), "patch", change, shown, password)
         return rendered._replace(body=b"") if silent else rendered
 
@@ -219,6 +223,10 @@ class ResourceService:
         """Remove for good what was deleted longer ago than the grace period, some of it; answers how much. In a transaction."""
         before = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
         return self._resources.purge(before.isoformat(timespec="milliseconds")[:23])
+
+    def _answering(self, projection: Projection, sent: Iterable[tuple[AttributePath, Any]]) -> Projection:
+        """The projection for who sent values of these attributes, some of which may be returned on request."""
+        return projection.with_sent(sent) if self._type.has_hidden else projection
 
     def _with_own_login(self, former: Document, document: Document) -> Document:
         """While an account is inactive a rename, as some directories do to the deleted, leaves it what it logs in with."""
@@ -335,6 +343,14 @@ class ResourceService:
     def _render(self, found: Found, projection: Projection) -> Rendered:
         stored, related = found
         return render(stored, related, self._type, projection, self._base)
+
+
+def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple[AttributePath, Any]]:
+    """The top-level attributes of a document that was read, with their values."""
+    for name, value in document.items():
+        attribute = resource_type.root.sub_attribute(name)
+        if attribute is not None:
+            yield AttributePath((attribute,)), value
 
 
 def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[Operation]]:

@@ -126,6 +126,13 @@ SECRETS: dict[str, Any] = {
 }
 
 
+def test_what_is_no_longer_returned_stays_with_the_server(ask: Ask, database: Database):
+    path = made(ask, {"label": "l", "lock": {"value": "v"}})
+    older = """UPDATE resource SET document = REPLACE(document, '"value":"v"', '"value":"v","pin":"hush"')"""
+    database.transaction(lambda: database.execute(older, []))
+    assert own(ask("GET", path)) == {"label": "l", "lock": {"value": "v"}}
+
+
 @pytest.mark.parametrize("name", ["vault.code", "vault", "lock.pin", "keys.pin", f"{PART}:secret", "seen"])
 def test_what_nothing_can_be_found_by_is_refused(ask: Ask, name: str):
     for text in (f'{name} eq "2026-01-01T00:00:00Z"', f"{name} pr"):
@@ -156,6 +163,37 @@ SHOWN: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", {"label", "displayName", "kind"}),
+        ("?attributes=label", {"label", "kind"}),
+        ("?attributes=memo", {"memo", "kind"}),
+        ("?attributes=memo.by", {"memo", "kind"}),
+        ("?attributes=id", {"kind"}),
+        ("?excludedAttributes=kind", {"label", "displayName", "kind"}),
+        ("?excludedAttributes=label,displayName", {"kind"}),
+    ],
+)
+def test_complex_attribute_is_returned_as_its_characteristic_says(ask: Ask, query: str, names: set[str]):
+    path = made(ask, SHOWN)
+    body = own(ask("GET", path + query))
+    assert body.keys() == names
+    assert body["kind"] == SHOWN["kind"]
+    if "memo" in names:
+        assert body["memo"] == ({"by": "b"} if query.endswith(".by") else SHOWN["memo"])
+
+
+def test_what_is_returned_on_request_comes_back_to_who_sent_it(ask: Ask):
+    created = ask("POST", "/Things", SHOWN)
+    path = f"/Things/{created.body['id']}"
+    assert own(created) == SHOWN
+    assert "memo" not in own(patch(ask, path, ("replace", "label", "x")))
+    assert own(patch(ask, path, ("replace", "memo.by", "c")))["memo"] == {"value": "m", "by": "c"}
+    assert own(ask("PUT", path, SHOWN))["memo"] == SHOWN["memo"]
+    assert "memo" not in own(ask("PUT", path, {"label": "y"}))
+
+
 def test_reference_folds_case_where_the_schema_says_so(ask: Ask):
     made(ask, {"site": "https://Example.com/A"})
     assert found(ask, 'site eq "HTTPS://example.com/a"') == 1
@@ -172,6 +210,12 @@ def test_who_a_manager_is_says_the_value_alone(ask: Ask):
     assert other.body[ENTERPRISE_USER_URN] == {"manager": {"value": "other"}}
     assert_scim_error(patch(ask, path, ("replace", f"{ENTERPRISE_USER_URN}:manager.$ref", "x")), 400, "mutability")
     assert ENTERPRISE_USER_URN not in patch(ask, path, ("remove", f"{ENTERPRISE_USER_URN}:manager")).body
+
+
+@pytest.mark.parametrize("query", ["", "?attributes=members", "?attributes=members.value", "?excludedAttributes=displayName"])
+def test_empty_group_has_members_in_every_projection(ask: Ask, query: str):
+    path = made(ask, {"displayName": "g"}, "/Groups")
+    assert ask("GET", path + query).body["members"] == []
 
 
 def test_standards_own_schemas_can_be_those_of_other_types(ask: Ask):
