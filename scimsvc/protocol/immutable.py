@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from scimsvc.protocol.errors import mutability
+from scimsvc.protocol.errors import ScimError, mutability
 from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath
 
 Document = dict[str, Any]
 
@@ -16,28 +17,50 @@ def kept(resource_type: ResourceType, former: Mapping[str, Any], document: Docum
     """The document of a changed resource, whose immutable attributes have the values that they had; with `carry` also those that
     the document leaves out, as a PUT may (RFC 7644 §3.5.1). Raises ScimError mutability.
     """
-    for steps in _immutable(resource_type):
-        before = _at(former, steps)
-        after = _at(document, steps)
+    for path in _immutable(resource_type):
+        before = _at(former, path.steps)
+        after = _at(document, path.steps)
         if before is None or before == after:
             continue
         if not carry or after is not None:
-            path = ".".join(step.name for step in steps)
-            raise mutability(f"{path} can't be changed once it has a value.")
-        document = _with(document, steps, before)
+            raise _refused(path.name)
+        document = _with(document, path.steps, before)
     return document
 
 
+def kept_in_element(attribute: Attribute, former: Mapping[str, Any], element: Document) -> Document:
+    """An element of a multi-valued attribute that was changed, with the immutable sub-attributes that it had. Elements come and
+    go as a whole, but as long as one stays, these do. Raises ScimError mutability.
+    """
+    own = {sub.name: former[sub.name] for sub in attribute.sub_attributes if sub.mutability == "immutable" and sub.name in former}
+    for name, value in own.items():
+        if element.get(name, value) != value:
+            raise _refused(f"{attribute.name}.{name}")
+    return {**element, **own} if own else element
+
+
+def require_mutable(attribute: Attribute, sub: Attribute, element: Mapping[str, Any]) -> None:
+    """Refuse to take from an element what is immutable. Raises ScimError mutability."""
+    if sub.mutability == "immutable" and sub.name in element:
+        raise _refused(f"{attribute.name}.{sub.name}")
+
+
+def _refused(name: str) -> ScimError:
+    return mutability(f"{name} can't be changed once it has a value.")
+
+
 @lru_cache(maxsize=256)
-def _immutable(resource_type: ResourceType) -> tuple[tuple[Attribute, ...], ...]:
-    """The immutable attributes with one place in a resource: not those of elements, which come and go as a whole."""
-    found: list[tuple[Attribute, ...]] = []
-    for attribute in resource_type.root.sub_attributes:
+def _immutable(resource_type: ResourceType) -> tuple[AttributePath, ...]:
+    """The immutable attributes with one place in a resource: not those of elements."""
+    return tuple(_immutable_below(AttributePath(()), resource_type.root))
+
+
+def _immutable_below(path: AttributePath, parent: Attribute) -> Iterator[AttributePath]:
+    for attribute in parent.sub_attributes:
         if attribute.mutability == "immutable":
-            found.append((attribute,))
+            yield path.child(attribute)
         elif not attribute.multi_valued:
-            found += [(attribute, below) for below in attribute.sub_attributes if below.mutability == "immutable"]
-    return tuple(found)
+            yield from _immutable_below(path.child(attribute), attribute)
 
 
 def _at(document: Mapping[str, Any], steps: tuple[Attribute, ...]) -> Any:

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path
+from scimsvc.protocol.immutable import kept_in_element, require_mutable
 from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -159,33 +160,22 @@ def _update(document: Document, steps: tuple[Attribute, ...], change: Callable[[
 
 def _combined(attribute: Attribute, have: Any, operation: Operation) -> Any:
     """The value of an attribute after an operation on the attribute as a whole."""
-    value = operation.value
-    if operation.op == "remove":
-        return None
+    return None if operation.op == "remove" else _changed(attribute, have, operation.value, operation.op)
+
+
+def _changed(attribute: Attribute, have: Any, value: Any, op: Op) -> Any:
     if attribute.multi_valued:
-        return _with_added(have or [], value) if operation.op == "add" else value
-    if attribute.type == "complex":
-        return _merged(attribute, have or {}, value)
-    _refuse_change_of_immutable(attribute, have, value)
-    return value
+        return _with_added(have or [], value) if op == "add" else value
+    return _merged(attribute, have or {}, value, op) if attribute.type == "complex" else value
 
 
-def _merged(attribute: Attribute, have: Document, value: Document) -> Document:
+def _merged(attribute: Attribute, have: Document, value: Document, op: Op) -> Document:
     """Sub-attributes that are not named stay (§3.5.2.3); those of an extension are attributes of their own right."""
     changed = dict(have)
     for name, below in value.items():
         sub_attribute = attribute.sub_attribute(name)
-        if sub_attribute and sub_attribute.type == "complex" and not sub_attribute.multi_valued:
-            below = _merged(sub_attribute, changed.get(name, {}), below)
-        elif sub_attribute:
-            _refuse_change_of_immutable(sub_attribute, changed.get(name), below)
-        changed[name] = below
+        changed[name] = _changed(sub_attribute, have.get(name), below, op) if sub_attribute else below
     return changed
-
-
-def _refuse_change_of_immutable(attribute: Attribute, have: Any, value: Any) -> None:
-    if attribute.mutability == "immutable" and have not in (None, value):
-        raise mutability(f"{attribute.name} has a value already and can't be changed.")
 
 
 def _with_added(have: list[Any], added: list[Any]) -> list[Any]:
@@ -239,20 +229,25 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
 
 
 def _with(element: Any, operation: Operation, described: Document) -> Any:
-    sub_attribute = operation.path.sub_attribute
-    if sub_attribute:
-        _refuse_change_of_immutable(sub_attribute.leaf, element.get(sub_attribute.leaf.name), operation.value)
-        return {**element, sub_attribute.leaf.name: operation.value}
-    if not isinstance(element, dict):
-        return operation.value
-    return {**(element if operation.op == "add" else described), **operation.value}
+    path, op, value = operation.path, operation.op, operation.value
+    if path.sub_attribute:
+        leaf = path.sub_attribute.leaf
+        changed = {**element, leaf.name: _changed(leaf, element.get(leaf.name), value, op)}
+    elif not isinstance(element, dict):
+        return value
+    else:
+        changed = _merged(path.attribute.leaf, element, value, op) if op == "add" else {**described, **value}
+    return kept_in_element(path.attribute.leaf, element, changed)
 
 
 def _without(element: Any, path: Path, policy: Policy) -> Any:
     if not path.sub_attribute:
         return None
     left = {name: value for name, value in element.items() if name != path.sub_attribute.leaf.name}
-    return None if policy.drop_hollow_elements and not left.keys() - {"type", "primary", "display"} else left
+    if policy.drop_hollow_elements and not left.keys() - {"type", "primary", "display"}:
+        return None
+    require_mutable(path.attribute.leaf, path.sub_attribute.leaf, element)
+    return left
 
 
 def _described(path: Path, policy: Policy) -> Document:

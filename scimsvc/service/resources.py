@@ -17,6 +17,7 @@ from scimsvc.protocol.members import Change, Step
 from scimsvc.protocol.messages import Query, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
+from scimsvc.protocol.required import require_complete
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
@@ -172,7 +173,11 @@ class ResourceService:
         def change(former: Document) -> tuple[Document, list[Step]]:
             clear = self._policies.replace_members == "exact"
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
-            return kept(self._type, former, self._with_own_login(former, document), carry=True), steps
+            whole = kept(self._type, former, self._with_own_login(former, document), carry=True)
+            if whole is not document:
+                whole = _canonical(self._type, id_, whole)
+                require_complete(self._type, document, whole)
+            return whole, steps
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         return self._change(id_, (if_match, if_none_match), "replace", change, projection, (hashed is not None, hashed))
@@ -191,13 +196,19 @@ class ResourceService:
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
         password = hashed_by(own) if self._keeps_passwords else (False, None)
+        stored = [operation for operation in own if not operation.path.target.is_secret]
 
         def change(former: Document) -> tuple[Document, list[Step]]:
-            document = kept(self._type, former, self._with_own_login(former, apply(former, own, policy)))
-            return former if document == former else _canonical(self._type, id_, document), steps
+            document = kept(self._type, former, self._with_own_login(former, apply(former, stored, policy)))
+            if document == former:
+                return former, steps
+            if self._type.can_lack:
+                removed = [operation.path.attribute.steps[0] for operation in stored if operation.op == "remove"]
+                require_complete(self._type, former, document, removed)
+            return _canonical(self._type, id_, document), steps
 
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
-        answering = self._answering(projection, ((operation.path.target, operation.value) for operation in own))
+        answering = self._answering(projection, ((operation.path.target, operation.value) for operation in stored))
         shown = Projection(frozenset()) if silent else answering
         rendered = self._change(id_, (if_match, if_none_match), "patch", change, shown, password)
         return rendered._replace(body=b"") if silent else rendered

@@ -126,6 +126,28 @@ SECRETS: dict[str, Any] = {
 }
 
 
+def test_what_is_never_returned_is_stored_nowhere(ask: Ask, database: Database):
+    path = made(ask, SECRETS)
+    kept = {"keys": [{"value": "a"}], PART: {"number": "1"}}
+    assert own(ask("GET", path)) == kept
+    assert own(ask("PUT", path, SECRETS)) == kept
+    version = ask("GET", path).headers["ETag"]
+    changes = [
+        ("add", f"{PART}:secret", "hush"),
+        ("add", 'keys[value eq "a"].pin', "hush"),
+        ("add", "keys", [{"value": "a", "pin": "hush"}]),
+        ("replace", 'keys[value eq "a"]', {"value": "a", "pin": "hush"}),
+        ("add", None, {"vault": {"code": "hush"}, "lock": {"pin": "hush"}, PART: {"secret": "hush"}}),
+        ("remove", f"{PART}:secret"),
+    ]
+    answer = patch(ask, path, *changes)
+    assert (own(answer), answer.headers["ETag"]) == (kept, version)
+    with database.reading():
+        documents = database.execute("SELECT document FROM resource", []).fetchall()
+        rows = database.execute("SELECT value FROM attribute_value", []).fetchall()
+    assert "hush" not in str(documents) + str(rows)
+
+
 def test_what_is_no_longer_returned_stays_with_the_server(ask: Ask, database: Database):
     path = made(ask, {"label": "l", "lock": {"value": "v"}})
     older = """UPDATE resource SET document = REPLACE(document, '"value":"v"', '"value":"v","pin":"hush"')"""
@@ -148,11 +170,125 @@ def test_value_filter_by_what_is_never_returned_is_refused(ask: Ask):
 TWO = [{"value": "a", "primary": True}, {"value": "b", "primary": True}]
 
 
+@pytest.mark.parametrize(
+    ("name", "endpoint"), [("emails", "/Users"), ("roles", "/Users"), ("keys", "/Things"), (f"{PART}:notes", "/Things")]
+)
+def test_one_value_is_primary(ask: Ask, name: str, endpoint: str):
+    urn, _, attribute = name.rpartition(":")
+    whole: dict[str, Any] = {"userName": "ann"} if endpoint == "/Users" else {}
+
+    def with_(elements: Any) -> dict[str, Any]:
+        return whole | ({urn: {"number": "1", attribute: elements}} if urn else {attribute: elements})
+
+    path = made(ask, with_(TWO[:1]), endpoint)
+    refused = [
+        ask("POST", endpoint, with_(TWO)),
+        ask("PUT", path, with_(TWO)),
+        patch(ask, path, ("replace", name, TWO)),
+        patch(ask, path, ("add", name, TWO)),
+        patch(ask, path, ("add", None, with_(TWO))),
+    ]
+    for answer in refused:
+        assert_scim_error(answer, 400, "invalidValue")
+        assert f"{name} may have one primary value, not 2" in answer.body["detail"]
+    for operation in (("add", name, TWO[1:]), ("add", None, with_([{"value": "c", "primary": True}]))):
+        body = own(patch(ask, path, operation))
+        elements = body[urn][attribute] if urn else body[attribute]
+        assert [one["primary"] for one in elements] == [False] * (len(elements) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "before", "operation", "scim_type", "name"),
+    [
+        ("/Things", {}, ("add", f"{PART}:batch", "b"), "invalidValue", f"{PART}:number"),
+        ("/Things", {}, ("add", None, {PART: {"batch": "b"}}), "invalidValue", f"{PART}:number"),
+        ("/Things", {}, ("add", f"{PART}:made.by", "b"), "invalidValue", f"{PART}:number"),
+        (
+            "/Things",
+            {PART: {"number": "1", "notes": [{"value": "a", "text": "t"}]}},
+            ("remove", f'{PART}:notes[value eq "a"].value'),
+            "mutability",
+            f"{PART}:notes.value",
+        ),
+        (
+            "/Things",
+            {PART: {"number": "1"}},
+            ("add", f'{PART}:notes[text eq "x"].primary', True),
+            "invalidValue",
+            f"{PART}:notes.value",
+        ),
+        ("/Needies", NEEDS, ("remove", 'needs[value eq "a"]'), "mutability", "needs"),
+        ("/Needies", NEEDS, ("remove", "needs.value"), "mutability", "needs"),
+        ("/Needies", NEEDS, ("replace", "needs", [{"other": 1}]), "invalidValue", "needs"),
+        ("/Needies", NEEDS, ("remove", "size.wide"), "mutability", "size"),
+        ("/Needies", NEEDS, ("remove", PART), "mutability", PART),
+        ("/Needies", NEEDS, ("remove", f"{PART}:number"), "mutability", f"{PART}:number"),
+    ],
+)
+def test_patch_leaves_nothing_without_what_is_required(
+    ask: Ask, endpoint: str, before: Any, operation: Any, scim_type: str, name: str
+):
+    path = made(ask, before, endpoint)
+    answer = patch(ask, path, operation)
+    assert_scim_error(answer, 400, scim_type)
+    assert f"{name} is required" in answer.body["detail"] or f"{name}[0] is required" in answer.body["detail"]
+    assert own(ask("GET", path)) == before
+
+
 @pytest.mark.parametrize("change", [{"size": {}}, {"size": {"other": 1}}, {PART: {}}, {"needs": [{}]}, {"needs": []}])
 def test_nothing_in_it_is_no_value(ask: Ask, change: Any):
     answer = ask("POST", "/Needies", NEEDS | change)
     assert_scim_error(answer, 400, "invalidValue")
     assert "is required" in answer.body["detail"]
+
+
+def test_patch_may_bring_everything_that_is_required(ask: Ask):
+    path = made(ask, {})
+    body = own(patch(ask, path, ("add", f"{PART}:batch", "b"), ("add", f"{PART}:number", "1")))
+    assert body == {PART: {"number": "1", "batch": "b"}}
+    path = made(ask, NEEDS, "/Needies")
+    assert own(patch(ask, path, ("remove", 'needs[value eq "a"]'), ("add", "needs", [{"value": "b"}])))["needs"] == [
+        {"value": "b"}
+    ]
+
+
+def test_put_keeps_what_is_immutable_and_the_schemas_say_so(ask: Ask):
+    part = {"number": "1", "batch": "b", "made": {"at": "x", "by": "y"}}
+    path = made(ask, {"label": "l", PART: part})
+    answer = ask("PUT", path, {"label": "m"})
+    assert_scim_error(answer, 400, "invalidValue")
+    assert f"{PART}:number is required" in answer.body["detail"]
+    assert own(ask("GET", path)) == {"label": "l", PART: part}
+    assert own(ask("PUT", path, {PART: {"number": "2"}}))[PART] == {"number": "2", "batch": "b", "made": {"at": "x"}}
+    assert_scim_error(ask("PUT", path, {PART: {"number": "2", "made": {"at": "z"}}}), 400, "mutability")
+    path = made(ask, NEEDS | {PART: {"number": "1", "batch": "b"}}, "/Needies")
+    assert ask("PUT", path, NEEDS).body["schemas"] == [NEEDY, PART]
+
+
+@pytest.mark.parametrize(
+    ("operation", "elements"),
+    [
+        (("replace", 'keys[value eq "a"]', {"value": "c"}), [{"value": "c", "seal": "s"}]),
+        (("replace", 'keys[value eq "a"]', {"value": "a", "seal": "s"}), [{"value": "a", "seal": "s"}]),
+        (("replace", 'keys[value eq "a"]', {"value": "a", "seal": "t"}), None),
+        (("add", 'keys[value eq "a"]', {"seal": "t"}), None),
+        (("replace", 'keys[value eq "a"].seal', "t"), None),
+        (("remove", 'keys[value eq "a"].seal'), None),
+        (("remove", "keys.seal"), None),
+        (("replace", "keys", [{"value": "a", "seal": "t"}]), [{"value": "a", "seal": "t"}]),
+        (("remove", 'keys[value eq "a"]'), None),
+    ],
+)
+def test_element_keeps_what_is_immutable_and_goes_as_a_whole(ask: Ask, operation: Any, elements: Any):
+    path = made(ask, {"keys": [{"value": "a", "type": "x", "seal": "s"}]})
+    answer = patch(ask, path, operation)
+    if operation == ("remove", 'keys[value eq "a"]'):
+        assert "keys" not in answer.body
+    elif elements is None:
+        assert_scim_error(answer, 400, "mutability")
+        assert "seal" in answer.body["detail"]
+    else:
+        assert [{name: value for name, value in one.items() if name != "type"} for one in own(answer)["keys"]] == elements
 
 
 SHOWN: dict[str, Any] = {
@@ -200,6 +336,54 @@ def test_reference_folds_case_where_the_schema_says_so(ask: Ask):
     assert_scim_error(ask("POST", "/Things", {"site": "https://example.com/a"}), 409, "uniqueness")
     made(ask, {"keys": [{"$ref": "https://Example.com/B"}]})
     assert found(ask, 'keys[$ref sw "https://example"]') == found(ask, 'keys.$ref ew "/b"') == 1
+
+
+def test_sub_attribute_with_several_values(ask: Ask):
+    keys = [
+        {"value": "a", "type": "x", "tags": ["red", "Blue"]},
+        {"value": "b", "type": "y", "primary": True, "tags": ["green"]},
+        {"value": "c"},
+    ]
+    path = made(ask, {"keys": keys, "lock": {"words": ["one", "two"]}})
+    for text, count in (
+        ('keys.tags eq "BLUE"', 1),
+        ('keys[tags eq "blue" and type eq "x"]', 1),
+        ('keys[tags eq "red" and tags eq "blue"]', 1),
+        ('keys[tags eq "green" and type eq "x"]', 0),
+        ('keys[type eq "y" and tags eq "blue"]', 0),
+        ('keys[type eq "x" and tags ne "blue"]', 1),
+        ('keys[type eq "y" and tags ne "green"]', 0),
+        ('keys[type eq "x" and not (tags eq "blue")]', 0),
+        ('keys[value eq "c" and tags pr]', 0),
+        ("keys[tags pr or type pr]", 1),
+        ('keys[not (tags pr) and value eq "a"]', 0),
+        ('keys.tags[value sw "gr" and value ew "n"]', 1),
+        ('keys.tags[value sw "gr" and value ew "d"]', 0),
+        ('lock.words eq "two"', 1),
+        ('lock[words eq "one" and words eq "two"]', 1),
+    ):
+        assert found(ask, text) == count, text
+    assert ask("GET", "/Things?sortBy=keys.tags").body["totalResults"] == 1
+    body = own(
+        patch(
+            ask,
+            path,
+            ("add", 'keys[tags eq "red"].tags', ["pink"]),
+            ("replace", 'keys[type eq "y"].tags', "grey"),
+            ("add", "lock.words", ["three"]),
+            ("remove", 'lock.words[value eq "one"]'),
+            ("add", 'keys[type eq "z"].tags', ["new"]),
+        )
+    )
+    assert [one.get("tags") for one in body["keys"]] == [["red", "Blue", "pink"], ["grey"], None, ["new"]]
+    assert body["lock"]["words"] == ["two", "three"]
+    assert found(ask, 'keys[tags eq "grey" and type eq "y"]') == 1
+    assert own(patch(ask, path, ("remove", 'keys[type eq "x"].tags')))["keys"][0] == {"value": "a", "type": "x"}
+    assert own(patch(ask, path, ("remove", "keys.tags")))["keys"][1] == {"value": "b", "type": "y", "primary": True}
+    assert_scim_error(patch(ask, path, ("remove", 'keys.tags[value eq "x"]')), 400, "invalidPath")
+    assert_scim_error(patch(ask, path, ("add", "keys", [{"tags": [5]}])), 400, "invalidValue")
+    many = {"value": "m", "tags": [str(number) for number in range(1025)]}
+    assert_scim_error(patch(ask, path, ("add", "keys", [many])), 400, "invalidValue")
 
 
 def test_who_a_manager_is_says_the_value_alone(ask: Ask):
