@@ -18,6 +18,7 @@ from scimsvc.settings import SettingsError as _SettingsError
 from scimsvc.settings import load as _load
 from scimsvc.web.gunicorn_errors import write_error as _write_error
 from scimsvc.web.services import make_services as _make_services
+from scimsvc.web.worker import Worker as _Worker
 
 
 def on_exit(server):
@@ -35,7 +36,8 @@ except (_SettingsError, _ProfileError, ValueError) as error:
 _sqlite = _settings.database.url.startswith("sqlite")
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+worker_class = _Worker
+_Worker.read_timeout = _settings.server.read_timeout
 # SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
 workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
 threads = _settings.server.threads or (4 if _sqlite else 8)

@@ -48,11 +48,15 @@ class MappingsSettings:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """gunicorn: 0 workers or threads means what suits the database; `trusted_proxies` is how many stand in front."""
+    """gunicorn: 0 workers or threads means what suits the database; `trusted_proxies` is how many stand in front.
+
+    A request must have arrived within `read_timeout` seconds.
+    """
 
     workers: int = 0
     threads: int = 0
     graceful_timeout: int = 30
+    read_timeout: int = 15
     trusted_proxies: int = 0
 
 

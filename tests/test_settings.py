@@ -71,6 +71,7 @@ def test_environment_is_over_the_file_and_the_file_over_the_default(write: Calla
         ("server", "workers", "2", 2),
         ("server", "threads", "8", 8),
         ("server", "graceful_timeout", "5", 5),
+        ("server", "read_timeout", "5", 5),
         ("server", "trusted_proxies", "1", 1),
         ("limits", "request_bytes", "1000", 1000),
         ("limits", "nesting", "9", 9),

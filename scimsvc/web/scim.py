@@ -109,12 +109,14 @@ def parameters(environ: Environ) -> Mapping[str, str]:
 
 
 def json_body(services: Services, environ: Environ) -> Any:
-    """The body as JSON. Raises ScimError 400, 413 or 415."""
+    """The body as JSON. Raises ScimError 400, 408, 413, 415 or 501."""
     content_type = environ.get("CONTENT_TYPE", "")
     if not _is_json(content_type):
         raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {content_type[:64]}.")
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ScimError(415, "Send the body without Content-Encoding.")
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        raise ScimError(501, "Send the body as it is or in chunks; no other Transfer-Encoding is understood.")
     body = _body(environ, services.settings.limits.request_bytes)
     try:
         parsed = orjson.loads(body)
@@ -136,6 +138,8 @@ def _body(environ: Environ, limit: int) -> bytes:
     if length is None or length <= limit:
         try:
             body = environ["wsgi.input"].read(limit + 1 if length is None else length)
+        except TimeoutError:
+            raise ScimError(408, "The body did not arrive in time.") from None
         except Exception:
             # Each server has errors of its own for a connection that breaks and for chunks that are none.
             raise invalid_syntax("The body could not be read to its end.") from None
