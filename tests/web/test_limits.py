@@ -298,6 +298,13 @@ def test_a_wrong_content_length_is_refused(client: Client, sent: bytes, length: 
     assert client.get("/Users").body["totalResults"] == 0
 
 
+@pytest.mark.parametrize("coding", ["gzip, chunked", "identity, chunked", "deflate,chunked"])
+def test_other_transfer_codings_are_refused(client: Client, coding: str) -> None:
+    chunks = b'11\r\n{"userName": "a"}\r\n0\r\n\r\n'
+    assert exchange(client, "POST", "/Users", chunks, Transfer_Encoding="Chunked").status == 201
+    assert_scim_error(exchange(client, "POST", "/Users", chunks, Transfer_Encoding=coding), 501)
+
+
 def test_what_comes_after_the_content_length_is_no_part_of_the_body(client: Client) -> None:
     assert exchange(client, "POST", "/Users", b'{"userName": "a"}, "title": "b"}', Content_Length="17").status == 201
     assert client.get("/Users?attributes=title,userName").body["Resources"][0]["userName"] == "a"
