@@ -7,7 +7,7 @@ the tree (`Slot`), and each execution binds its own.
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,20 @@ from peewee import fn
 
 from scimsvc.protocol.errors import invalid_filter
 from scimsvc.protocol.etag import own_part
-from scimsvc.protocol.filter import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.protocol.filter import (
+    Absent,
+    And,
+    Comparison,
+    Filter,
+    Not,
+    Or,
+    Present,
+    ValuePath,
+    by_attribute,
+    matches,
+    only_attribute,
+    scans,
+)
 from scimsvc.schema.core import COMMON, RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -156,7 +169,10 @@ class _Builder:
             case And(operands):
                 return joined(op.and_, list(map(self.condition, operands)))
             case Or(operands):
-                return joined(op.or_, list(map(self.condition, operands)))
+                scanning = [group for group in by_attribute(filter(self._scans_rows, operands)) if len(group) > 1]
+                merged = {id(operand) for group in scanning for operand in group}
+                conditions = [self.condition(operand) for operand in operands if id(operand) not in merged]
+                return joined(op.or_, conditions + [self._some_row(group) for group in scanning])
             case Not(operand):
                 return ~self.condition(operand)
             case Present(path):
@@ -167,6 +183,34 @@ class _Builder:
                 return self._comparison(path, operator, value)
             case Absent():
                 return Resource.seq.is_null()
+        raise TypeError(node)
+
+    def _scans_rows(self, node: Filter) -> bool:
+        """Whether a term is a look at every row of its attribute, in which several terms can be answered at once."""
+        if not isinstance(node, Comparison) or node.operator == "ne" or not scans(node):
+            return False
+        first = node.path.steps[0]
+        return first not in RELATED and first not in COMMON and not node.path.is_read_only
+
+    def _some_row(self, operands: Sequence[Filter]) -> Expression:
+        """Resources with a row, all of one attribute, for which one of the comparisons holds."""
+        whole = Or(tuple(operands))
+        path = _attribute_of(whole)
+        return Resource.seq.in_(self._rows(AttributeValue, path.name).where(self._row_test(whole, AttributeValue)))
+
+    def _row_test(self, node: Filter, row: Any) -> Expression:
+        """A condition on a row, of the attribute that all of the filter is about."""
+        match node:
+            case And(operands):
+                return joined(op.and_, [self._row_test(operand, row) for operand in operands])
+            case Or(operands):
+                return joined(op.or_, [self._row_test(operand, row) for operand in operands])
+            case Not(operand):
+                return ~self._row_test(operand, row)
+            case Present():
+                return row.resource_seq.is_null(False)
+            case Comparison(path, operator, value, _):
+                return self._value_test(row, path, operator, _as_slot(value))
         raise TypeError(node)
 
     def _comparison(self, path: AttributePath, operator: str, value: Any) -> Expression:
@@ -266,32 +310,39 @@ class _Builder:
         if path.steps[0] in RELATED:
             return self._related(path.steps[0].name, lambda resource: self.related_condition(inner, resource))
         self._refuse_unindexed(path)
+        alternatives = by_attribute(inner.operands) if isinstance(inner, Or) else [[inner]]
+        return joined(op.or_, [Resource.seq.in_(self._elements(path, _any_of(group))) for group in alternatives])
+
+    def _elements(self, path: AttributePath, inner: Filter) -> Any:
+        """The resources of elements that fulfil a filter, by the rows of one attribute where that tells enough of them."""
         row = AttributeValue.alias()
-        driver = _driver(inner)
-        if driver is None:
+        terms = list(_conjuncts(inner))
+        lead = _driver(inner) or next((term for term in terms if _leads(term, path)), None)
+        if lead is None:
             numbers = [self._number(leaf.name) for leaf in path.leaves()]
-            rows = row.select(row.resource_seq).where(
+            return row.select(row.resource_seq).where(
                 (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row, path)
             )
-        else:
-            rows = self._rows(row, driver.path.name).where(self._value_test(row, driver.path, driver.operator, _slot_of(driver)))
-            rest = [self._element(operand, row, path) for operand in _conjuncts(inner) if operand is not driver]
-            rows = rows.where(joined(op.and_, rest)) if rest else rows
-        return Resource.seq.in_(rows)
+        rows = self._rows(row, _attribute_of(lead).name).where(self._row_test(lead, row))
+        rest = [self._element(operand, row, path) for operand in terms if operand is not lead]
+        return rows.where(joined(op.and_, rest)) if rest else rows
 
     def _element(self, node: Filter, row: Any, of: AttributePath) -> Expression:
-        """A condition on the element of `of` that the row `row` belongs to."""
+        """A condition on the element of `of` that the row `row` belongs to; one look-up for each attribute with one value."""
+        alone = only_attribute(node)
+        if alone is not None and not _has_several(alone, of):
+            if not matches(node, {}):
+                return self._same_element(alone, row, of, lambda other: self._row_test(node, other))
+            return ~self._same_element(alone, row, of, lambda other: ~self._row_test(node, other))
         match node:
             case And(operands):
-                return joined(op.and_, [self._element(operand, row, of) for operand in operands])
+                return joined(op.and_, [self._element(_all_of(group), row, of) for group in _apart(operands, of)])
             case Or(operands):
-                return joined(op.or_, [self._element(operand, row, of) for operand in operands])
+                return joined(op.or_, [self._element(_any_of(group), row, of) for group in _apart(operands, of)])
             case Not(operand):
                 return ~self._element(operand, row, of)
             case Present(path):
                 return self._same_element(path, row, of, None)
-            case Comparison(path, "ne", value, _) if not any(step.multi_valued for step in path.steps[len(of.steps) :]):
-                return ~self._element(Comparison(path, "eq", value, ""), row, of)
             case Comparison(path, operator, value, _):
                 found = self._same_element(path, row, of, lambda other: self._value_test(other, path, operator, _as_slot(value)))
                 return found | ~self._same_element(path, row, of, None) if operator == "ne" else found
@@ -373,6 +424,41 @@ def _driver(inner: Filter) -> Comparison | None:
     """The term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
     terms = [node for node in _conjuncts(inner) if isinstance(node, Comparison) and node.operator == "eq"]
     return min(terms, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
+
+
+def _has_several(path: AttributePath, of: AttributePath) -> bool:
+    """Whether one element of `of` may have several values of an attribute in it."""
+    return any(step.multi_valued for step in path.steps[len(of.steps) :])
+
+
+def _leads(term: Filter, of: AttributePath) -> bool:
+    """Whether every element that fulfils a term has a row of one attribute that does."""
+    path = only_attribute(term)
+    return path is not None and not _has_several(path, of) and not matches(term, {})
+
+
+def _apart(operands: Iterable[Filter], of: AttributePath) -> Iterator[list[Filter]]:
+    """Operands in groups that one row can answer."""
+    for group in by_attribute(operands):
+        path = only_attribute(group[0])
+        if path is not None and _has_several(path, of):
+            yield from ([one] for one in group)
+        else:
+            yield group
+
+
+def _any_of(operands: Sequence[Filter]) -> Filter:
+    return operands[0] if len(operands) == 1 else Or(tuple(operands))
+
+
+def _all_of(operands: Sequence[Filter]) -> Filter:
+    return operands[0] if len(operands) == 1 else And(tuple(operands))
+
+
+def _attribute_of(node: Filter) -> AttributePath:
+    path = only_attribute(node)
+    assert path
+    return path
 
 
 def _as_slot(value: Any) -> Slot:

@@ -20,6 +20,8 @@ from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.model import Attribute
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Database
+from scimsvc.store.filters import condition, cut
+from scimsvc.store.models import Resource
 from scimsvc.store.tenants import TenantRecord, create_tenant
 from tests.store.resources import Resources
 
@@ -309,6 +311,29 @@ def people(shared_database: Database, tenant: TenantRecord) -> Resources:
 )
 def test_filter_finds(people: Resources, text: str, ids: list[str]):
     assert people.found(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("emails[{}]", 'value co "{}"'),
+        ("emails[{}]", 'not (value ne "{}")'),
+        ("emails[{}]", 'value co "{}" or display co "x"'),
+        ('emails[type eq "work" and ({})]', 'value ew "{}"'),
+        ('emails[type ne "work" and ({})]', 'not (value eq "{}")'),
+        ("codes[{}]", 'value gt "{}"'),
+        ("{}", 'userName co "{}"'),
+        ("{}", 'emails.value ew "{}"'),
+    ],
+)
+def test_terms_about_one_attribute_are_one_look_at_it(shared_database: Database, text: str, term: str):
+    def selects(number: int) -> int:
+        terms = " or ".join(term.format(value) for value in range(number))
+        shape, _ = cut(parse_filter(text.format(terms), USER))
+        query = Resource.select(Resource.seq).where(condition(shape, USER, shared_database.kind))
+        return int(shared_database.peewee.get_sql_context().sql(query).query()[0].count("SELECT"))
+
+    assert selects(100) == selects(2)
 
 
 @pytest.mark.parametrize(
