@@ -63,7 +63,7 @@ class ServerSettings:
 @dataclass(frozen=True)
 class LimitsSettings:
     """What a client may send: bytes of a body, how deep its JSON may be nested, how many operations a bulk request and a PATCH
-    have, how many members a request names, and how many characters a filter has.
+    have, how many members a request names, and how many characters a filter has, and terms that no index answers.
     """
 
     request_bytes: int = 2 * 1024 * 1024
@@ -72,6 +72,7 @@ class LimitsSettings:
     patch_operations: int = 1000
     members: int = 50_000
     filter_length: int = 8192
+    filter_scans: int = 20
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from scimsvc.protocol.errors import too_many
+from scimsvc.protocol.filter import Filter, scans
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The characters of a filter, the operations of a PATCH, and the members that one request names."""
+    """The characters of a filter, the operations of a PATCH, the members that one request names, and the terms of a filter that
+    no index answers.
+    """
 
     filter_length: int = 8192
     patch_operations: int = 1000
     members: int = 50_000
+    filter_scans: int = 20
 
     def check_parameters(self, parameters: Mapping[str, str]) -> None:
         """Raise ScimError tooMany for a filter that is too long; names are in lower case."""
         length = len(parameters.get("filter", ""))
         if length > self.filter_length:
             raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.")
+
+    def check_filter(self, query: Filter | None) -> None:
+        """Raise ScimError tooMany for a filter that looks at all values too often."""
+        number = scans(query) if query else 0
+        if number > self.filter_scans:
+            raise too_many(
+                f"A filter may have {self.filter_scans} terms other than eq and sw, or inside of a not; this one has {number}. "
+                "Compare with eq or sw, or send several."
+            )
 
     def check_body(self, body: Any) -> None:
         """Raise ScimError tooMany for a resource or PATCH with more than that."""

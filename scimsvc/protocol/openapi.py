@@ -248,7 +248,10 @@ def _bulk_response() -> Json:
 def _parameters(max_results: int, limits: Limits) -> Json:
     text: Json = {"type": "string"}
     queries: Mapping[str, tuple[str, Json]] = {
-        "filter": ("Which resources (RFC 7644 §3.4.2.2).", text | {"maxLength": limits.filter_length}),
+        "filter": (
+            f"Which resources (RFC 7644 §3.4.2.2). At most {limits.filter_scans} terms other than eq and sw.",
+            text | {"maxLength": limits.filter_length},
+        ),
         "sortBy": ("The attribute by which they are ordered.", text),
         "sortOrder": ("In which direction.", {"enum": [ASCENDING, DESCENDING]}),
         "startIndex": ("The first of the page, counted from 1.", {"type": "integer"}),

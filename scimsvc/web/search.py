@@ -43,6 +43,7 @@ def answer(services: Services, caller: Caller, served: ServedType, parameters: M
     base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
     standard = standardise(Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
+    services.limits.check_filter(query.filter)
     if query.plain:
         return scim.respond(ResourceService(services.database, caller.tenant.id, served, base).query(query))
     return scim.respond(SearchService(services.database, caller.tenant.id, [served], base).query([query]))
@@ -56,4 +57,6 @@ def answer_of_all(services: Services, caller: Caller, parameters: Mapping[str, s
     types = [one.resource_type for one in served]
     asked = [(type_, standardise(Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
+    for query in queries:
+        services.limits.check_filter(query.filter)
     return scim.respond(SearchService(services.database, caller.tenant.id, served, base).query(queries))

@@ -31,7 +31,7 @@ class Services:
     def limits(self) -> Limits:
         """What a client may send at once."""
         limits = self.settings.limits
-        return Limits(limits.filter_length, limits.patch_operations, limits.members)
+        return Limits(limits.filter_length, limits.patch_operations, limits.members, limits.filter_scans)
 
 
 def make_services(settings: Settings) -> Services:

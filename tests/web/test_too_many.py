@@ -21,7 +21,7 @@ TITLE = {"op": "replace", "path": "title", "value": "x"}
 
 @pytest.fixture
 def ask(settings: Settings, database: Database) -> Iterator[Ask]:
-    few = LimitsSettings(patch_operations=2, members=2, filter_length=100)
+    few = LimitsSettings(patch_operations=2, members=2, filter_length=100, filter_scans=2)
     app = create_app(replace(settings, limits=few, database=DatabaseSettings(database.url)))
     headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
     yield lambda method, path, body=None: call(
@@ -70,6 +70,26 @@ def test_length_of_a_filter(ask: Ask):
                 assert answer.status == status
                 if status == 400:
                     assert_scim_error(answer, 400, "tooMany")
+
+
+@pytest.mark.parametrize(
+    ("text", "scans"),
+    [
+        ('userName eq "a" or title eq "b" or id sw "c" or id eq "d"', 0),
+        ("title pr and id pr", 2),
+        ("title pr and id pr and active pr", 3),
+        ('emails[value co "a" or value co "b" or value co "c"]', 3),
+        ('not (id eq "a" or id eq "b" or id sw "c")', 3),
+        ('id ne "a" and (id gt "b" or id ew "c")', 3),
+    ],
+)
+def test_terms_that_look_at_all_values(ask: Ask, text: str, scans: int):
+    for path in ("/Users/.search", "/.search"):
+        answer = ask("POST", path, {"filter": text})
+        assert answer.status == (400 if scans > 2 else 200)
+        if scans > 2:
+            assert_scim_error(answer, 400, "tooMany")
+            assert f"this one has {scans}. Compare with eq or sw" in answer.body["detail"]
 
 
 @pytest.mark.parametrize(
