@@ -34,9 +34,12 @@ class ScimSettings:
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """Where the accounts are: `sqlite:///file.db` or `postgresql://user:password@host:port/name`."""
+    """Where the accounts are: `sqlite:///file.db` or `postgresql://user:password@host:port/name`; how many seconds a query may
+    take.
+    """
 
     url: str = "sqlite:///var/scimsvc.db"
+    statement_timeout: int = 10
 
 
 @dataclass(frozen=True)

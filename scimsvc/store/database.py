@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,27 +13,32 @@ from urllib.parse import unquote, urlsplit
 
 import peewee
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-from scimsvc.store.errors import DatabaseUnavailable, OutcomeUnknown, Retry, Translation, UniquenessViolation
+from scimsvc.store.errors import DatabaseUnavailable, OutcomeUnknown, Retry, TookTooLong, Translation, UniquenessViolation
 from scimsvc.store.writing import GroupCommit
 
-__all__ = ["Database", "DatabaseUnavailable", "Kind", "OutcomeUnknown", "UniquenessViolation"]
+__all__ = ["Database", "DatabaseUnavailable", "Kind", "OutcomeUnknown", "TookTooLong", "UniquenessViolation"]
 
 Kind = Literal["sqlite", "postgresql"]
 Result = TypeVar("Result")
 
 _RETRIES = 8
+_STEPS = 20_000
+"""Of SQLite's virtual machine, after which it is asked whether a reader's time is over: some milliseconds."""
 
 
 class Database:
     """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`.
 
-    Each thread has a connection of its own, opened at first use and kept. Raises ValueError for another URL.
+    Each thread has a connection of its own, opened at first use and kept. With a `statement_timeout` reading ends after so many
+    seconds, on PostgreSQL each statement. Raises ValueError for another URL.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, statement_timeout: float | None = None) -> None:
         self.url = url
-        self.peewee, self.kind = _open(url)
+        self._reading = _Reading(statement_timeout)
+        self.peewee, self.kind = _open(url, self._reading)
         self._errors = Translation()
         self._group_commit = GroupCommit(self.peewee) if self.kind == "sqlite" else None
 
@@ -48,11 +54,12 @@ class Database:
                 return self._group_commit.run(work) if self._group_commit else self._alone(work)
             except Retry:
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
-        raise DatabaseUnavailable("The database had to give way to other transactions too often.")
+        raise DatabaseUnavailable("The database had to give way to other transactions too often.", "locked")
 
     def _alone(self, work: Callable[[], Result]) -> Result:
         """In a transaction of its own, as PostgreSQL has it; there the server commits several at once."""
-        with self.reading():
+        self._leave_broken_connection()
+        with self._errors:
             cursor = self.peewee.cursor()
             cursor.execute("BEGIN")
             try:
@@ -65,7 +72,7 @@ class Database:
                 cursor.execute("COMMIT")
         except DatabaseUnavailable as error:
             self._roll_back()
-            raise OutcomeUnknown(str(error)) from error.__cause__
+            raise OutcomeUnknown(str(error), error.reason) from error.__cause__
         return result
 
     def _roll_back(self) -> None:
@@ -76,9 +83,9 @@ class Database:
             self.peewee.close()
 
     def reading(self) -> AbstractContextManager[None]:
-        """Around statements that only read. Raises DatabaseUnavailable."""
+        """Around statements that only read. Raises DatabaseUnavailable, which is TookTooLong where they do."""
         self._leave_broken_connection()
-        return self._errors
+        return self._reading
 
     def execute(self, sql: str, parameters: Any) -> Any:
         """Execute the database's own SQL on this thread's connection; answers the driver's cursor."""
@@ -95,6 +102,36 @@ class Database:
             self.peewee.close()
 
 
+class _Reading(Translation):
+    """The context of a reader. On SQLite it has a deadline, which `is_over` compares with the clock while a statement runs."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(reading=True)
+        self.seconds = seconds
+        self._of_thread = threading.local()
+
+    def __enter__(self) -> None:
+        if self.seconds:
+            self._of_thread.deadline = time.monotonic() + self.seconds
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._of_thread.deadline = None
+        super().__exit__(kind, error, trace)
+
+    def is_over(self) -> bool:
+        deadline = getattr(self._of_thread, "deadline", None)
+        return deadline is not None and time.monotonic() > deadline
+
+
+class _Sqlite(peewee.SqliteDatabase):
+    """With `is_over`, which ends a statement where it is true."""
+
+    is_over: Callable[[], bool]
+
+    def _initialize_connection(self, conn: Any) -> None:
+        conn.set_progress_handler(self.is_over, _STEPS)
+
+
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL; None for another. Raises ValueError for what is no URL at all."""
     parts = urlsplit(url)
@@ -103,7 +140,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(path) if parts.scheme == "sqlite" and not parts.netloc and usable else None
 
 
-def _open(url: str) -> tuple[peewee.Database, Kind]:
+def _open(url: str, reading: _Reading) -> tuple[peewee.Database, Kind]:
     parts = urlsplit(url)
     path = sqlite_path(url)
     if path:
@@ -115,8 +152,21 @@ def _open(url: str) -> tuple[peewee.Database, Kind]:
             "wal_autocheckpoint": 8000,
             "temp_store": "memory",
         }
-        return peewee.SqliteDatabase(str(path), pragmas=pragmas, timeout=10, cached_statements=512), "sqlite"
+        sqlite = _Sqlite(str(path), pragmas=pragmas, timeout=10, cached_statements=512)
+        sqlite.is_over = reading.is_over
+        return sqlite, "sqlite"
     if parts.scheme in ("postgresql", "postgres"):
         conninfo = url.replace("postgres://", "postgresql://", 1)
-        return peewee.PostgresqlDatabase(conninfo, prefer_psycopg3=True, connect_timeout=5), "postgresql"
+        settings: dict[str, Any] = {"options": _options(conninfo, reading.seconds)} if reading.seconds else {}
+        return peewee.PostgresqlDatabase(conninfo, prefer_psycopg3=True, connect_timeout=5, **settings), "postgresql"
     raise ValueError("the database URL must be sqlite:///path/to/file.db or postgresql://user:password@host:port/name")
+
+
+def _options(conninfo: str, seconds: float) -> str:
+    """The options of a connection string, and that of the time that a statement may take."""
+    try:
+        own = conninfo_to_dict(conninfo).get("options") or ""
+    except psycopg.Error:
+        # What is wrong with it is said where it is used.
+        own = ""
+    return f"{own} -c statement_timeout={round(seconds * 1000)}".strip()

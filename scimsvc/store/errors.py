@@ -2,20 +2,82 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+from collections.abc import Iterator
 
 import peewee
 import psycopg
 
+from scimsvc.protocol.errors import invalid_value
+
 _RETRY_STATES = {"40001": "serialization failure", "40P01": "deadlock detected"}
+
+REASONS = {
+    "unreachable": "can't be reached",
+    "refused": "refuses the login of this service",
+    "full": "has no room left",
+    "locked": "is locked by another program",
+    "read-only": "can't be written to",
+    "timeout": "did not answer in time",
+    "broken": "is broken, or is none of scimsvc's",
+    "failed": "failed",
+}
+"""Why a database is unavailable, in one word, and what is said of it then."""
+
+_SQLITE = {
+    "SQLITE_CANTOPEN": "unreachable",
+    "SQLITE_FULL": "full",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_READONLY": "read-only",
+    "SQLITE_PERM": "read-only",
+    "SQLITE_INTERRUPT": "timeout",
+    "SQLITE_CORRUPT": "broken",
+    "SQLITE_NOTADB": "broken",
+}
+"""By the beginning of an error's name."""
+_POSTGRESQL = {
+    "08": "unreachable",
+    "57P": "unreachable",
+    "57014": "timeout",
+    "28": "refused",
+    "3D": "refused",
+    "42501": "refused",
+    "53100": "full",
+    "53300": "unreachable",
+    "55P03": "locked",
+    "25006": "read-only",
+    "XX001": "broken",
+    "XX002": "broken",
+}
+"""By the beginning of an SQLSTATE."""
+_SYSTEM = {
+    errno.ENOENT: "unreachable",
+    errno.ENOTDIR: "unreachable",
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EACCES: "read-only",
+    errno.EROFS: "read-only",
+}
+_VALUE_STATES = ("22", "54")
+"""Classes of SQLSTATE: a value of a wrong form, one that is too large."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database can't be reached, is locked for too long, or has no room; nothing was stored."""
+    """The database can't be reached, is locked for too long, or has no room; nothing was stored. `reason` is one of REASONS."""
+
+    def __init__(self, message: str, reason: str = "failed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class OutcomeUnknown(DatabaseUnavailable):
     """The database was lost during the commit: the change is stored, or it is not."""
+
+
+class TookTooLong(DatabaseUnavailable):
+    """Reading was ended after the time that there is for it."""
 
 
 class UniquenessViolation(Exception):
@@ -27,7 +89,12 @@ class Retry(Exception):
 
 
 class Translation:
-    """A context in which the drivers' errors become UniquenessViolation, DatabaseUnavailable or Retry."""
+    """A context in which the drivers' errors become UniquenessViolation, DatabaseUnavailable or Retry, or, where a value is none
+    that the database can hold, ScimError invalidValue. Where it is for `reading`, DatabaseUnavailable may be TookTooLong.
+    """
+
+    def __init__(self, reading: bool = False) -> None:
+        self._reading = reading
 
     def __enter__(self) -> None:
         return None
@@ -39,15 +106,43 @@ class Translation:
             # A row that was referred to has gone meanwhile: the next try sees that.
             raise Retry from error
         if isinstance(error, (peewee.PeeweeException, sqlite3.Error, psycopg.Error)):
-            if _sqlstate(error) in _RETRY_STATES:
+            state = _sqlstate(error) or ""
+            if state in _RETRY_STATES:
                 raise Retry from error
-            raise DatabaseUnavailable(str(error)) from error
+            is_of_a_value = isinstance(error, (peewee.DataError, sqlite3.DataError, psycopg.DataError))
+            if is_of_a_value or state.startswith(_VALUE_STATES):
+                raise invalid_value(
+                    "A value is longer than the database can hold, or of another form; nothing was stored."
+                ) from error
+            reason = _reason(error)
+            kind_of_error = TookTooLong if self._reading and reason == "timeout" else DatabaseUnavailable
+            raise kind_of_error(str(error), reason) from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error of peewee's, and the driver's or the system's behind it."""
+    return (cause for cause in (error, error.__cause__, error.__context__) if cause is not None)
 
 
 def _sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE that PostgreSQL gave, from the driver's error behind peewee's."""
-    for cause in (error, error.__cause__, error.__context__):
+    for cause in _causes(error):
         state = getattr(cause, "sqlstate", None)
         if isinstance(state, str):
             return state
     return None
+
+
+def _reason(error: BaseException) -> str:
+    """One of REASONS, from an error's code and never from its text, which may have values in it."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _SYSTEM:
+            return _SYSTEM[cause.errno]
+        if isinstance(cause, (sqlite3.Error, psycopg.Error)):
+            code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+            if code is None:
+                # Without a connection there is no state.
+                return "unreachable" if isinstance(cause, psycopg.OperationalError) else "failed"
+            known = _SQLITE if isinstance(cause, sqlite3.Error) else _POSTGRESQL
+            return next((reason for beginning, reason in known.items() if code.startswith(beginning)), "failed")
+    return "failed"

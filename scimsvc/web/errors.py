@@ -6,8 +6,9 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from scimsvc.protocol.errors import ScimError
-from scimsvc.store.database import DatabaseUnavailable, OutcomeUnknown
+from scimsvc.protocol.errors import ScimError, too_many
+from scimsvc.store.database import DatabaseUnavailable, OutcomeUnknown, TookTooLong
+from scimsvc.store.errors import REASONS
 from scimsvc.store.tenants import ME, SCIM
 from scimsvc.web import scim
 from scimsvc.web.services import Services
@@ -44,10 +45,11 @@ def install(app: Flask, services: Services) -> None:
 
     @app.errorhandler(DatabaseUnavailable)
     def database_unavailable(error: DatabaseUnavailable) -> Response:
-        log.error(
-            "database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=type(error.__cause__).__name__
-        )
-        happened = "can't be reached; nothing was stored. Try again."
+        if isinstance(error, TookTooLong):
+            seconds = services.settings.database.statement_timeout
+            return scim_error(too_many(f"This query takes longer than {seconds} s; make its filter more selective."))
+        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason)
+        happened = f"{REASONS[error.reason]}; nothing was stored. Try again."
         if isinstance(error, OutcomeUnknown):
             happened = "was lost while the change was being stored, so it is there or it isn't. Look before you try again."
         return scim_error(ScimError(503, f"The database {happened}", headers={"Retry-After": "5"}))

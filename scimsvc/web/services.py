@@ -39,7 +39,7 @@ def make_services(settings: Settings) -> Services:
 
     Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
     """
-    database = Database(settings.database.url)
+    database = Database(settings.database.url, settings.database.statement_timeout)
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None

@@ -1,5 +1,6 @@
 """Writers on SQLite share a transaction, and yet each stands for itself."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import Database, DatabaseUnavailable, UniquenessViolation
 
 OTHERS = 8
@@ -88,6 +90,19 @@ def test_where_there_is_no_room_nobody_is_told_that_it_worked(numbers: Database)
     assert {type(result) for result in results} == {DatabaseUnavailable}
     assert stored(numbers) == [0]
     assert numbers.transaction(lambda: insert(numbers, 5)) == 5
+
+
+def test_a_value_that_the_database_cannot_hold_fails_for_itself_alone(numbers: Database):
+    def leading() -> int:
+        numbers.peewee.connection().setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+        return insert(numbers, 0)
+
+    results = together(
+        numbers, leading, [lambda: insert(numbers, 1), lambda: insert(numbers, 2, "x" * 2000), lambda: insert(numbers, 3)]
+    )
+    assert [type(result) for result in results] == [int, int, ScimError, int]
+    assert (results[2].status, results[2].scim_type) == (400, "invalidValue")
+    assert stored(numbers) == [0, 1, 3]
 
 
 def test_a_work_may_wait_for_its_turn_behind_more_than_one_group(numbers: Database):

@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 
 from scimsvc.settings import DatabaseSettings, Settings
-from scimsvc.store.database import Database
+from scimsvc.store.database import Database, DatabaseUnavailable
+from scimsvc.store.errors import REASONS
 from scimsvc.store.migrations import migrate
+from scimsvc.store.resources import ResourceStore
 from scimsvc.web.app import create_app
 from tests.support.client import Client
 from tests.support.errors import assert_scim_error
@@ -137,6 +139,24 @@ def test_a_database_that_goes_and_comes_back_is_503_and_then_served_again(settin
     assert call(app, "GET", b"/readyz").status == 200
     assert call(app, "GET", users, headers).body["totalResults"] == 1
     app.extensions["scimsvc"].database.close()
+
+
+@pytest.mark.parametrize(("reason", "said"), REASONS.items())
+def test_why_the_database_fails_is_said_and_logged_in_fixed_words(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch, reason: str, said: str
+) -> None:
+    headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
+    logged: list[dict[str, str]] = []
+    monkeypatch.setattr("scimsvc.web.errors.log.error", lambda event, **fields: logged.append({"event": event, **fields}))
+
+    def fail(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("secret", reason)
+
+    monkeypatch.setattr(ResourceStore, "page", fail)
+    answer = call(app, "GET", f"{BASE_PATH}/Users".encode(), headers | {"X-Request-Id": "id"})
+    assert_scim_error(answer, 503)
+    assert answer.body["detail"] == f"The database {said}; nothing was stored. Try again."
+    assert logged == [{"event": "database unavailable", "request_id": "id", "reason": reason}]
 
 
 @pytest.mark.parametrize("sent", ["abc", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a.b:c_d", "x" * 128])

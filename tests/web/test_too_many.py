@@ -9,7 +9,9 @@ import pytest
 
 from scimsvc.settings import DatabaseSettings, LimitsSettings, Settings
 from scimsvc.store.database import Database
+from scimsvc.store.resources import ResourceStore
 from scimsvc.web.app import create_app
+from tests.store.test_errors import ENDLESS
 from tests.support.client import Answer
 from tests.support.errors import assert_scim_error
 from tests.support.server import new_token
@@ -90,6 +92,18 @@ def test_terms_that_look_at_all_values(ask: Ask, text: str, scans: int):
         if scans > 2:
             assert_scim_error(answer, 400, "tooMany")
             assert f"this one has {scans}. Compare with eq or sw" in answer.body["detail"]
+
+
+def test_a_query_that_takes_too_long(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch):
+    app = create_app(replace(settings, database=DatabaseSettings(database.url, statement_timeout=1)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    monkeypatch.setattr(ResourceStore, "page", lambda store, *_, **__: store._database.execute(ENDLESS, ()).fetchall())
+    answer = call(app, "GET", b"/api/scim/v2/Users", headers)
+    assert_scim_error(answer, 400, "tooMany")
+    assert answer.body["detail"] == "This query takes longer than 1 s; make its filter more selective."
+    monkeypatch.undo()
+    assert call(app, "GET", b"/api/scim/v2/Users", headers).status == 200
+    app.extensions["scimsvc"].database.close()
 
 
 @pytest.mark.parametrize(
