@@ -6,9 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from scimsvc.protocol.errors import invalid_value, mutability
-from scimsvc.protocol.filter import Comparison, Filter, Or
+from scimsvc.protocol.errors import invalid_value, mutability, too_many
+from scimsvc.protocol.filter import And, Comparison, Filter, Or, terms
 from scimsvc.protocol.patch import Operation
+
+MAX_ID_LENGTH = 256
+"""Characters of a member's id, which is one of this service's own, or where members may be awaited an externalId."""
+MAX_TERMS = 20
+"""The terms of value filters of one PATCH that are compared with every member of a group, while others wait."""
 
 
 @dataclass
@@ -26,6 +31,12 @@ class RemoveWhere:
 
     value_filter: Filter
 
+    @property
+    def by_id(self) -> bool:
+        """Whether it can be one member alone, whose id the filter has."""
+        operands = self.value_filter.operands if isinstance(self.value_filter, And) else (self.value_filter,)
+        return any(_is_id(operand) for operand in operands)
+
 
 Step: TypeAlias = Change | RemoveWhere
 
@@ -33,7 +44,8 @@ Step: TypeAlias = Change | RemoveWhere
 def steps(operations: Iterable[Operation], merge: bool = False) -> list[Step]:
     """The steps that operations on `members` amount to, as few as their order allows; with `merge` a replace adds.
 
-    Raises ScimError mutability for a change inside of a member, invalidValue for a member without `value`.
+    Raises ScimError mutability for a change inside of a member, invalidValue for a member without `value`, tooMany for value
+    filters that look at all members too often.
     """
     found: list[Step] = []
     for operation in operations:
@@ -43,6 +55,12 @@ def steps(operations: Iterable[Operation], merge: bool = False) -> list[Step]:
             _whole(operation, _last_change(found), merge)
         else:
             _chosen(operation, operation.path.value_filter, found)
+    compared = sum(terms(step.value_filter) for step in found if isinstance(step, RemoveWhere) and not step.by_id)
+    if compared > MAX_TERMS:
+        raise too_many(
+            f"The paths of a PATCH may have {MAX_TERMS} terms that look at all members; here there are {compared}. "
+            'Name those that are to go: members[value eq "…"].'
+        )
     return found
 
 
@@ -52,6 +70,10 @@ def member_ids(value: Any) -> dict[str, None]:
     for element in value or []:
         if "value" not in element:
             raise invalid_value("Each of the members must have a `value`, the id of a User or Group.")
+        if len(element["value"]) > MAX_ID_LENGTH:
+            raise invalid_value(
+                f"members: an id has {MAX_ID_LENGTH} characters at most; one of these has {len(element['value'])}."
+            )
         ids[element["value"]] = None
     return ids
 
@@ -91,9 +113,9 @@ def _chosen(operation: Operation, value_filter: Filter, found: list[Step]) -> No
 def _ids_in(value_filter: Filter) -> list[str] | None:
     """The ids of a filter such as `value eq "a" or value eq "b"`; None where it is another."""
     operands = value_filter.operands if isinstance(value_filter, Or) else (value_filter,)
-    ids = [
-        operand.value
-        for operand in operands
-        if isinstance(operand, Comparison) and operand.operator == "eq" and operand.path.leaf.name == "value"
-    ]
+    ids = [operand.value for operand in operands if isinstance(operand, Comparison) and _is_id(operand)]
     return ids if len(ids) == len(operands) else None
+
+
+def _is_id(term: Filter) -> bool:
+    return isinstance(term, Comparison) and term.operator == "eq" and term.path.leaf.name == "value"

@@ -310,7 +310,7 @@ class ResourceService:
     def _take_step(self, stored: Stored, step: Step) -> int:
         """Change the memberships; answers how many rows changed."""
         if not isinstance(step, Change):
-            return self._memberships.remove_where(stored.seq, step.value_filter, self._type)
+            return self._memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id)
         moved = 0
         pending = self._policies.unknown_members == "pending"
         if pending and (step.clear or step.remove):

@@ -136,14 +136,18 @@ class MembershipStore:
         """End all memberships in the group but those of these ids; answers how many were ended."""
         return _changed(_KEEP(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
 
-    def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType) -> int:
-        """End the memberships in the group that a value filter of `members` chooses; answers how many."""
+    def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType, by_id: bool = False) -> int:
+        """End the memberships in the group that a value filter of `members` chooses; answers how many. `by_id` is whether the
+        filter has an id that must be the member's; otherwise all members of the group are looked at.
+        """
         shape, values = filters.cut(value_filter)
         tenant = filters.slot(filters.TENANT)
         member = Resource.alias()
         chosen = member.select(member.seq).where(
             (member.tenant_id == tenant) & filters.member_condition(shape, resource_type, self._database.kind, member)
         )
+        if not by_id:
+            chosen = chosen.where(member.seq == Membership.member_seq)
         query = Membership.delete().where(
             (Membership.tenant_id == tenant) & (Membership.group_seq == group_seq) & Membership.member_seq.in_(chosen)
         )

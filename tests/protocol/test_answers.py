@@ -179,12 +179,23 @@ def test_operations_on_members_become_as_few_steps_as_their_order_allows():
         ({"op": "replace", "path": 'members[value eq "a"]', "value": {"value": "b"}}, "mutability"),
         ({"op": "replace", "path": 'members[value eq "a"].value', "value": "b"}, "mutability"),
         ({"op": "add", "path": "members", "value": [{"type": "User"}]}, "invalidValue"),
+        ({"op": "add", "path": "members", "value": [{"value": "x" * 257}]}, "invalidValue"),
+        ({"op": "remove", "path": "members[" + 'value co "a" or ' * 20 + "type pr]"}, "tooMany"),
     ],
 )
 def test_members_come_and_go_and_never_change(operation: dict[str, Any], scim_type: str):
     with pytest.raises(ScimError) as caught:
         members(operation)
     assert caught.value.scim_type == scim_type
+
+
+def test_paths_that_look_at_all_members_are_counted_over_all_operations():
+    by_name = [{"op": "remove", "path": f'members[value co "{number}"]'} for number in range(21)]
+    by_id = [{"op": "remove", "path": f'members[value eq "{number}" and type eq "User"]'} for number in range(1000)]
+    assert len(members(*by_name[1:], *by_id, change("add", "x" * 256))) == 1021
+    with pytest.raises(ScimError, match="look at all members; here there are 21") as caught:
+        members(*by_name)
+    assert caught.value.scim_type == "tooMany"
 
 
 IDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=3)

@@ -163,6 +163,27 @@ def test_operations_come_one_after_the_other_and_leave_what_was_given_as_it_was(
     assert before == ANN
 
 
+@pytest.mark.parametrize(
+    ("elements", "terms", "operations", "refused_at"),
+    [(2000, 50, 1, None), (2000, 51, 1, 0), (2000, 25, 3, 2), (400, 250, 45, 1), (100, 1, 1000, None), (101, 1, 1000, 990)],
+)
+def test_operations_times_elements_times_terms_have_a_bound(
+    monkeypatch: pytest.MonkeyPatch, elements: int, terms: int, operations: int, refused_at: int | None
+):
+    looked_at = []
+    monkeypatch.setattr("scimsvc.protocol.patch.matches", lambda *_: not looked_at.append(1))
+    document = {"userName": "a", "emails": [{"value": str(number)} for number in range(elements)]}
+    path = " or ".join(['value co "zz"'] * terms)
+    many = [op("replace", f"emails[{path}].display", "d")] * operations
+    if refused_at is None:
+        assert patched(*many, document=document)["emails"][-1]["display"] == "d"
+    else:
+        with pytest.raises(ScimError, match="Send several requests") as caught:
+            patched(*many, document=document)
+        assert caught.value.scim_type == "tooMany"
+        assert len(looked_at) == refused_at * elements
+
+
 TEXTS = st.sampled_from(["a", "b", "A b", "é"])
 ELEMENTS = st.fixed_dictionaries(
     {"value": TEXTS}, optional={"type": st.sampled_from(["work", "home", "other"]), "primary": st.booleans(), "display": TEXTS}

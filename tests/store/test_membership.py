@@ -8,9 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scimsvc.protocol.filter import parse_path
+from scimsvc.protocol.members import RemoveWhere
 from scimsvc.schema.core import GROUP_TYPE
+from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.membership import MembershipStore
+from scimsvc.store.migrations import migrate
 from scimsvc.store.tenants import TenantRecord
 from tests.store.resources import Resources
 
@@ -93,6 +96,8 @@ def test_unknown_ids_are_named(company: Company):
         ('members[not (value eq "u0")]', ["u0"]),
         ('members[value eq "u2"]', ["u0", "u1", "g1"]),
         ("members[value pr]", []),
+        ('members[value eq "u0" and type eq "User"]', ["u1", "g1"]),
+        ('members[value eq "u0" and type eq "Group"]', ["u0", "u1", "g1"]),
     ],
 )
 def test_members_are_removed_by_filter(company: Company, path: str, left: list[str]):
@@ -101,9 +106,35 @@ def test_members_are_removed_by_filter(company: Company, path: str, left: list[s
     value_filter = parse_path(path, GROUP_TYPE).value_filter
     assert value_filter
     group = company.seq("g0")
-    gone = company.users.database.transaction(lambda: company.memberships.remove_where(group, value_filter, GROUP_TYPE))
+    by_id = RemoveWhere(value_filter).by_id
+    gone = company.users.database.transaction(lambda: company.memberships.remove_where(group, value_filter, GROUP_TYPE, by_id))
     assert (company.members("g0"), gone) == (left, 3 - len(left))
     assert company.members("g2") == ["u0", "u1", "u2", "g1"]
+
+
+@pytest.mark.parametrize("path", ['members[value co "x"]', 'members[not (value eq "u0")]', 'members[type eq "x"]'])
+def test_removing_by_filter_costs_what_the_members_cost(new_database_url: Callable[[str], str], path: str):
+    database = Database(new_database_url("sqlite"))
+    migrate(database)
+    company = company_of(database, tenants.create_tenant(database, "t", "entra"))
+    company.add("g0", "u0", "u1")
+    value_filter = parse_path(path, GROUP_TYPE).value_filter
+    assert value_filter
+
+    def steps() -> int:
+        """Of SQLite's machine."""
+        taken = []
+        database.peewee.connection().set_progress_handler(lambda: taken.append(1), 1)
+        group = company.seq("g0")
+        with pytest.raises(LookupError):
+            database.transaction(lambda: [company.memberships.remove_where(group, value_filter, GROUP_TYPE), {}["undo"]])
+        database.peewee.connection().set_progress_handler(None, 1)
+        return len(taken)
+
+    before = steps()
+    company.users.insert({f"v{number}": {"userName": f"v{number}"} for number in range(200)})
+    assert steps() < before + 100
+    database.close()
 
 
 def test_groups_are_direct_or_through_other_groups(company: Company):

@@ -60,6 +60,15 @@ def patch(ask: Ask, path: str, op: str, where: str, value: Any = None) -> Answer
     return ask("PATCH", path, {"Operations": [{"op": op, "path": where, **({} if value is None else {"value": value})}]})
 
 
+@pytest.mark.parametrize("policies", ["unknownMembers: pending", "unknownMembers: reject"])
+def test_an_id_that_no_index_can_hold_is_refused_for_ever(serve: Callable[[str], Ask], policies: str):
+    ask = serve(policies)
+    group = create(ask, "/Groups", displayName="g", externalId="g")
+    long = [{"value": "x" * 20_000}]
+    assert_scim_error(patch(ask, f"/Groups/{group}", "add", "members", long), 400, "invalidValue")
+    assert_scim_error(ask("POST", "/Groups", {"displayName": "h", "externalId": "h", "members": long}), 400, "invalidValue")
+
+
 def test_unknown_members_are_rejected_or_wait(serve: Callable[[str], Ask]):
     ask = serve("unknownMembers: reject")
     assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": "later"}]}), 400, "invalidValue")
