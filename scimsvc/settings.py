@@ -178,26 +178,50 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
     return dataclasses.replace(kind(), **found)
 
 
-_AT_LEAST = {
-    "scim.max_results": 1,
-    "limits.request_bytes": 1000,
-    "limits.nesting": 4,
-    "limits.bulk_operations": 1,
-    "limits.patch_operations": 1,
-    "limits.members": 1,
-    "limits.filter_length": 100,
+_RANGES = {
+    "scim.max_results": (1, 10_000),
+    "database.statement_timeout": (1, 3600),
+    "server.workers": (0, 512),
+    "server.threads": (0, 512),
+    "server.graceful_timeout": (0, 3600),
+    "server.read_timeout": (1, 3600),
+    "server.trusted_proxies": (0, 16),
+    "limits.request_bytes": (1000, 256 * 1024 * 1024),
+    "limits.nesting": (4, 128),
+    "limits.bulk_operations": (1, 100_000),
+    "limits.patch_operations": (1, 100_000),
+    "limits.members": (1, 1_000_000),
+    "limits.filter_length": (100, 65_536),
+    "limits.filter_scans": (0, 256),
 }
+"""What a number may be; a server that starts with another would fail in its requests."""
+OWN_ROUTES = ("/api/accounts", "/api/mappings", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
+"""Where the service has other things than SCIM."""
+
+
+def _is_base_path(path: str) -> bool:
+    """A path of plain segments, that neither lies in a route of the service's own nor has one in it."""
+    own = any(_within(path.lower(), route) or _within(route, path.lower()) for route in OWN_ROUTES)
+    segments = path.split("/")[1:]
+    return re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII) is not None and not {".", ".."} & set(segments) and not own
+
+
+def _within(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")
+
+
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
-    "scim.base_path": (re.compile(r"(/[\w.~-]+)+", re.ASCII).fullmatch, "a path like /api/scim/v2"),
+    "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(OWN_ROUTES)}"),
     "scim.public_url": (re.compile(r"(https?://[^\s/?#]+/?)?").fullmatch, "a URL without a path, like https://scim.example.com"),
     "log.level": (lambda level: level.lower() in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
 }
 
 
 def _checked(setting: str, value: Any) -> Any:
-    least = _AT_LEAST.get(setting)
-    if least is not None and value < least:
-        raise SettingsError(f"{setting} must be at least {least}, not {value}")
+    if setting in _RANGES:
+        least, most = _RANGES[setting]
+        if not least <= value <= most:
+            raise SettingsError(f"{setting} must be from {least} to {most}, not {str(value)[:32]}")
     rule, right = _RULES.get(setting, (None, ""))
     if rule and not rule(value):
         raise SettingsError(f"{setting} must be {right}, not {value!r}")

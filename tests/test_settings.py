@@ -1,15 +1,16 @@
 """Settings: defaults, under `config.yaml`, under the environment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.settings import Settings, SettingsError, from_mapping, load
+from scimsvc.settings import Settings, SettingsError, from_mapping, load, sections
 from tests.support.server import ROOT
 
 FILE = Path("config.yaml")
@@ -112,12 +113,19 @@ def test_every_setting_can_be_in_the_file_and_in_the_environment(section: str, n
         ("server: {workers: [1]}", "server.workers must be a whole number"),
         ("server: {workers: 2026-01-01}", "server.workers must be a whole number"),
         ("scim: {max_results: ''}", "scim.max_results must be a whole number"),
-        ("scim: {max_results: 0}", "scim.max_results must be at least 1, not 0"),
-        ("limits: {request_bytes: 1}", "limits.request_bytes must be at least 1000"),
-        ("scim: {base_path: scim}", "scim.base_path must be a path like /api/scim/v2, not 'scim'"),
+        ("scim: {max_results: 0}", "scim.max_results must be from 1 to 10000, not 0"),
+        ("limits: {request_bytes: 1}", "limits.request_bytes must be from 1000 to 268435456, not 1"),
+        ("scim: {base_path: scim}", "scim.base_path must be a path like /api/scim/v2, apart from /api/accounts, .*, not 'scim'"),
         ("scim: {base_path: /scim/}", "scim.base_path must be"),
         ("scim: {base_path: /}", "scim.base_path must be"),
         ("scim: {base_path: '/a b'}", "scim.base_path must be"),
+        *[
+            (f"scim: {{base_path: {path}}}", "scim.base_path must be a path like /api/scim/v2, apart from /api/accounts")
+            for path in (
+                *("/api/accounts", "/api/Accounts/x", "/api", "/healthz", "/readyz", "/metrics", "/docs/scim", "/openapi.json"),
+                *("/../x", "/x/..", "/x/./y", "/.", "/x//y", "//x", "/x%2e"),
+            )
+        ],
         ("scim: {public_url: scim.example.com}", "scim.public_url must be a URL without a path"),
         ("scim: {public_url: 'https://example.com/scim'}", "scim.public_url must be a URL without a path"),
         ("log: {level: loud}", "log.level must be one of debug, info, warning, error, not 'loud'"),
@@ -142,6 +150,25 @@ def test_mistake_in_the_file_is_named(write: Callable[[str | bytes], Path], cont
     write(content)
     with pytest.raises(SettingsError, match=message):
         load({})
+
+
+NUMBERS = [
+    (section, name) for section, kind in sections().items() for name, type_ in get_type_hints(kind).items() if type_ is int
+]
+
+
+@pytest.mark.parametrize(("section", "name"), NUMBERS)
+def test_every_number_has_a_range(section: str, name: str):
+    default = getattr(getattr(Settings(), section), name)
+    assert from_mapping({section: {name: default}}, {}, FILE) == replace(Settings(), folder=FILE.parent)
+    for value in (10**9, 99999999999999999999999):
+        with pytest.raises(SettingsError, match=rf"{section}.{name} must be from \d+ to \d+, not {value}"):
+            from_mapping({}, {f"SCIMSVC_{section}_{name}".upper(): str(value)}, FILE)
+
+
+@pytest.mark.parametrize("path", ["/scim", "/api/scim/v2", "/api/account", "/docs2", "/x.y/~z", "/v2/healthz", "/a..b"])
+def test_other_paths_are_the_operators_choice(path: str):
+    assert from_mapping({"scim": {"base_path": path}}, {}, FILE).scim.base_path == path
 
 
 @pytest.mark.parametrize(

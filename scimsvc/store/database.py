@@ -133,8 +133,11 @@ class _Sqlite(peewee.SqliteDatabase):
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite URL; None for another. Raises ValueError for what is no URL at all."""
+    """The file of an SQLite URL; None for another. Raises ValueError for what is no URL at all, or has more than a file."""
     parts = urlsplit(url)
+    if parts.scheme == "sqlite" and (parts.query or parts.fragment):
+        more = url[url.index("?" if parts.query else "#") :]
+        raise ValueError(f"an SQLite URL is sqlite:///path/to/file.db alone; {more!r} would count for nothing")
     path = unquote(parts.path[1:])
     usable = path.strip("/") and "\0" not in path and path != ":memory:"
     return Path(path) if parts.scheme == "sqlite" and not parts.netloc and usable else None

@@ -241,6 +241,10 @@ MISTAKES = [
     ({"SCIMSVC_DATABASE_URL": "sqlite:///a%00b"}, "setting database.url: "),
     ({"SCIMSVC_DATABASE_URL": "sqlite:///:memory:"}, "setting database.url: "),
     ({"SCIMSVC_DATABASE_URL": "sqlite://host/x.db"}, "setting database.url: "),
+    (
+        {"SCIMSVC_DATABASE_URL": "sqlite:///x.db?mode=ro"},
+        "setting database.url: an SQLite URL is sqlite:///path/to/file.db alone; '?m",
+    ),
     ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, ""),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret%zz@127.0.0.1:1/x"}, "the database can't be reached: "),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "the database can't be reached: "),

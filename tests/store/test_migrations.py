@@ -94,7 +94,18 @@ def test_only_one_of_several_processes_migrates(empty_url: str):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "scimsvc.db", "sqlite://", "sqlite:///", "mysql://localhost/x", "http://localhost", "postgresql://[x/y"]
+    "url",
+    [
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///x.db#y",
+        "",
+        "scimsvc.db",
+        "sqlite://",
+        "sqlite:///",
+        "mysql://localhost/x",
+        "http://localhost",
+        "postgresql://[x/y",
+    ],
 )
 def test_wrong_url_is_refused(url: str):
     with pytest.raises(ValueError, match=r"."):

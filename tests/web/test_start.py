@@ -18,6 +18,8 @@ from tests.support.server import ROOT, Server
     ("setting", "value", "message"),
     [
         ("DATABASE_URL", "mysql://host/name", "the database URL must be sqlite:///"),
+        ("DATABASE_URL", "sqlite:///{folder}/x.db?mode=ro", "'?mode=ro' would count for nothing"),
+        ("SCIM_MAX_RESULTS", "99999999999999999999999", "scim.max_results must be from 1 to 10000, not 9999"),
         ("LOG_LEVEL", "loud", "log.level must be one of debug, info"),
         ("SERVER_WORKER", "2", "SCIMSVC_SERVER_WORKER: there is no such setting"),
         ("CONFIG", "absent.yaml", "absent.yaml: No such file"),
