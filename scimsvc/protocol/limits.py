@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scimsvc.protocol.errors import too_many
 from scimsvc.protocol.filter import Filter, scans
+
+MAX_PASSWORDS = 100
+"""The passwords that one bulk request may set where they are hashed, which takes some seconds then."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,26 @@ class Limits:
         members = sum(_members(body)) + sum(_members_of(operations))
         if members > self.members:
             raise too_many(f"A request may name {self.members} members; this one names {members}. Send several.")
+
+
+def check_passwords(bodies: Iterable[Any]) -> None:
+    """Raise ScimError tooMany for a bulk request, given what its operations have as data, that sets too many passwords."""
+    number = sum(map(_sets_password, bodies))
+    if number > MAX_PASSWORDS:
+        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.")
+
+
+def _sets_password(body: Any) -> bool:
+    if _member(body, "password") is not None:
+        return True
+    operations = _member(body, "operations")
+    paths = [(_member(one, "path"), _member(one, "value")) for one in (operations if isinstance(operations, list) else [])]
+    return any(
+        path.lower().rpartition(":")[2] == "password"
+        if isinstance(path, str) and path
+        else _member(value, "password") is not None
+        for path, value in paths
+    )
 
 
 def _members_of(operations: Any) -> Iterator[int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -345,3 +346,36 @@ def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[[s
     assert serve("passwords: ignore")("DELETE", path).status == 204
     assert hashes(database) == []
     assert "third" not in str(database.peewee.execute_sql("SELECT document FROM resource").fetchall())
+
+
+def test_a_hash_costs_what_owasp_recommends(serve: Callable[[str], Ask], database: Database):
+    create(serve("passwords: argon2"), userName="a", password="secret")
+    assert hashes(database)[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"password": "x"},
+        {"PASSWORD": "x"},
+        {"Operations": [{"op": "replace", "path": "password", "value": "x"}]},
+        {"operations": [{"op": "add", "path": "urn:ietf:params:scim:schemas:core:2.0:User:Password", "value": "x"}]},
+        {"Operations": [{"op": "replace", "value": {"Password": "x"}}]},
+    ],
+)
+def test_a_bulk_request_sets_so_many_passwords_where_they_are_hashed(
+    serve: Callable[[str], Ask], monkeypatch: pytest.MonkeyPatch, data: dict[str, Any]
+):
+    hashed: list[str] = []
+    hasher = SimpleNamespace(hash=lambda password: hashed.append(password) or "hash")
+    monkeypatch.setattr("scimsvc.service.passwords._HASHER", hasher)
+    method, path = ("PATCH", "/Users/nobody") if "perations" in str(data) else ("POST", "/Users")
+    whole = {"Operations": [{"method": method, "path": path, "data": data}] * 101}
+    ask = serve("passwords: argon2")
+    answer = ask("POST", "/Bulk", whole)
+    assert_scim_error(answer, 400, "tooMany")
+    assert answer.body["detail"] == "A bulk request may set 100 passwords; this one sets 101. Send several."
+    assert hashed == []
+    others = [{"method": "POST", "path": "/Users", "data": {"title": "password"}}, {"method": "DELETE", "path": "/Users/x"}]
+    assert ask("POST", "/Bulk", {"Operations": whole["Operations"][1:] + others}).status == 200
+    assert serve("passwords: ignore")("POST", "/Bulk", whole).status == 200
