@@ -67,6 +67,7 @@ class ServerSettings:
 class LimitsSettings:
     """What a client may send: bytes of a body, how deep its JSON may be nested, how many operations a bulk request and a PATCH
     have, how many members a request names, and how many characters a filter has, and terms that no index answers.
+    `listed_members` is how many members the groups of one list may have.
     """
 
     request_bytes: int = 2 * 1024 * 1024
@@ -76,6 +77,7 @@ class LimitsSettings:
     members: int = 50_000
     filter_length: int = 8192
     filter_scans: int = 20
+    listed_members: int = 100_000
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ _RANGES = {
     "limits.members": (1, 1_000_000),
     "limits.filter_length": (100, 65_536),
     "limits.filter_scans": (0, 256),
+    "limits.listed_members": (1, 10_000_000),
 }
 """What a number may be; a server that starts with another would fail in its requests."""
 OWN_ROUTES = ("/api/accounts", "/api/mappings", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")

@@ -82,6 +82,7 @@ def test_environment_is_over_the_file_and_the_file_over_the_default(write: Calla
         ("limits", "members", "10", 10),
         ("limits", "filter_length", "100", 100),
         ("limits", "filter_scans", "5", 5),
+        ("limits", "listed_members", "5", 5),
         ("log", "level", "warning", "warning"),
     ],
 )

@@ -10,7 +10,7 @@ import orjson
 from marshmallow import ValidationError
 
 from scimsvc.protocol import members as member_steps
-from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, uniqueness
+from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, too_many, uniqueness
 from scimsvc.protocol.etag import require
 from scimsvc.protocol.immutable import kept
 from scimsvc.protocol.members import Change, Step
@@ -30,6 +30,7 @@ from scimsvc.service.passwords import hashed_by, hashed_in
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.filters import GROUPS, MEMBERS
+from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
 
@@ -41,15 +42,25 @@ Found = tuple[Stored, Related]
 
 class ResourceService:
     """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint; `by_himself` is for a
-    user who asks for himself, and can't change everything.
+    user who asks for himself, and can't change everything; the groups of one list have `listed_members` at most, as its users
+    have groups.
 
     Every method raises ScimError with the answer that the client is due, or DatabaseUnavailable.
     """
 
-    def __init__(self, database: Database, tenant_id: int, served: ServedType, base: str, by_himself: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tenant_id: int,
+        served: ServedType,
+        base: str,
+        by_himself: bool = False,
+        listed_members: int = NO_LIMIT,
+    ) -> None:
         self._database = database
         self._served = served
         self._by_himself = by_himself
+        self._listed_members = listed_members
         self._type = served.resource_type
         self._policies = served.policies
         self._keeps_passwords = (
@@ -335,15 +346,19 @@ class ResourceService:
         return stored, NONE if alone else self._related([stored], projection, tagged=True)[0]
 
     def _related(self, page: Sequence[Stored], projection: Projection, tagged: bool = False) -> list[Related]:
-        """What the membership table has on each resource; one statement for the whole page. The groups are part of the version,
-        which is shown in `meta`, and with `tagged` in any case.
+        """What the membership table has on each resource; one statement for the whole page. A resource alone has all of it. The
+        groups are part of the version, which is shown in `meta`, and with `tagged` in any case.
+
+        Raises ScimError tooMany for a page of several that have more than a list may have.
         """
+        limit = self._listed_members if len(page) > 1 else NO_LIMIT
         with_members = page and self._served.has_members and projection.wants(MEMBERS)
-        members: Any = by_owner(self._memberships.members_of([stored.seq for stored in page])) if with_members else {}
+        of_page = [stored.seq for stored in page]
+        members: Any = by_owner(_few(MEMBERS, limit, self._memberships.members_of(of_page, limit + 1))) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
         shown = tagged or projection.wants(GROUPS) or projection.wants("meta")
         with_groups = in_groups and self._served.has_groups and shown
-        groups: Any = by_owner(self._memberships.groups_of(in_groups)) if with_groups else {}
+        groups: Any = by_owner(_few(GROUPS, limit, self._memberships.groups_of(in_groups, limit + 1))) if with_groups else {}
         return [
             Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None)
             if groups or with_members
@@ -362,6 +377,16 @@ def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple
         attribute = resource_type.root.sub_attribute(name)
         if attribute is not None:
             yield AttributePath((attribute,)), value
+
+
+def _few(name: str, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
+    """Rows of the membership table as they are, unless there are more of them than one list may have."""
+    if len(rows) > limit:
+        raise too_many(
+            f"The {name} of these resources are more than the {limit} that one list may have. "
+            f"Ask with excludedAttributes={name}, or for fewer resources at once with count."
+        )
+    return rows
 
 
 def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[Operation]]:

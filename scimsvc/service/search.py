@@ -14,6 +14,7 @@ from scimsvc.protocol.messages import Query, cursor_response, list_response
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
+from scimsvc.store.membership import ALL
 from scimsvc.store.search import Hit, Place, SearchStore, Target
 
 CREATION = "meta.created"
@@ -34,14 +35,20 @@ class Cursor(NamedTuple):
 
 
 class SearchService:
-    """Searches in some resource types of one tenant. `base` is the absolute URL of the SCIM endpoint."""
+    """Searches in some resource types of one tenant. `base` is the absolute URL of the SCIM endpoint, `listed_members` as in
+    ResourceService.
+    """
 
-    def __init__(self, database: Database, tenant_id: int, served: Sequence[ServedType], base: str) -> None:
+    def __init__(
+        self, database: Database, tenant_id: int, served: Sequence[ServedType], base: str, listed_members: int = ALL
+    ) -> None:
         self._database = database
         self._tenant = tenant_id
         self._served = served
         self._store = SearchStore(database, tenant_id)
-        self._services = {one.name: ResourceService(database, tenant_id, one, base) for one in served}
+        self._services = {
+            one.name: ResourceService(database, tenant_id, one, base, listed_members=listed_members) for one in served
+        }
 
     def query(self, queries: Sequence[Query]) -> bytes:
         """A ListResponse; one query for each resource type, alike but for what the type makes of it. Raises ScimError."""

@@ -16,6 +16,9 @@ from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
+ALL = 2**62
+"""More rows than there can be."""
+
 
 class Member(NamedTuple):
     """A member of the group with the number `group_seq`."""
@@ -92,7 +95,7 @@ _MEMBERS = Statement(
     """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
     JOIN resource ON resource.tenant_id = :tenant AND resource.seq = membership.member_seq
     WHERE membership.tenant_id = :tenant AND membership.group_seq IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)
-    ORDER BY membership.group_seq, membership.member_seq"""
+    ORDER BY membership.group_seq, membership.member_seq LIMIT :limit"""
 )
 _GROUPS = """WITH RECURSIVE above (member_seq, group_seq, direct) AS (
         SELECT member_seq, group_seq, 1 FROM membership WHERE tenant_id = :tenant AND member_seq {whose}
@@ -102,7 +105,7 @@ _GROUPS = """WITH RECURSIVE above (member_seq, group_seq, direct) AS (
     )
     SELECT above.member_seq, resource.id, resource.display, MAX(above.direct) FROM above
     JOIN resource ON resource.tenant_id = :tenant AND resource.seq = above.group_seq
-    GROUP BY above.member_seq, resource.seq, resource.id, resource.display ORDER BY above.member_seq, resource.seq"""
+    GROUP BY above.member_seq, resource.seq, resource.id, resource.display ORDER BY above.member_seq, resource.seq LIMIT :limit"""
 _GROUPS_OF_ONE = Statement(_GROUPS.replace("{whose}", "= :seq"))
 _GROUPS_OF_MANY = Statement(_GROUPS.replace("{whose}", "IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"))
 
@@ -184,17 +187,18 @@ class MembershipStore:
         _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
         self.clear(seq)
 
-    def members_of(self, group_seqs: Sequence[int]) -> list[Member]:
-        """The members of some groups, ordered by group and by the age of the member's resource."""
-        rows = _MEMBERS(self._database, tenant=self._tenant, seqs=_json(map(str, group_seqs))).fetchall()
+    def members_of(self, group_seqs: Sequence[int], limit: int = ALL) -> list[Member]:
+        """The members of some groups, so many at most, ordered by group and by the age of the member's resource."""
+        rows = _MEMBERS(self._database, tenant=self._tenant, seqs=_json(map(str, group_seqs)), limit=limit).fetchall()
         return [Member(*row) for row in rows]
 
-    def groups_of(self, member_seqs: Sequence[int]) -> list[GroupOf]:
-        """The groups of some resources, through nested groups too, ordered by resource and by the age of the group."""
+    def groups_of(self, member_seqs: Sequence[int], limit: int = ALL) -> list[GroupOf]:
+        """The groups of some resources, through nested groups too, so many at most, ordered by resource and the group's age."""
         if len(member_seqs) == 1:
-            rows = _GROUPS_OF_ONE(self._database, tenant=self._tenant, seq=member_seqs[0]).fetchall()
+            rows = _GROUPS_OF_ONE(self._database, tenant=self._tenant, seq=member_seqs[0], limit=limit).fetchall()
         else:
-            rows = _GROUPS_OF_MANY(self._database, tenant=self._tenant, seqs=_json(map(str, member_seqs))).fetchall()
+            seqs = _json(map(str, member_seqs))
+            rows = _GROUPS_OF_MANY(self._database, tenant=self._tenant, seqs=seqs, limit=limit).fetchall()
         return [GroupOf(member_seq, id_, display, bool(direct)) for member_seq, id_, display, direct in rows]
 
 

@@ -41,22 +41,26 @@ def answer(services: Services, caller: Caller, served: ServedType, parameters: M
     """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
     base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    listed = services.settings.limits.listed_members
     standard = standardise(Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
     services.limits.check_filter(query.filter)
     if query.plain:
-        return scim.respond(ResourceService(services.database, caller.tenant.id, served, base).query(query))
-    return scim.respond(SearchService(services.database, caller.tenant.id, [served], base).query([query]))
+        return scim.respond(
+            ResourceService(services.database, caller.tenant.id, served, base, listed_members=listed).query(query)
+        )
+    return scim.respond(SearchService(services.database, caller.tenant.id, [served], base, listed).query([query]))
 
 
 def answer_of_all(services: Services, caller: Caller, parameters: Mapping[str, str]) -> Response:
     """What a query finds in all resource types of the tenant. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
     base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]
     asked = [(type_, standardise(Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)
-    return scim.respond(SearchService(services.database, caller.tenant.id, served, base).query(queries))
+    return scim.respond(SearchService(services.database, caller.tenant.id, served, base, listed).query(queries))

@@ -23,7 +23,7 @@ TITLE = {"op": "replace", "path": "title", "value": "x"}
 
 @pytest.fixture
 def ask(settings: Settings, database: Database) -> Iterator[Ask]:
-    few = LimitsSettings(patch_operations=2, members=2, filter_length=100, filter_scans=2)
+    few = LimitsSettings(patch_operations=2, members=2, filter_length=100, filter_scans=2, listed_members=3)
     app = create_app(replace(settings, limits=few, database=DatabaseSettings(database.url)))
     headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
     yield lambda method, path, body=None: call(
@@ -92,6 +92,25 @@ def test_terms_that_look_at_all_values(ask: Ask, text: str, scans: int):
         if scans > 2:
             assert_scim_error(answer, 400, "tooMany")
             assert f"this one has {scans}. Compare with eq or sw" in answer.body["detail"]
+
+
+def test_members_and_groups_in_a_list(ask: Ask):
+    users = [{"value": ask("POST", "/Users", {"userName": name}).body["id"]} for name in "ab"]
+    for name in "gh":
+        assert ask("POST", "/Groups", {"displayName": name, "externalId": name, "members": users}).status == 201
+    for path, name in (("/Groups", "members"), ("/Users", "groups"), ("/", "groups")):
+        for more in ("", "&cursor", "&sortBy=id"):
+            answer = ask("GET", f"{path}?x{more}")
+            assert_scim_error(answer, 400, "tooMany")
+            assert f"The {name} of these" in answer.body["detail"]
+            assert f"excludedAttributes={name}, or for fewer resources" in answer.body["detail"]
+        assert ask("GET", f"{path}?excludedAttributes=members,groups").status == 200
+        assert ask("GET", f"{path}?count=1").status == 200
+    group = ask("GET", "/Groups?count=1").body["Resources"][0]
+    more = [{"value": ask("POST", "/Users", {"userName": name}).body["id"]} for name in "cd"]
+    assert ask("PATCH", f"/Groups/{group['id']}", {"Operations": [{"op": "add", "path": "members", "value": more}]}).status == 204
+    assert len(ask("GET", f"/Groups/{group['id']}").body["members"]) == 4
+    assert len(ask("GET", "/Groups?count=1").body["Resources"][0]["members"]) == 4
 
 
 def test_a_query_that_takes_too_long(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch):
