@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
-from scimsvc.store.migrations import pending
+from scimsvc.store.errors import REASONS
+from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.store.tenants import TenantRecord
 
 
@@ -53,8 +55,10 @@ def database(migrated: bool = True) -> Iterator[Database]:
         if missing:
             raise click.ClickException("the database's tables are not up to date; run: scimsvc db migrate")
         yield found
+    except WrongDatabase as error:
+        raise click.ClickException(str(error)) from error
     except DatabaseUnavailable as error:
-        raise click.ClickException(f"the database can't be reached: {_without_password(str(error), url)}") from error
+        raise click.ClickException(_explained(error, url)) from error
     finally:
         found.close()
 
@@ -81,6 +85,20 @@ def make_database_folder(configured: Settings) -> None:
         raise click.ClickException(f"setting database.url: {error}") from error
     except OSError as error:
         raise click.ClickException(f"the folder {error.filename} can't be made: {error.strerror}") from error
+
+
+def _explained(error: DatabaseUnavailable, url: str) -> str:
+    """What is wrong with a database, and what would be right."""
+    path = sqlite_path(url)
+    if path is None or error.reason not in ("unreachable", "broken", "read-only"):
+        return f"the database {REASONS[error.reason]}: {_without_password(str(error), url)}"
+    if error.reason == "broken":
+        return f"{path} is no SQLite database; database.url must name one of scimsvc's, or a file that is not there yet"
+    if os.path.isdir(path):
+        return f"{path} is a folder; database.url must name a file in it"
+    if not os.path.isdir(path.parent):
+        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
+    return f"{path} can't be opened: whoever runs scimsvc must be able to read and write this file and its folder"
 
 
 def _without_password(message: str, url: str) -> str:

@@ -37,7 +37,10 @@ def create(tenant_name: str, description: str, scope: Scope, user: str | None, d
         raise click.UsageError("--scope me and --user go together")
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     with database() as found:
-        click.echo(tenants.create_token(found, tenant_named(found, tenant_name), description, expires, scope, user))
+        record = tenant_named(found, tenant_name)
+        if user is not None and not tenants.has_user(found, record, user):
+            raise click.ClickException(f"tenant {tenant_name!r} has no user with the id {user!r}")
+        click.echo(tenants.create_token(found, record, description, expires, scope, user))
 
 
 @token.command("list")

@@ -114,14 +114,17 @@ class Translation:
                 raise invalid_value(
                     "A value is longer than the database can hold, or of another form; nothing was stored."
                 ) from error
-            reason = _reason(error)
+            reason = reason_of(error)
             kind_of_error = TookTooLong if self._reading and reason == "timeout" else DatabaseUnavailable
             raise kind_of_error(str(error), reason) from error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error of peewee's, and the driver's or the system's behind it."""
-    return (cause for cause in (error, error.__cause__, error.__context__) if cause is not None)
+    """An error of peewee's, which may be wrapped several times, and the driver's or the system's behind it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _sqlstate(error: BaseException) -> str | None:
@@ -133,7 +136,7 @@ def _sqlstate(error: BaseException) -> str | None:
     return None
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """One of REASONS, from an error's code and never from its text, which may have values in it."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _SYSTEM:
@@ -142,7 +145,7 @@ def _reason(error: BaseException) -> str:
             code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
             if code is None:
                 # Without a connection there is no state.
-                return "unreachable" if isinstance(cause, psycopg.OperationalError) else "failed"
+                return "unreachable" if isinstance(cause, psycopg.Error) else "failed"
             known = _SQLITE if isinstance(cause, sqlite3.Error) else _POSTGRESQL
             return next((reason for beginning, reason in known.items() if code.startswith(beginning)), "failed")
     return "failed"

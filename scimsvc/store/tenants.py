@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.models import Tenant, Token
+from scimsvc.store.models import Resource, Tenant, Token
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
@@ -109,6 +109,15 @@ def tenants(database: Database) -> list[TenantRecord]:
 def find_tenant(database: Database, name: str) -> TenantRecord | None:
     """The tenant of that name."""
     return next((tenant for tenant in tenants(database) if tenant.name == name), None)
+
+
+def has_user(database: Database, tenant: TenantRecord, id_: str) -> bool:
+    """Whether the tenant has a user with that id."""
+    with database.reading():
+        query = Resource.select(Resource.seq).where(
+            (Resource.tenant_id == tenant.id) & (Resource.id == id_) & (Resource.resource_type == "User")
+        )
+        return bool(query.tuples().execute(database.peewee))
 
 
 def create_token(

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from scimsvc.store.database import DatabaseUnavailable
-from scimsvc.store.migrations import pending
+from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.web.observability import Observed
 from scimsvc.web.scim import respond_json
 from scimsvc.web.services import Services
@@ -30,6 +30,8 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
                 missing = pending(services.database)
         except (DatabaseUnavailable, peewee.PeeweeException):
             return _json({"status": "unavailable", "reason": "the database can't be reached"}, 503)
+        except WrongDatabase as error:
+            return _json({"status": "unavailable", "reason": str(error)}, 503)
         if missing:
             return _json({"status": "unavailable", "reason": "run: scimsvc db migrate", "migrations": missing}, 503)
         services.catalogs.look()

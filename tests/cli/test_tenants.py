@@ -145,11 +145,25 @@ def test_token_has_the_scope_that_it_was_made_for(ready: Run):
     assert ready("token", "create", "--tenant", "default", "--scope", "everything").exit_code == 2
 
 
-def test_token_for_a_user_says_which(ready: Run):
+def test_token_for_a_user_says_which(ready: Run, folder: Path):
     for arguments in (["--scope", "me"], ["--user", "5"], ["--scope", "accounts.read", "--user", "5"]):
         result = ready("token", "create", "--tenant", "default", *arguments)
         assert (result.exit_code, "--scope me and --user go together" in result.stderr) == (2, True)
-    assert ready("token", "create", "--tenant", "default", "--scope", "me", "--user", "5").exit_code == 0
+    assert ready("tenant", "create", "two", "--profile", "entra").exit_code == 0
+    database = Database(URL)
+    tenant = tenants.find_tenant(database, "default")
+    assert tenant
+    catalog = Catalog(load_profile(folder / "mappings" / "entra.yaml"))
+    ids = [
+        ResourceService(database, tenant.id, catalog.types[endpoint], "http://x").create(body).location.rpartition("/")[2]
+        for endpoint, body in (("users", {"userName": "a"}), ("groups", {"displayName": "g", "externalId": "g"}))
+    ]
+    database.close()
+    for name, id_ in (("two", ids[0]), ("default", ids[1]), ("default", "5")):
+        result = ready("token", "create", "--tenant", name, "--scope", "me", "--user", id_)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == f"Error: tenant {name!r} has no user with the id {id_!r}\n"
+    assert SECRET.match(ready("token", "create", "--tenant", "default", "--scope", "me", "--user", ids[0]).stdout)
 
 
 def test_purge_removes_what_is_past_its_time(ready: Run, folder: Path):
@@ -245,15 +259,16 @@ MISTAKES = [
         {"SCIMSVC_DATABASE_URL": "sqlite:///x.db?mode=ro"},
         "setting database.url: an SQLite URL is sqlite:///path/to/file.db alone; '?m",
     ),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, ""),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, "no folder config.yaml for the database x.db; make it"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///mappings"}, "mappings is a folder; database.url must name a file in it"),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret%zz@127.0.0.1:1/x"}, "the database can't be reached: "),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "the database can't be reached: "),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "the database can't be reached: unable to open"),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "the database can't be reached: file is not a database"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "no folder absent for the database scimsvc.db; make it, or run"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "config.yaml is no SQLite database; database.url must name"),
 ]
 
 
-@pytest.mark.parametrize("command", [("tenant", "list"), ("token", "create", "--tenant", "default")])
+@pytest.mark.parametrize("command", [("tenant", "list"), ("token", "create", "--tenant", "default"), ("db", "migrate")])
 @pytest.mark.parametrize(("environment", "message"), MISTAKES)
 def test_what_is_wrong_is_said_in_one_line(
     run: Run, folder: Path, command: tuple[str, ...], environment: dict[str, str], message: str
@@ -274,6 +289,23 @@ def test_init_says_what_is_wrong_in_one_line(run: Run, folder: Path, environment
     assert (result.exit_code, result.stdout) == (1, "")
     assert "secret" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("db", "migrate"), ("init",), ("tenant", "list")])
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("INSERT INTO migration (name) VALUES ('9999_later')", "the database was migrated by a newer scimsvc: it has 9999_later"),
+        ("DROP TABLE migration", "the database is another program's: it has a table 'attribute_value' that scimsvc did not make"),
+    ],
+)
+def test_database_that_is_not_for_this_version_is_refused(ready: Run, command: tuple[str, ...], statement: str, message: str):
+    database = Database(URL)
+    database.transaction(lambda: database.execute(statement, ()))
+    database.close()
+    result = ready(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {message}")
 
 
 @pytest.mark.parametrize("command", [("tenant", "list"), ("db", "migrate"), ("init",)])

@@ -9,7 +9,7 @@ import pytest
 
 from scimsvc.store import migrations
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.migrations import migrate, names, pending
+from scimsvc.store.migrations import WrongDatabase, migrate, names, pending
 from tests.conftest import KINDS
 
 PROCESS = """
@@ -36,13 +36,17 @@ def test_second_migration_has_nothing_to_do(empty_url: str):
     database.close()
 
 
+def execute(database: Database, *statements: str) -> None:
+    database.transaction(lambda: [database.peewee.execute_sql(statement) for statement in statements])
+
+
 def test_migration_that_fails_leaves_nothing_behind(empty_url: str):
     database = Database(empty_url)
-    database.transaction(lambda: database.peewee.execute_sql("CREATE TABLE membership (one INTEGER)"))
-    with pytest.raises(DatabaseUnavailable, match="membership"):
+    execute(database, "CREATE TABLE own (one INTEGER)", "CREATE INDEX membership_of_member ON own (one)")
+    with pytest.raises(DatabaseUnavailable, match="membership_of_member"):
         migrate(database)
-    assert database.peewee.get_tables() == ["membership"]
-    database.transaction(lambda: database.peewee.execute_sql("DROP TABLE membership"))
+    assert database.peewee.get_tables() == ["own"]
+    execute(database, "DROP TABLE own")
     assert migrate(database) == names()
     database.close()
 
@@ -68,6 +72,27 @@ def test_old_tables_keep_their_rows(new_database_url: Callable[[str], str], monk
         assert database.peewee.execute_sql(f"PRAGMA foreign_key_check({table})").fetchall() == []
     with pytest.raises(DatabaseUnavailable, match="too often"):
         database.transaction(lambda: database.peewee.execute_sql("INSERT INTO membership VALUES (1, 1, 3)"))
+    database.close()
+
+
+@pytest.mark.parametrize("table", ["tenant", "password", "migration"])
+def test_another_programs_database_is_left_alone(empty_url: str, table: str):
+    database = Database(empty_url)
+    execute(database, f"CREATE TABLE {table} (one INTEGER)")
+    for attempt in (pending, migrate):
+        with pytest.raises(WrongDatabase, match=f"another program's: it has a table '{table}' that scimsvc did not make"):
+            attempt(database)
+    assert database.peewee.get_tables() == [table]
+    database.close()
+
+
+def test_database_of_a_newer_version_is_refused(empty_url: str):
+    database = Database(empty_url)
+    migrate(database)
+    execute(database, "INSERT INTO migration (name) VALUES ('9999_later')")
+    for attempt in (pending, migrate):
+        with pytest.raises(WrongDatabase, match="was migrated by a newer scimsvc: it has 9999_later; use that version"):
+            attempt(database)
     database.close()
 
 

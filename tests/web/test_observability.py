@@ -103,6 +103,13 @@ def test_without_its_migrations_the_service_is_alive_but_not_ready(
     app.extensions["scimsvc"].database.close()
 
 
+def test_the_database_of_a_newer_version_is_not_ready(app: Flask, database: Database) -> None:
+    database.transaction(lambda: database.execute("INSERT INTO migration (name) VALUES ('9999_later')", ()))
+    answer = call(app, "GET", b"/readyz")
+    assert (answer.status, answer.body["status"]) == (503, "unavailable")
+    assert answer.body["reason"].startswith("the database was migrated by a newer scimsvc: it has 9999_later")
+
+
 @pytest.mark.parametrize("place", ["sqlite:///{}/none/scimsvc.db", "postgresql:///scimsvc?host={}/none"])
 def test_with_no_database_the_service_is_alive_but_not_ready(settings: Settings, tmp_path: Path, place: str) -> None:
     app = create_app(replace(settings, database=DatabaseSettings(place.format(tmp_path))))
