@@ -41,6 +41,8 @@ _Worker.read_timeout = _settings.server.read_timeout
 # SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
 workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
 threads = _settings.server.threads or (4 if _sqlite else 8)
+# A process may usually have 1,024 files open, and databases, profiles and the log are files, too.
+worker_connections = 512
 graceful_timeout = _settings.server.graceful_timeout
 timeout = 60
 keepalive = 75
