@@ -379,12 +379,16 @@ def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple
             yield AttributePath((attribute,)), value
 
 
+_WITHOUT = {MEMBERS: MEMBERS, GROUPS: f"{GROUPS},meta"}
+"""What to leave out of an answer so that rows of the membership table aren't looked up; versions have the groups in them."""
+
+
 def _few(name: str, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
     """Rows of the membership table as they are, unless there are more of them than one list may have."""
     if len(rows) > limit:
         raise too_many(
             f"The {name} of these resources are more than the {limit} that one list may have. "
-            f"Ask with excludedAttributes={name}, or for fewer resources at once with count."
+            f"Ask with excludedAttributes={_WITHOUT[name]}, or for fewer resources at once with count."
         )
     return rows
 
