@@ -12,18 +12,17 @@ OBJECTS_A_SECOND = 20_000
 LOADED_WITHIN = 0.5
 """Seconds for a profile of 500 rows."""
 
-DIRECT = ["displayName", "givenName", "surname", "jobTitle", "department", "city", "state", "country", "mail", "mobile"]
 EXPRESSIONS = [
     'Switch([IsSoftDeleted], , "False", "True", "True", "False")',
     'Join(" ", [givenName], [surname])',
-    'ToLower(Join(".", [givenName], [surname]))',
-    "Append(Left([givenName], 1), [surname])",
-    'IIF([country] = "US", [state], [city])',
-    "Coalesce([mobile], [telephoneNumber], [mail])",
+    'ToLower(Join(".", StripSpaces([givenName]), StripSpaces([surname])))',
+    "Append(Mid([givenName], 1, 3), Mid([surname], 1, 5))",
+    'IIF([country] = "US", IIF([state] = "CA", "West", "Other"), Append([city], ", Europe"))',
+    "Coalesce([telephoneNumber], [mobile], [mail])",
     'Replace([mail], "@example.com", , , "@example.org", , )',
-    'Switch([department], [department], "R&D", "Research", "HR", "People")',
-    "Mid(StripSpaces([displayName]), 1, 8)",
-    "NormalizeDiacritics([displayName])",
+    'Switch(ToLower([department]), [department], "r&d", "Research", "hr", "People")',
+    'ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".", [givenName], [surname]))), "contoso.com"))',
+    "Left(NormalizeDiacritics([displayName]), 20)",
 ]
 SOURCE = {
     "objectId": "00aa00aa-bb11-cc22-dd33-44ee44ee44ee",
@@ -42,13 +41,10 @@ SOURCE = {
 
 
 def profile(rows: int) -> str:
-    """A profile of half direct mappings and half nested expressions, each to a custom attribute."""
-    lines = []
-    for number in range(rows - 1):
-        if number % 2:
-            lines.append(f"    - {{source: {DIRECT[number // 2 % len(DIRECT)]}, target: custom{number}}}")
-        else:
-            lines.append(f"    - expression: {EXPRESSIONS[number // 2 % len(EXPRESSIONS)]}\n      target: custom{number}")
+    """A profile of expressions, most of them nested, each to a custom attribute."""
+    lines = [
+        f"    - expression: {EXPRESSIONS[number % len(EXPRESSIONS)]}\n      target: custom{number}" for number in range(rows - 1)
+    ]
     attributes = "\n".join(f"    - {{name: custom{number}}}" for number in range(rows - 1))
     match = "    - {source: objectId, target: externalId, matching: 1}"
     users = "\n".join([match, *lines])
