@@ -17,7 +17,7 @@ from scimsvc.protocol.etag import etag
 from scimsvc.protocol.limits import Limits
 from scimsvc.service.bulk_operations import BulkOperations, Prepared
 from scimsvc.service.catalog import Catalog
-from scimsvc.store.database import Database, DatabaseUnavailable, OutcomeUnknown
+from scimsvc.store.database import Database, DatabaseUnavailable
 
 
 class BulkService:
@@ -243,9 +243,7 @@ class _Run:
 
     def _failure(self, operation: BulkOperation, error: ScimError | DatabaseUnavailable) -> dict[str, Any]:
         if isinstance(error, DatabaseUnavailable):
-            lost = isinstance(error, OutcomeUnknown)
-            happened = "was lost meanwhile, so look before you try again" if lost else "can't be reached; nothing was stored"
-            error = ScimError(503, f"The database {happened}.")
+            error = ScimError(503, error.in_words())
         return self._outcome(operation, error.status) | {"response": error.document()}
 
     def _outcome(self, operation: BulkOperation, status: int) -> dict[str, Any]:

@@ -71,9 +71,17 @@ class DatabaseUnavailable(Exception):
         super().__init__(message)
         self.reason = reason
 
+    def in_words(self) -> str:
+        """What happened, for a client."""
+        return f"The database {REASONS[self.reason]}; nothing was stored. Try again."
+
 
 class OutcomeUnknown(DatabaseUnavailable):
     """The database was lost during the commit: the change is stored, or it is not."""
+
+    def in_words(self) -> str:
+        """What happened, for a client."""
+        return "The database was lost while the change was being stored, so it is there or it isn't. Look before you try again."
 
 
 class TookTooLong(DatabaseUnavailable):

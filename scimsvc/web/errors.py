@@ -7,8 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from scimsvc.protocol.errors import ScimError, too_many
-from scimsvc.store.database import DatabaseUnavailable, OutcomeUnknown, TookTooLong
-from scimsvc.store.errors import REASONS
+from scimsvc.store.database import DatabaseUnavailable, TookTooLong
 from scimsvc.store.tenants import ME, SCIM
 from scimsvc.web import scim
 from scimsvc.web.services import Services
@@ -49,10 +48,7 @@ def install(app: Flask, services: Services) -> None:
             seconds = services.settings.database.statement_timeout
             return scim_error(too_many(f"This query takes longer than {seconds} s; make its filter more selective."))
         log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason)
-        happened = f"{REASONS[error.reason]}; nothing was stored. Try again."
-        if isinstance(error, OutcomeUnknown):
-            happened = "was lost while the change was being stored, so it is there or it isn't. Look before you try again."
-        return scim_error(ScimError(503, f"The database {happened}", headers={"Retry-After": "5"}))
+        return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
