@@ -1,6 +1,8 @@
 """gunicorn's settings, from scimsvc's own (see config.yaml, section `server`); gunicorn reads this file by itself."""
 
+import atexit
 import os
+import resource
 import shutil
 import tempfile
 from multiprocessing import cpu_count
@@ -8,6 +10,7 @@ from multiprocessing import cpu_count
 # Before anything is imported that counts: workers add their numbers up in files here. This file is read again at SIGHUP.
 if "SCIMSVC_RUN_DIRECTORY" not in os.environ:
     os.environ["SCIMSVC_RUN_DIRECTORY"] = tempfile.mkdtemp(prefix="scimsvc-")
+    atexit.register(lambda pid: os.getpid() == pid and on_exit(None), os.getpid())
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=os.environ["SCIMSVC_RUN_DIRECTORY"])
 
@@ -41,8 +44,8 @@ _Worker.read_timeout = _settings.server.read_timeout
 # SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
 workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
 threads = _settings.server.threads or (4 if _sqlite else 8)
-# A process may usually have 1,024 files open, and databases, profiles and the log are files, too.
-worker_connections = 512
+# Databases, profiles and the log are files, too.
+worker_connections = min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 graceful_timeout = _settings.server.graceful_timeout
 timeout = 60
 keepalive = 75

@@ -1,6 +1,6 @@
 """`make bench`: scimsvc beside the floor of its stack in one run, as shares; and what a member of a group costs.
 
-Both run under gunicorn with two gthread workers of four threads on SQLite with synchronous=FULL. wrk drives each in
+Both run under gunicorn with two threaded workers of four threads on SQLite with synchronous=FULL. wrk drives each in
 turn with eight connections, several rounds, each with new servers on new databases: how a process happens to lie in
 memory is worth some percent. A share is the median over the rounds of scimsvc's requests a second divided by the
 floor's in the same round. Timings of one machine mean little; shares carry over.
@@ -48,8 +48,6 @@ class Server:
             BIN / "gunicorn",
             "-w",
             "2",
-            "-k",
-            "gthread",
             "--threads",
             "4",
             "-b",
@@ -154,7 +152,7 @@ def _servers(folder):
         text=True,
     )
     both = (
-        Server("floor", "", "floor:app", folder, {"FLOOR_DATABASE": f"{folder}/floor.db"}),
+        Server("floor", "", "floor:app", folder, {"FLOOR_DATABASE": f"{folder}/floor.db"}, ["-k", "gthread"]),
         Server("scimsvc", BASE_PATH, "wsgi:app", folder, settings, ["-c", str(HERE.parent / "gunicorn.conf.py")]),
     )
     both[1].token = created.stdout.strip()

@@ -1,7 +1,8 @@
 """gunicorn's threaded worker, with threads for requests that have arrived and none for clients that are slow.
 
-gunicorn's own gives a thread to every connection, and the thread waits for whatever the client sends, for ever. Here the
-loop that watches all connections collects what arrives. A thread reads on only where a request is large, and not for long.
+gunicorn's own gives a thread to every connection, and the thread waits for whatever the client sends, for ever. Here a thread
+takes what is there and gives the connection back, to the loop that watches all of them, until the request has arrived. It reads
+on only where a request is large, and not for long.
 """
 
 from __future__ import annotations
@@ -26,15 +27,20 @@ from scimsvc.settings import ServerSettings
 
 COLLECTED = 65536
 """Bytes of a request that are collected before a thread reads on; all connections of a worker may have as many in memory."""
-SENDING = 60
-"""Seconds after which a client that takes nothing of its answer is left."""
-LEFTOVER = 0.5
+SENDING = 20
+"""Seconds that one piece of an answer waits for a client that takes nothing; what the system holds may be three such pieces."""
+LEFTOVER = 0.05
 """Seconds for which a thread waits for the rest of a body that nobody has read; then the connection ends."""
 LINGERING = 2.0
 """Seconds for which what a client still sends is thrown away behind the last answer (RFC 9112 §9.6)."""
 
+NO_FILES = 0.05
+"""Seconds after which a worker that can open no more files tries again to take a connection."""
+
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
-_LAST_CHUNK = b"0\r\n\r\n"
+_LAST_CHUNK = re.compile(rb"\r\n0+[ \t]*(?:;[^\r\n]*)?\r\n")
+_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -44,11 +50,9 @@ def worth_a_thread(received: bytes | bytearray) -> bool:
     if end < 0 or len(received) >= COLLECTED:
         return len(received) >= COLLECTED
     head = bytes(received[: end + 2]).lower()
-    if b"\r\nexpect:" in head:
-        # The client sends nothing more before it is told to continue.
-        return True
     if b"\r\ntransfer-encoding:" in head:
-        return received.endswith(_LAST_CHUNK)
+        # What looks like the last chunk may be in another one; then a thread reads the rest.
+        return _LAST_CHUNK.search(received, end + 2) is not None
     length = _LENGTH.search(head)
     return length is None or len(received) >= min(end + 4 + int(length[1]), COLLECTED)
 
@@ -68,6 +72,7 @@ class Connection(TConn):
         super().__init__(*arguments)
         self._read_timeout = read_timeout
         self._received: bytearray | None = None
+        self._continued = False
         self.deadline = 0.0
 
     def init(self) -> None:
@@ -76,28 +81,46 @@ class Connection(TConn):
             self.parser = RequestParser(self.cfg, _Timed(self), self.client)  # type: ignore[arg-type]
         super().init()
 
+    def begin(self) -> None:
+        """From now on the time for a request counts."""
+        self._received = bytearray()
+        self.deadline = time.monotonic() + self._read_timeout
+
     def arrived(self) -> bool:
-        """Take what is there, without waiting; True where it is time for a thread, also because the connection has ended."""
+        """Take what is there, without waiting; True where all of a request is, also because the connection has ended."""
         self.init()
         assert isinstance(self.parser, RequestParser)
         unreader = self.parser.unreader
-        if self._received is None:
-            self._received = bytearray(unreader.take_buffered())
+        received: bytes | bytearray | None = self._received
+        if received is None:
+            received = unreader.take_buffered()
             self.deadline = time.monotonic() + self._read_timeout
-        complete = bool(self._received) and worth_a_thread(self._received)
-        try:
-            if not complete:
+        complete = bool(received) and worth_a_thread(received)
+        if not complete:
+            try:
                 data = self.sock.recv(COLLECTED, socket.MSG_DONTWAIT)
-                self._received += data
-                complete = not data or worth_a_thread(self._received)
-        except BlockingIOError:
-            return False
-        except OSError:
-            complete = True
+            except BlockingIOError:
+                self._received = bytearray(received)
+                return False
+            except OSError:
+                data = b""
+            received = received + data if received else data
+            complete = not data or worth_a_thread(received)
+        self._received = None if complete else bytearray(received)
         if complete:
-            unreader.unread(self._received)
-            self._received = None
+            self._continued = False
+            unreader.unread(received)
+        elif not self._continued and _EXPECT.search(received):
+            # The client sends nothing more before it is told to.
+            self._continued = True
+            with suppress(OSError):
+                self.sock.send(_CONTINUE, socket.MSG_DONTWAIT)
         return complete
+
+    def hurry(self, deadline: float) -> None:
+        """Give a request that has begun no more time than this, and one that hasn't none."""
+        self.deadline = min(self.deadline, deadline) if self._received else 0.0
+        self.timeout = self.deadline
 
     def close(self, graceful: bool = False) -> None:
         """Close it; a client that had begun to send a request is told that it took too long."""
@@ -129,6 +152,10 @@ class _Timed:
             self.settimeout(allowed)
 
 
+_NOT_YET = object()
+"""What a thread answers for a request of which more is to come."""
+
+
 class Worker(ThreadWorker):
     """The worker class of gunicorn.conf.py, which says how long a request may take to arrive.
 
@@ -146,34 +173,39 @@ class Worker(ThreadWorker):
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # There is no file for it now; those who are connected go on meanwhile.
+                self.log.warning("no more files can be opened, so connections wait")
+                time.sleep(NO_FILES)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
         # A timeout of Python's own would cost each request three more system calls.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.read_timeout, self.cfg, client, address, listener.getsockname()))
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """Give the connection a thread where its next request has arrived, or else wait for that."""
-        if not isinstance(conn, Connection) or self.cfg.is_ssl or conn.arrived():
-            super().enqueue_req(conn)
+        connection = Connection(self.read_timeout, self.cfg, client, address, listener.getsockname())
+        if self.cfg.is_ssl:
+            self.enqueue_req(connection)
             return
-        conn.timeout = conn.deadline
-        self._watch(self.pending_conns, conn, self.on_pending_socket_readable)
+        connection.begin()
+        self._wait_for_more(connection)
 
-    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """More of a request has come. Until all of it has, the connection keeps its place among those that expire."""
-        if not isinstance(conn, Connection) or conn.arrived():
-            self._unwatch(self.pending_conns, conn)
-            super().enqueue_req(conn)
+    def handle(self, conn: TConn) -> Any:
+        """In a thread: answer a request that has arrived, or else give the connection back."""
+        if isinstance(conn, Connection) and not self.cfg.is_ssl and not conn.arrived():
+            return _NOT_YET
+        return super().handle(conn)
 
-    def finish_request(self, conn: TConn, fs: Future[bool]) -> None:
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """Go on with a connection behind an answer, or end it without letting all others wait for its client."""
         if self.cfg.is_ssl:
             super().finish_request(conn, fs)
             return
-        if not (fs.cancelled() or fs.exception()) and fs.result():
+        done = not (fs.cancelled() or fs.exception())
+        if done and fs.result() is _NOT_YET and isinstance(conn, Connection):
+            self._wait_for_more(conn)
+            return
+        if done and fs.result():
             super().finish_request(conn, fs)
             return
         try:
@@ -183,6 +215,23 @@ class Worker(ThreadWorker):
             return
         conn.timeout = time.monotonic() + LINGERING
         self._watch(self._lingering, conn, self._throw_away)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """At a stop, end what waits for its client by a deadline at the latest."""
+        super()._cap_keepalive(deadline)  # type: ignore[misc]  # the stubs are of an older gunicorn
+        for conn in self.pending_conns:
+            if isinstance(conn, Connection):
+                conn.hurry(deadline)
+        self.pending_conns = deque(sorted(self.pending_conns, key=lambda conn: conn.timeout or 0))
+
+    def _wait_for_more(self, conn: Connection) -> None:
+        """Watch a connection until more of its request comes, among the others in the order in which they expire."""
+        conn.timeout = conn.deadline
+        place = len(self.pending_conns)
+        while place and (self.pending_conns[place - 1].timeout or 0) > conn.deadline:
+            place -= 1
+        self.pending_conns.insert(place, conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def murder_pending(self) -> None:
         """End the connections whose time is over."""

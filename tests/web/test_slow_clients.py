@@ -32,9 +32,13 @@ MANY = 100
         (HEAD + b"Content-Length: two\r\n\r\n", True),
         (HEAD + b"Content-Length: 999999\r\n\r\n" + b"x" * 9999, False),
         (HEAD + b"Content-Length: 999999\r\n\r\n" + b"x" * COLLECTED, True),
-        (HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n", True),
+        (HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n", False),
+        (HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{}", True),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", False),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-A: b\r\n\r\n", True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n00;a=b\r\n\r\nGET / HTTP", True),
         (b"x" * COLLECTED, True),
     ],
 )
@@ -87,6 +91,7 @@ def impatient(new_database_url: Callable[[str], str], tmp_path: Path) -> Iterato
         HEAD + b"X-Half: ",
         HEAD + b"Content-Length: 1000\r\n\r\n{",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\n",
         b"GET /healthz HTTP/1.0\r\n\r\n",
     ],
@@ -99,6 +104,28 @@ def test_who_only_holds_a_connection_holds_nobody_up(impatient: Callable[..., Se
             stack.enter_context(connect(server, sent))
         assert client.get("/healthz").status == 200
         client.close()
+
+
+def test_who_asks_first_is_told_to_continue(impatient: Callable[..., Server]) -> None:
+    server = impatient(600)
+    with connect(server, HEAD + b"Content-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n") as connection:
+        assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert b" 401 " in rest(connection)
+
+
+def test_a_stop_waits_for_nobody_who_has_sent_nothing() -> None:
+    client, sock = socket.socketpair()
+    connection = Connection(10, Config(), sock, "client", "server")
+    with client, sock:
+        connection.begin()
+        client.sendall(b"GET ")
+        assert not connection.arrived()
+        connection.hurry(5.0)
+        assert connection.timeout == 5.0
+        connection.begin()
+        connection.hurry(5.0)
+        assert connection.timeout == 0.0
 
 
 def test_what_does_not_arrive_in_time_is_ended(impatient: Callable[..., Server]) -> None:
