@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.common import database, profile_named, registry, settings
-from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles
+from scimsvc.mapping import Profile, ProfileError, load_profiles, parse_profile, read_profiles
 from scimsvc.mapping.loader import is_name
 from scimsvc.mapping.versions import former_of, place_of, profiles_with, put
 from scimsvc.service.catalog import Catalog
@@ -110,10 +110,14 @@ def catalog_of(profile: Profile) -> Catalog:
 
 
 def _catalog_in(path: Path) -> Catalog:
+    """The catalog of a profile as it will be in the mappings folder, whose documents are those that count."""
     try:
-        return catalog_of(load_profile(path, registry()))
+        beside = {one.name: content for one, content in read_profiles(settings().mappings.directory).items()}
+        return catalog_of(parse_profile(path.read_bytes(), path, registry(), beside))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{path} can't be read: {error.strerror}") from error
 
 
 def _place_of(name: str) -> Path:

@@ -41,7 +41,7 @@ def check(files: tuple[Path, ...]) -> None:
                 click.echo(str(warning), err=True)
         except ProfileError as error:
             wrong = True
-            click.echo(str(error), err=True)
+            click.echo("\n".join(map(str, error.findings)), err=True)
         except ValueError as error:
             wrong = True
             click.echo(f"{path}: {error}", err=True)

@@ -46,8 +46,8 @@ def marked(line: str, column: int) -> str:
 
 
 class ProfileError(Exception):
-    """Profiles that can't be used; `findings` are all their problems."""
+    """Profiles that can't be used; `findings` are all there are, and the message has those that are errors."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = sorted(findings, key=lambda finding: (str(finding.path), finding.line, finding.column))
-        super().__init__("\n".join(map(str, self.findings)))
+        super().__init__("\n".join(str(finding) for finding in self.findings if finding.severity == "error"))

@@ -158,7 +158,8 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
             continue
         found = _read(source.path.parent / name) if beside is None else beside.get(name)
         if not isinstance(found, bytes):
-            source.complain(entry, f"{name}: {found.message if found else 'there is no such file beside the profile'}")
+            where = "beside the profile" if beside is None else "in the mappings folder"
+            source.complain(entry, f"{name}: {found.message if found else f'there is no such file {where}'}")
             continue
         try:
             documents[name] = orjson.loads(found)

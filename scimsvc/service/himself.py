@@ -19,3 +19,9 @@ def refuse_change(indexer: Indexer, former: Mapping[str, Any], document: Mapping
     changed += [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
     if changed:
         raise ScimError(403, f"A user can't change his own {changed[0]}; whoever provisions the account can.")
+
+
+def refuse_inactive(document: Mapping[str, Any]) -> None:
+    """Raise ScimError 403 where the account of who asks is not active: its token opens nothing then."""
+    if document.get("active") is False:
+        raise ScimError(403, "Your account is not active.")

@@ -24,7 +24,7 @@ from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
-from scimsvc.service.himself import refuse_change
+from scimsvc.service.himself import refuse_change, refuse_inactive
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
@@ -148,6 +148,8 @@ class ResourceService:
         """GET by id (§3.4.1)."""
         with self._database.reading():
             found = self._with_related(self._existing(self._resources.find, id_), projection)
+        if self._by_himself:
+            refuse_inactive(orjson.loads(found[0].document))
         return self._render(found, projection)
 
     def query(self, query: Query) -> bytes:
@@ -286,6 +288,8 @@ class ResourceService:
             stored = self._existing(self._resources.lock, id_)
             require(conditions[0], str(stored.version), conditions[1])
             former: Document = orjson.loads(stored.document)
+            if self._by_himself:
+                refuse_inactive(former)
             document, steps = change(former)
             if self._by_himself:
                 refuse_change(self._served.indexer, former, document)

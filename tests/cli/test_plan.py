@@ -329,13 +329,16 @@ def test_resource_types_of_documents_are_planned_too(ready: Run, folder: Path, a
     unique = (folder / "mappings" / "more.json").read_text().replace('"serial"', '"serial", "uniqueness": "server"')
     result = ready("mappings", "plan", "mappings/entra.yaml")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "tenant default, Device: 1 resources")
-    (folder / "new").mkdir()
-    (folder / "new" / "more.json").write_text(unique.replace(', {"name": "label"}', ""))
-    (folder / "new" / "entra.yaml").write_text(accounts.path.read_text())
+    (folder / "mappings" / "other.json").write_text(unique.replace(', {"name": "label"}', ""))
+    (folder / "new.yaml").write_text(accounts.path.read_text().replace("more.json", "other.json"))
     devices.create({"serial": "1"})
-    lines = ready("mappings", "plan", "new/entra.yaml").stdout.splitlines()
+    lines = ready("mappings", "plan", "new.yaml").stdout.splitlines()
     assert lines[-3] == "tenant default, Device: 2 resources"
     assert {line.split(": ")[1].partition(";")[0] for line in lines[-2:]} == {
         "serial has a value that another has, and must be unique",
         "label is an attribute that the profile no longer has",
     }
+    (folder / "new.yaml").write_text(accounts.path.read_text().replace("more.json", "absent.json"))
+    for command in ("plan", "apply"):
+        assert "new.yaml:" in ready("mappings", command, "new.yaml").stderr
+        assert "absent.json: there is no such file in the mappings folder" in ready("mappings", command, "new.yaml").stderr

@@ -40,6 +40,17 @@ def own(ask: Ask, database: Database, scim_token: str) -> tuple[str, str]:
     return id_, tenants.create_token(database, tenant, "", None, ME, id_)
 
 
+def test_token_opens_nothing_while_the_account_is_inactive(ask: Ask, own: tuple[str, str], scim_token: str):
+    id_, token = own
+    title = {"Operations": [{"op": "replace", "path": "title", "value": "x"}]}
+    for active in (False, True):
+        change = {"Operations": [{"op": "replace", "path": "active", "value": active}]}
+        assert ask(scim_token, "PATCH", f"/Users/{id_}", change).status == 200
+        for answer in (ask(token, "GET", "/Me"), ask(token, "PATCH", "/Me", title)):
+            assert (answer.status != 403) == active
+            assert active or answer.body["detail"] == "Your account is not active."
+
+
 def test_me_is_the_user_of_the_token(ask: Ask, own: tuple[str, str], scim_token: str):
     id_, token = own
     location = f"http://scim.example.com/api/scim/v2/Users/{id_}"

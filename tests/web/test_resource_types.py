@@ -103,6 +103,8 @@ def test_resource_type_is_served(ask: Ask):
         ('serial eq "S1"', 1),
         ('serial eq "s1"', 0),
         ('label eq "BLUE" and ports gt 3', 1),
+        ('ports eq "4"', 1),
+        ('ports eq "5" or ports gt "3"', 1),
         (f'{PLACE}:room eq "1"', 1),
         ('externalId eq "e"', 1),
     ):

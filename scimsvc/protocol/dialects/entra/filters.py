@@ -14,6 +14,7 @@ from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
 _PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
+_NUMBER = re.compile(r'"-?[0-9]{1,19}(?:\.[0-9]{1,19})?"', re.ASCII)
 _CONNECTIVES = frozenset({"and", "or", "not"})
 
 
@@ -41,7 +42,14 @@ def quoted_boolean(attribute: Attribute, value: str) -> str:
     return value
 
 
-TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean)
+def quoted_number(attribute: Attribute, value: str) -> str:
+    """`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks."""
+    if attribute.type in ("integer", "decimal") and _NUMBER.fullmatch(value):
+        return value.strip('"')
+    return value
+
+
+TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean, quoted_number)
 """Each takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
 
 
