@@ -37,6 +37,10 @@ _ENDPOINTS = frozenset(
     }
 )
 
+_SEARCH = ".search"
+_OWN = ("/api/accounts", "/api/mappings")
+"""Endpoints that are none of SCIM."""
+
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -123,8 +127,15 @@ class Observed:
 
     def _what(self, method: str, path: str) -> tuple[str, str]:
         """Method and endpoint, from fixed sets: never what a client made up."""
-        steps = path.removeprefix(self._base_path).strip("/").split("/", 1)
-        endpoint = f"/{steps[0]}{'/{id}' if len(steps) > 1 else ''}" if steps[0] in _ENDPOINTS else "other"
+        first, *rest = path.removeprefix(self._base_path).strip("/").split("/", 1)
+        if first in ("", _SEARCH):
+            endpoint = f"/{first}"
+        elif path.startswith(_OWN):
+            endpoint = next(own for own in _OWN if path.startswith(own))
+        elif first in _ENDPOINTS:
+            endpoint = f"/{first}{f'/{_SEARCH}' if rest == [_SEARCH] else '/{id}' if rest else ''}"
+        else:
+            endpoint = "other"
         return method if method in _METHODS else "other", endpoint
 
 

@@ -66,6 +66,9 @@ def test_requests_are_counted_by_method_endpoint_and_status_alone(app: Flask, da
     requests = [
         ("GET", "/Users?filter=userName+eq+%22secret%22", "GET", "/users", 200),
         ("GET", "/users/secret", "GET", "/users/{id}", 404),
+        ("POST", "/Users/.search", "POST", "/users/.search", 400),
+        ("POST", "/.search", "POST", "/.search", 400),
+        ("GET", "/?count=0", "GET", "/", 200),
         ("POST", "/Groups", "POST", "/groups", 400),
         ("DELETE", "/Groups/secret", "DELETE", "/groups/{id}", 404),
         ("GET", "/secret", "GET", "other", 404),
