@@ -21,35 +21,44 @@ class Flow(NamedTuple):
     value: Any
 
 
+_new = tuple.__new__
+
+
 class SkippedObject(Exception):
     """An expression says IgnoreObjectFlow: nothing at all is sent of the object."""
 
 
 class RowMapper:
-    """Works out one row."""
+    """Works out one row: `value` takes the attributes and whether the object is created, and answers what the row comes to, None
+    where nothing is sent. It raises ExpressionError and SkippedObject.
+    """
 
     def __init__(self, row: AttributeMapping) -> None:
         self.row = row
-        self._value_of = _value_of(row)
-        # An attribute that is complex takes objects, as roles do.
-        whole = row.target.target.leaf
-        self._convert = converter(whole if whole.type == "complex" and whole.multi_valued else row.target.target.value().leaf)
-        self._takes_text = self._convert is _text_or_texts
+        self.value = _value(row)
 
-    def value(self, attributes: Mapping[str, Any], creating: bool = True) -> Any:
-        """What the row comes to, None where nothing is sent. Raises ExpressionError and SkippedObject."""
-        value = self._value_of(attributes)
-        # Most values are texts for a text attribute.
-        return value if value.__class__ is str and value and self._takes_text else self._sent(value, creating)
 
-    def _sent(self, value: Any, creating: bool) -> Any:
-        if isinstance(value, Ignored):
-            if value is Ignored.OBJECT:
-                raise SkippedObject(self.row.target_text)
+def _value(row: AttributeMapping) -> Callable[..., Any]:
+    value_of = _value_of(row)
+    # An attribute that is complex takes objects, as roles do.
+    whole = row.target.target.leaf
+    convert = converter(whole if whole.type == "complex" and whole.multi_valued else row.target.target.value().leaf)
+    takes_text = convert is _text_or_texts
+
+    def value(attributes: Mapping[str, Any], creating: bool = True) -> Any:
+        found = value_of(attributes)
+        if takes_text and found.__class__ is str and found:
+            # Most values are texts for a text attribute.
+            return found
+        if isinstance(found, Ignored):
+            if found is Ignored.OBJECT:
+                raise SkippedObject(row.target_text)
             return None
-        if value is None or value == "" or value == []:
-            value = self.row.default if creating else None
-        return None if value is None else self._convert(value)
+        if found is None or found == "" or found == []:
+            found = row.default if creating else None
+        return None if found is None else convert(found)
+
+    return value
 
 
 class Mapper:
@@ -67,7 +76,8 @@ class Mapper:
         Raises ExpressionError where an expression can't be worked out, and SkippedObject.
         """
         rows = self._creating if creating else self._updating
-        return [Flow(row, value(attributes, creating)) for row, value in rows]
+        # Flow(…) goes through a function of its own, which costs as much as a small expression.
+        return [_new(Flow, (row, value(attributes, creating))) for row, value in rows]
 
 
 def _value_of(row: AttributeMapping) -> Value:

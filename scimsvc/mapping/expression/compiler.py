@@ -23,6 +23,7 @@ from scimsvc.mapping.expression.tree import (
     Word,
 )
 from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
+from scimsvc.mapping.functions.model import constant
 from scimsvc.mapping.functions.moments import read
 from scimsvc.mapping.functions.values import as_number, plain_value
 
@@ -200,15 +201,13 @@ class _Compiler:
                 self.names[name] = None
                 return self._noted(node, lambda attributes: attributes.get(name))
             case Text(value):
-                return lambda attributes: value
+                return constant(value)
             case Number():
-                number = node.value
-                return lambda attributes: number
+                return constant(node.value)
             case Word(name) if parameter.type == "compareType" and name in _COMPARE_TYPES:
-                return lambda attributes: name
+                return constant(name)
             case Word(name) if parameter.type == "any" and name in _IGNORED:
-                ignored = _IGNORED[name]
-                return lambda attributes: ignored
+                return constant(_IGNORED[name])
             case Word(name, column):
                 raise ExpressionError(
                     f"{name} is not known here; a text needs quotation marks, a source attribute brackets", column

@@ -130,8 +130,12 @@ def normalize_diacritics(text: str) -> str:
     """Latin letters without their diacritics, as Entra's table has them: ö is o, ø is oe, ß is ss."""
     if text.isascii():
         return text
-    # No mark stands alone before U+0300, so what is there is one letter each.
-    return text.translate(_SIMPLE) if max(text) < "\u0300" else _without_marks(text)
+    try:
+        plain_text = text.encode("latin-1").translate(_ONE_FOR_ONE).decode("latin-1")
+        return plain_text if plain_text.isascii() else text.translate(_SIMPLE)
+    except UnicodeEncodeError:
+        # No mark stands alone before U+0300, so what is there is one letter each.
+        return text.translate(_SIMPLE) if max(text) < "\u0300" else _without_marks(text)
 
 
 def _without_marks(text: str) -> str:
@@ -150,6 +154,8 @@ def _without_marks(text: str) -> str:
 
 
 _SIMPLE = {code: _without_marks(chr(code)) for code in range(0x80, 0x300)}
+_ONE_FOR_ONE = bytes(ord(new) if len(new := _SIMPLE.get(code, chr(code))) == 1 and new.isascii() else code for code in range(256))
+"""Latin-1 letters that become one other, which is most of what there is, and a tenth of the work."""
 
 
 def _normalize(source: Any) -> str | None:

@@ -88,12 +88,30 @@ class Function:
         return f"{self.name}({', '.join([*names, '…'] if self.repeating else names)})"
 
 
+_VARIABLE = object()
+
+
+def constant(value: Any) -> Lazy:
+    """An argument that is the same for every object; `plain` need not ask for it each time."""
+
+    def lazy(attributes: Mapping[str, Any]) -> Any:
+        return value
+
+    lazy.constant = value  # type: ignore[attr-defined]  # functions may have attributes
+    return lazy
+
+
 def plain(compute: Callable[..., Any], parameters: int) -> Build:
     """The building of a function that wants the values of all its arguments, None for each that is left out."""
 
     def build(arguments: Sequence[Lazy | None]) -> Lazy:
-        given = [argument or _nothing for argument in arguments]
-        given += [_nothing] * (parameters - len(given))
+        given = [argument or _NOTHING for argument in arguments]
+        given += [_NOTHING] * (parameters - len(given))
+        match given, [getattr(argument, "constant", _VARIABLE) for argument in given[1:]]:
+            case [first, _], [one] if one is not _VARIABLE:
+                return lambda attributes: compute(first(attributes), one)
+            case [first, _, _], [one, two] if one is not _VARIABLE and two is not _VARIABLE:
+                return lambda attributes: compute(first(attributes), one, two)
         match given:
             case [first]:
                 return lambda attributes: compute(first(attributes))
@@ -120,5 +138,4 @@ def each(checks: Mapping[int, Callable[[str], Any]]) -> Check:
     return check
 
 
-def _nothing(attributes: Mapping[str, Any]) -> None:
-    return None
+_NOTHING = constant(None)
