@@ -136,7 +136,8 @@ def me(services: Services) -> Blueprint:
 
 def _conditions() -> tuple[str | None, str | None]:
     """If-Match and If-None-Match (RFC 9110 §13.1)."""
-    return request.environ.get("HTTP_IF_MATCH"), request.environ.get("HTTP_IF_NONE_MATCH")
+    environ = request.environ
+    return environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
 
 
 def _projection(standard: Request) -> Projection:

@@ -14,7 +14,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
@@ -201,11 +201,14 @@ class Worker(ThreadWorker):
         if self.cfg.is_ssl:
             super().finish_request(conn, fs)
             return
-        done = not (fs.cancelled() or fs.exception())
-        if done and fs.result() is _NOT_YET and isinstance(conn, Connection):
+        try:
+            result = fs.result()
+        except (Exception, CancelledError):
+            result = False
+        if result is _NOT_YET and isinstance(conn, Connection):
             self._wait_for_more(conn)
             return
-        if done and fs.result():
+        if result:
             super().finish_request(conn, fs)
             return
         try:
