@@ -168,7 +168,8 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
     try:
         return read_resource_types(documents)
     except DocumentProblem as problem:
-        source.complain(node, str(problem))
+        for one in problem.problems:
+            source.complain(node, one)
         return [USER_TYPE, GROUP_TYPE]
 
 

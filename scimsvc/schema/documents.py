@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from functools import partial
+from typing import Any, TypeVar, get_args
 
 from scimsvc.schema.core import COMMON, ENTERPRISE_USER, EXTERNAL_ID, GROUP, GROUP_TYPE, USER, USER_TYPE
 from scimsvc.schema.model import Attribute, Mutability, ResourceType, Returned, Schema, Type, Uniqueness
@@ -22,49 +23,88 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "uniqueness": get_args(Uniqueness),
 }
 _SIMPLE = tuple(one for one in get_args(Type) if one != "complex")
+_LISTS = ("Schemas", "ResourceTypes")
 MAX_ATTRIBUTES = 500
+Result = TypeVar("Result")
 
 
 class DocumentProblem(ValueError):
-    """A document is none of RFC 7643; the message says where and what would be right."""
+    """Documents are none of RFC 7643; `problems` say where and what would be right, the message has a line for each."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class _Problems(list[str]):
+    """What is wrong, so that all of it can be told at once."""
+
+    def of(self, work: Callable[[], Result], otherwise: Result) -> Result:
+        """What `work` returns, or `otherwise` where it finds problems, which are noted."""
+        try:
+            return work()
+        except DocumentProblem as problem:
+            self += problem.problems
+            return otherwise
+
+    def tell(self) -> None:
+        """Raises DocumentProblem where there are any."""
+        if self:
+            raise DocumentProblem(*self)
 
 
 def read_resource_types(documents: Mapping[str, Any]) -> list[ResourceType]:
     """User and Group, as documents extend them, and the resource types that the documents add.
 
-    `documents` are JSON values by the names of their files, each with `Schemas` and `ResourceTypes`. Raises DocumentProblem.
+    `documents` are JSON values by the names of their files, each with `Schemas` and `ResourceTypes`. Raises DocumentProblem with
+    all that is wrong.
     """
+    problems = _Problems()
+    for file, content in documents.items():
+        problems.of(partial(_check_document, file, content), None)
+    problems.tell()
     schemas = {schema.id.lower(): schema for schema in BUILT_IN}
-    for file, where, found in _members(documents, "Schemas"):
-        schema = _schema(found, f"{file}: {where}")
+    for where, found in _members(documents, "Schemas"):
+        # One that is wrong stands for itself where resource types name it.
+        schema = problems.of(partial(_schema, found, where), Schema(str(found.get("id")), "", "", ()))
         if schema.id.lower() in schemas:
-            raise DocumentProblem(f"{file}: {where}.id: there is a schema {schema.id} already")
+            problems.append(f"{where}.id: there is a schema {schema.id} already")
         schemas[schema.id.lower()] = schema
     types = {type_.name.lower(): type_ for type_ in (USER_TYPE, GROUP_TYPE)}
     seen: set[str] = set()
-    for file, where, found in _members(documents, "ResourceTypes"):
-        type_ = _resource_type(found, f"{file}: {where}", schemas, types)
+    for where, found in _members(documents, "ResourceTypes"):
+        type_ = problems.of(partial(_resource_type, found, where, schemas, types), None)
+        if type_ is None:
+            continue
         if type_.name.lower() in seen:
-            raise DocumentProblem(f"{file}: {where}.name: there is a resource type {type_.name} already")
+            problems.append(f"{where}.name: there is a resource type {type_.name} already")
         seen.add(type_.name.lower())
         taken = [one.name for one in types.values() if one.endpoint.lower() == type_.endpoint.lower() and one.name != type_.name]
         if taken or type_.endpoint.lower() in [one.lower() for one in RESERVED]:
-            raise DocumentProblem(f"{file}: {where}.endpoint: {type_.endpoint} is taken")
+            problems.append(f"{where}.endpoint: {type_.endpoint} is taken")
         types[type_.name.lower()] = type_
+    problems.tell()
     return list(types.values())
 
 
-def _members(documents: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    for file, content in documents.items():
-        if not isinstance(content, dict) or not set(content) <= {"Schemas", "ResourceTypes"}:
-            raise DocumentProblem(f"{file}: must be a JSON object with Schemas and ResourceTypes, lists of RFC 7643's documents")
+def _check_document(file: str, content: Any) -> None:
+    if not isinstance(content, dict):
+        raise DocumentProblem(f"{file}: must be a JSON object with Schemas and ResourceTypes, lists of RFC 7643's documents")
+    problems = [f"{file}: unknown key {key[:64]!r}; known are {', '.join(_LISTS)}" for key in content if key not in _LISTS]
+    for key in _LISTS:
         found = content.get(key, [])
         if not isinstance(found, list):
-            raise DocumentProblem(f"{file}: {key} must be a list")
-        for place, one in enumerate(found):
-            if not isinstance(one, dict):
-                raise DocumentProblem(f"{file}: {key}[{place}] must be an object")
-            yield file, f"{key}[{place}]", one
+            problems.append(f"{file}: {key} must be a list")
+        else:
+            problems += [f"{file}: {key}[{n}] must be an object" for n, one in enumerate(found) if not isinstance(one, dict)]
+    if problems:
+        raise DocumentProblem(*problems)
+
+
+def _members(documents: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for file, content in documents.items():
+        for place, one in enumerate(content.get(key, [])):
+            yield f"{file}: {key}[{place}]", one
 
 
 def _schema(found: Mapping[str, Any], where: str) -> Schema:
@@ -81,13 +121,17 @@ def _attributes(found: Mapping[str, Any], key: str, where: str, inside: bool) ->
     listed = found.get(key)
     if not isinstance(listed, list) or not listed or len(listed) > MAX_ATTRIBUTES:
         raise DocumentProblem(f"{where}.{key} must be a list of 1 to {MAX_ATTRIBUTES} attributes")
-    attributes = [_attribute(one, f"{where}.{key}[{place}]", inside) for place, one in enumerate(listed)]
-    names: set[str] = set()
-    for place, attribute in enumerate(attributes):
-        if attribute.name.lower() in names:
-            raise DocumentProblem(f"{where}.{key}[{place}].name: there is an attribute {attribute.name} already")
-        names.add(attribute.name.lower())
-    return tuple(attributes)
+    problems = _Problems()
+    attributes: dict[str, Attribute] = {}
+    for place, one in enumerate(listed):
+        at = f"{where}.{key}[{place}]"
+        attribute = problems.of(partial(_attribute, one, at, inside), None)
+        if attribute and attribute.name.lower() in attributes:
+            problems.append(f"{at}.name: there is an attribute {attribute.name} already")
+        elif attribute:
+            attributes[attribute.name.lower()] = attribute
+    problems.tell()
+    return tuple(attributes.values())
 
 
 def _attribute(found: Any, where: str, inside: bool) -> Attribute:

@@ -274,7 +274,7 @@ def with_(path: str, value: Any) -> Any:
     ("documents", "message"),
     [
         ([], "f.json: must be a JSON object"),
-        ({"Schema": []}, "f.json: must be a JSON object with Schemas and ResourceTypes"),
+        ({"Schema": []}, "f.json: unknown key 'Schema'; known are Schemas, ResourceTypes"),
         ({"Schemas": {}}, "f.json: Schemas must be a list"),
         ({"Schemas": [5]}, r"Schemas\[0\] must be an object"),
         (with_("Schemas.0.id", "device"), r"Schemas\[0\].id must be a URN, not 'device'"),
@@ -315,6 +315,22 @@ def with_(path: str, value: Any) -> Any:
 def test_mistake_in_a_document_is_named(documents: Any, message: str):
     with pytest.raises(DocumentProblem, match=message):
         read_resource_types({"f.json": documents})
+
+
+def test_all_mistakes_in_documents_are_named_at_once():
+    wrong = with_("Schemas.0.attributes.0.type", "text")
+    wrong["Schemas"][0]["attributes"][1]["name"] = "a b"
+    wrong["Schemas"][2]["id"] = "x"
+    wrong["ResourceTypes"][0]["endpoint"] = "/users"
+    with pytest.raises(DocumentProblem) as caught:
+        read_resource_types({"f.json": wrong})
+    assert [one.split(" ")[1].rstrip(":") for one in caught.value.problems] == [
+        "Schemas[0].attributes[0].type",
+        "Schemas[0].attributes[1].name",
+        "Schemas[2].id",
+        "ResourceTypes[0].endpoint",
+        "ResourceTypes[1].schemaExtensions[0].schema",
+    ]
 
 
 @pytest.mark.parametrize(
