@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -128,12 +127,6 @@ class _Sqlite(peewee.SqliteDatabase):
     """With `is_over`, which ends a statement where it is true."""
 
     is_over: Callable[[], bool]
-
-    def _connect(self) -> Any:
-        # Who can read the file can read everybody's data, so a new one is for its owner alone.
-        with suppress(OSError):
-            os.close(os.open(self.database, os.O_CREAT | os.O_RDWR, 0o600))
-        return super()._connect()  # type: ignore[misc]  # peewee has it, its types don't
 
     def _initialize_connection(self, conn: Any) -> None:
         conn.set_progress_handler(self.is_over, _STEPS)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -39,15 +38,6 @@ def test_second_migration_has_nothing_to_do(empty_url: str):
 
 def execute(database: Database, *statements: str) -> None:
     database.transaction(lambda: [database.peewee.execute_sql(statement) for statement in statements])
-
-
-def test_new_file_is_for_its_owner_alone(tmp_path: Path):
-    database = Database(f"sqlite:///{tmp_path}/new.db")
-    migrate(database)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    database.close()
-    assert {"new.db", "new.db-wal"} <= modes.keys()
-    assert set(modes.values()) == {0o600}
 
 
 def test_migration_that_fails_leaves_nothing_behind(empty_url: str):
