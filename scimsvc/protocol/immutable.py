@@ -15,7 +15,8 @@ Document = dict[str, Any]
 
 def kept(resource_type: ResourceType, former: Mapping[str, Any], document: Document, carry: bool = False) -> Document:
     """The document of a changed resource, whose immutable attributes have the values that they had; with `carry` also those that
-    the document leaves out, as a PUT may (RFC 7644 §3.5.1). Raises ScimError mutability.
+    the document leaves out, as a PUT may (RFC 7644 §3.5.1). What it leaves out as a whole keeps with them what it requires.
+    Raises ScimError mutability.
     """
     for path in _immutable(resource_type):
         before = _at(former, path.steps)
@@ -24,7 +25,7 @@ def kept(resource_type: ResourceType, former: Mapping[str, Any], document: Docum
             continue
         if not carry or after is not None:
             raise _refused(path.name)
-        document = _with(document, path.steps, before)
+        document = _with(document, former, path.steps)
     return document
 
 
@@ -70,6 +71,11 @@ def _at(document: Mapping[str, Any], steps: tuple[Attribute, ...]) -> Any:
     return value
 
 
-def _with(document: Document, steps: tuple[Attribute, ...], value: Any) -> Document:
+def _with(document: Document, former: Mapping[str, Any], steps: tuple[Attribute, ...]) -> Document:
+    """A document with the former value at the end of some steps."""
     first, *rest = steps
-    return document | {first.name: _with(document.get(first.name) or {}, tuple(rest), value) if rest else value}
+    before = former[first.name]
+    if not rest:
+        return document | {first.name: before}
+    required = {sub.name: before[sub.name] for sub in first.sub_attributes if sub.required and sub.name in before}
+    return document | {first.name: _with(document.get(first.name) or required, before, tuple(rest))}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.messages import Query, cursor_response, list_response
+from scimsvc.schema.paths import AttributePath
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
@@ -54,23 +55,18 @@ class SearchService:
         """A ListResponse; one query for each resource type, alike but for what the type makes of it. Raises ScimError."""
         first = queries[0]
         types = [one.resource_type for one in self._served]
-        targets = [
-            Target(type_, query.filter, query.sort.path if query.sort else None)
-            for type_, query in zip(types, queries, strict=True)
-        ]
-        paths = [query.sort.path for query in queries if query.sort and query.sort.path]
-        is_sorted = bool(paths) and all(path.name != CREATION for path in paths)
-        order: dict[str, Any] = {"is_sorted": is_sorted, "descending": bool(first.sort and first.sort.descending)}
+        targets = [Target(type_, query.filter, _sort(query)) for type_, query in zip(types, queries, strict=True)]
+        descending = bool(first.sort and first.sort.descending)
         digest = zlib.crc32(b"%d" % self._tenant, first.digest)
         cursor = _cursor(first, digest) if first.cursor else None
         with self._database.reading():
             total = cursor.total if cursor else self._store.count(targets)
             if first.cursor is None:
                 offset = first.start_index - 1
-                hits = self._store.page(targets, limit=first.count, offset=offset, **order) if offset < total else []
+                hits = self._store.page(targets, descending, first.count, offset) if offset < total else []
                 return list_response(self._rendered(hits, queries), total, first.start_index)
             # One more than is asked for tells whether there is a page behind this one.
-            found = self._store.page(targets, limit=first.count + 1, behind=cursor and cursor.behind, **order)
+            found = self._store.page(targets, descending, first.count + 1, behind=cursor and cursor.behind)
             hits = found[: first.count]
             rendered = self._rendered(hits, queries)
         following = Cursor(digest, total, hits[-1].place).text() if len(found) > len(hits) else None
@@ -84,6 +80,12 @@ class SearchService:
             rendered = self._services[served.name].render_page(page, query.projection)
             bodies.update(zip((one.seq for one in page), rendered, strict=True))
         return [bodies[hit.stored.seq] for hit in hits]
+
+
+def _sort(query: Query) -> AttributePath | None:
+    """What is sorted by; the order of `meta.created` is that of creation, which is there without sorting."""
+    path = query.sort and query.sort.path
+    return path if path and path.name != CREATION else None
 
 
 def _cursor(query: Query, expected: int) -> Cursor:

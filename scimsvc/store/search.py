@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import peewee
@@ -19,7 +19,7 @@ from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store import filters
 from scimsvc.store.database import Database
-from scimsvc.store.filters import Slot, joined, slot
+from scimsvc.store.filters import Slot, slot
 from scimsvc.store.index import number
 from scimsvc.store.models import AttributeValue, Membership, Resource
 from scimsvc.store.resources import Stored
@@ -28,12 +28,8 @@ _COLUMNS = {"id": Resource.id, "meta.lastModified": Resource.last_modified}
 """What every resource has, each with an index. The order of `meta.created` is that of creation, which needs no sorting."""
 
 
-MAX_MERGED_OFFSET = 1000
-"""How far into a result of several resource types a page begins for which each is read in its own order."""
-
-
 class Target(NamedTuple):
-    """What is looked for in one resource type; `sort` is None where the type lacks what is sorted by, or nothing is."""
+    """What is looked for in one resource type; `sort` is None for the order of creation and where the type lacks it."""
 
     resource_type: ResourceType
     filter: Filter | None
@@ -57,10 +53,9 @@ class Hit(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What the SQL of one part of a page depends on, besides values: those that have a value, or those that have none."""
+    """What the SQL of a part of a result depends on, besides values: resources with a value of what is sorted by, or without."""
 
     targets: tuple[Target, ...]
-    is_sorted: bool
     has_value: bool
     descending: bool
     continued: bool
@@ -76,33 +71,21 @@ class SearchStore:
     def page(
         self,
         targets: Sequence[Target],
-        is_sorted: bool,
         descending: bool,
         limit: int,
         offset: int = 0,
         behind: Place | None = None,
     ) -> list[Hit]:
         """Resources of all targets in one order, from `offset` on, or from behind a place."""
-        if len(targets) > 1 and offset <= MAX_MERGED_OFFSET:
-            # Each type by its own index, which no one statement over several does; what comes first of them all is among these.
-            found = [hit for one in targets for hit in self._page([one], is_sorted, descending, offset + limit, 0, behind)]
-            found.sort(key=lambda hit: (hit.place.value, hit.place.seq), reverse=descending)
-            found.sort(key=lambda hit: _order(is_sorted, descending).index(hit.place.has_value))
-            return found[offset : offset + limit]
-        return self._page(targets, is_sorted, descending, limit, offset, behind)
-
-    def _page(
-        self, targets: Sequence[Target], is_sorted: bool, descending: bool, limit: int, offset: int, behind: Place | None
-    ) -> list[Hit]:
         shapes, values = _cut(targets)
-        order = _order(is_sorted, descending)
+        parts = sorted(_parts(targets), reverse=not descending)
         if behind is not None:
-            order = order[order.index(behind.has_value) :] if behind.has_value in order else []
+            parts = parts[parts.index(behind.has_value) :] if behind.has_value in parts else []
         hits: list[Hit] = []
-        for has_value in [one for one in order if not is_sorted or one in _parts(targets)]:
+        for has_value in parts:
             continued = behind is not None and has_value == behind.has_value
-            part = _Part(shapes, is_sorted, has_value, descending, continued)
-            more = values | {"limit": limit - len(hits), "offset": offset}
+            part = _Part(shapes, has_value, descending, continued)
+            more = values | {"limit": limit - len(hits), "offset": offset, "reach": offset + limit - len(hits)}
             if continued and behind is not None:
                 more |= {"value": behind.value, "seq": behind.seq}
             found = [self._hit(has_value, *row) for row in self._execute(_select_page, part, more)]
@@ -110,13 +93,13 @@ class SearchStore:
             if len(hits) == limit:
                 break
             if offset:
-                offset = 0 if found else max(0, offset - self._number(_select_part_count, part, values))
+                offset = 0 if found else max(0, offset - self._number(_select_count, part, values))
         return hits
 
     def count(self, targets: Sequence[Target]) -> int:
         """How many resources there are."""
-        shapes, values = _cut(targets)
-        return self._number(_select_count, _Part(shapes, False, False, False, False), values)
+        shapes, values = _cut([target._replace(sort=None) for target in targets])
+        return self._number(_select_count, _Part(shapes, has_value=False, descending=False, continued=False), values)
 
     def _number(self, select: Any, part: _Part, values: dict[int | str, Any]) -> int:
         (found,) = self._execute(select, part, values).fetchone()
@@ -131,15 +114,10 @@ class SearchStore:
         return Hit(found, resource_type, Place(has_value, value or "", found.seq))
 
 
-def _order(is_sorted: bool, descending: bool) -> list[bool]:
-    """Whether resources with a value come, in the order of the parts of a result. Without an order there is only the one of
-    creation, in which everything is without a value.
-    """
-    return ([False, True] if descending else [True, False]) if is_sorted else [False]
-
-
 def _parts(targets: Sequence[Target]) -> set[bool]:
-    """Which parts of a sorted result there can be: nobody is without an id or a login, and need not be looked for there."""
+    """Which parts there can be: resources with a value and without, but nobody is without an id or a login, and in the order of
+    creation nobody is with a value.
+    """
     paths = [target.sort for target in targets]
     if not any(paths):
         return {False}
@@ -169,60 +147,77 @@ def _compiled(select: Any, part: _Part, database: Database) -> tuple[str, list[A
 
 
 def _select_count(part: _Part, database: Database) -> Any:
-    return Resource.select(fn.COUNT(Resource.seq)).where(_any([_found(target, database) for target in part.targets]))
-
-
-def _select_part_count(part: _Part, database: Database) -> Any:
-    query, _ = _part(part, database, fn.COUNT(Resource.seq))
-    return query
+    keys = _together([_keys(branch) for branch in _branches(part, database)]).alias("counted")
+    return peewee.Select([keys], [fn.COUNT(peewee.SQL("*"))])
 
 
 def _select_page(part: _Part, database: Database) -> Any:
+    """A page of keys, which indexes have in its order, and the resources of these alone, however far in the page begins."""
+    names = ("value", "seq") if part.has_value else ("seq",)
+    keys = _together([_reached(branch, part, database) for branch in _branches(part, database)])
+    page = _ordered(keys, [peewee.SQL(name) for name in names], part)
+    page = page.limit(slot(Slot("limit"))).offset(slot(Slot("offset"))).alias("page")
+    own = (Resource.seq, Resource.id, Resource.document, Resource.version, Resource.created, Resource.last_modified)
     member = Membership.select(peewee.SQL("1")).where(
         (Membership.tenant_id == Resource.tenant_id) & (Membership.member_seq == Resource.seq)
     )
-    own = (Resource.seq, Resource.id, Resource.document, Resource.version, Resource.created, Resource.last_modified)
-    _, value = _part(part, database, Resource.seq)
-    shown = peewee.Value("") if value is None else value
-    query, value = _part(part, database, Resource.resource_type, shown, *own, fn.EXISTS(member))
-    keys = [Resource.seq] if value is None else [value, _seq_beside(value)]
-    if part.continued:
-        behind = [slot(Slot("seq"))] if value is None else [slot(Slot("value")), slot(Slot("seq"))]
-        compare = operator.lt if part.descending else operator.gt
-        query = query.where(compare(peewee.Tuple(*keys), peewee.Tuple(*behind)))
-    query = query.order_by(*[key.desc() if part.descending else key.asc() for key in keys])
-    return query.limit(slot(Slot("limit"))).offset(slot(Slot("offset")))
+    query = Resource.select(Resource.resource_type, page.c.value, *own, fn.EXISTS(member))
+    query = query.join(page, on=(Resource.tenant_id == slot(filters.TENANT)) & (Resource.seq == page.c.seq))
+    return _ordered(query, [getattr(page.c, name) for name in names], part)
 
 
-def _part(part: _Part, database: Database, *columns: Any) -> tuple[Any, Any]:
-    """The query of one part, and the expression whose values it is ordered by; None where that is creation alone."""
-    column = next((_COLUMNS[target.sort.name] for target in part.targets if target.sort and target.sort.name in _COLUMNS), None)
-    found = [_found(target, database) for target in part.targets]
-    if not part.is_sorted:
-        return Resource.select(*columns).where(_any(found)), None
-    if column is not None:
-        return Resource.select(*columns).where(_any(found)), column
-    if not part.has_value:
-        without = [own & ~_has_value(target) for own, target in zip(found, part.targets, strict=True)]
-        return Resource.select(*columns).where(_any(without)), None
+class _Branch(NamedTuple):
+    """Resources of one part of a result that one index has in its order, and that order: of a value and `seq`, or `seq` alone."""
+
+    query: Any
+    order: Sequence[Any]
+
+
+def _branches(part: _Part, database: Database) -> list[_Branch]:
+    """One for each resource type that has what the result is sorted by, or, where that is the part, may lack it."""
+    return [_branch(target, part.has_value, database) for target in part.targets if target.sort or not part.has_value]
+
+
+def _branch(target: Target, has_value: bool, database: Database) -> _Branch:
+    query = Resource.select().where(_found(target, database))
+    if not has_value:
+        return _Branch(query.where(~_has_value(target)) if target.sort else query, (Resource.seq,))
+    assert target.sort
+    if target.sort.name in _COLUMNS:
+        return _Branch(query, (_COLUMNS[target.sort.name], Resource.seq))
     row = AttributeValue
-    joining = (row.tenant_id == Resource.tenant_id) & (row.resource_seq == Resource.seq)
-    chosen = [own & _chosen(target, row) for own, target in zip(found, part.targets, strict=True) if target.sort]
-    tenant = row.tenant_id == slot(filters.TENANT)
-    return Resource.select(*columns).join(row, on=joining).where(tenant & _any(chosen)), row.value
+    query = query.join(row, on=(row.tenant_id == Resource.tenant_id) & (row.resource_seq == Resource.seq))
+    query = query.where((row.tenant_id == slot(filters.TENANT)) & _chosen(target, row))
+    # The tie-break is of the table that the value is of, so that one index has both.
+    return _Branch(query, (row.value, row.resource_seq))
 
 
-def _seq_beside(value: Any) -> Any:
-    """The column that breaks ties, of the table that the value is of, so that one index has both."""
-    return AttributeValue.resource_seq if value is AttributeValue.value else Resource.seq
+def _keys(branch: _Branch) -> Any:
+    """The query of a branch, with the columns `value` and `seq`."""
+    *value, seq = branch.order
+    return branch.query.select((value[0] if value else peewee.Value("").cast("TEXT")).alias("value"), seq.alias("seq"))
+
+
+def _reached(branch: _Branch, part: _Part, database: Database) -> Any:
+    """What of a branch a page can have. SQLite takes branches in the order of what they are merged to, PostgreSQL as they are."""
+    query = _keys(branch)
+    if part.continued:
+        behind = [slot(Slot("value")), slot(Slot("seq"))][-len(branch.order) :]
+        compare = operator.lt if part.descending else operator.gt
+        query = query.where(compare(peewee.Tuple(*branch.order), peewee.Tuple(*behind)))
+    return query if database.kind == "sqlite" else _ordered(query, branch.order, part).limit(slot(Slot("reach")))
+
+
+def _together(queries: list[Any]) -> Any:
+    return reduce(operator.add, queries)
+
+
+def _ordered(query: Any, keys: Sequence[Any], part: _Part) -> Any:
+    return query.order_by(*[key.desc() if part.descending else key.asc() for key in keys])
 
 
 def _found(target: Target, database: Database) -> Any:
     return filters.condition(target.filter, target.resource_type, database.kind)
-
-
-def _any(conditions: list[Any]) -> Any:
-    return joined(operator.or_, conditions)
 
 
 def _number_of(target: Target) -> int:
@@ -231,8 +226,6 @@ def _number_of(target: Target) -> int:
 
 
 def _has_value(target: Target) -> Any:
-    if target.sort is None:
-        return Resource.seq.is_null()
     row = AttributeValue.alias()
     own = (row.tenant_id == slot(filters.TENANT)) & (row.resource_seq == Resource.seq) & (row.attribute == _number_of(target))
     return fn.EXISTS(row.select(peewee.SQL("1")).where(own))

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.schema.paths import resolve
 from scimsvc.store import membership, resources, tenants
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
+from scimsvc.store.search import Place, SearchStore, Target
 from scimsvc.store.statement import Statement
 
 STATEMENTS = {
@@ -47,3 +51,28 @@ def test_statement_looks_at_nothing_but_what_it_is_about(sqlite: Database, name:
 def test_whole_tables_would_be_noticed(sqlite: Database):
     for sql in ("SELECT * FROM membership", "SELECT * FROM resource WHERE tenant_id = 1 AND version = 2"):
         assert [line for line in plan(sqlite, sql) if WHOLE.search(line)]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("by", [None, "displayName", "externalId", "userName", "id", "meta.lastModified"])
+@pytest.mark.parametrize("types", [[USER_TYPE], [USER_TYPE, GROUP_TYPE]])
+def test_page_is_read_in_its_order_by_indexes(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch, types: list[Any], by: str | None, descending: bool
+):
+    targets = [Target(type_, None, resolve(type_, by) if by else None) for type_ in types]
+    plans: list[list[str]] = []
+    execute = sqlite.execute
+
+    def explained(sql: str, parameters: Any) -> Any:
+        plans.append([row[3] for row in execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
+        return execute(sql, parameters)
+
+    monkeypatch.setattr(sqlite, "execute", explained)
+    store = SearchStore(sqlite, 1)
+    store.page(targets, descending, 100, 5000)
+    for behind in (Place(True, "v", 5), Place(False, "", 5)):
+        store.page(targets, descending, 100, 0, behind)
+    # What is sorted afterwards is the page, which has no order of its own.
+    pages = [found[: found.index("SCAN page")] for found in plans if "SCAN page" in found]
+    assert len(pages) >= 2
+    assert [line for found in pages for line in found if "TEMP B-TREE" in line or "SCAN" in line] == []
