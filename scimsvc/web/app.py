@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
-from flask import Flask
+from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
@@ -13,10 +17,27 @@ from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
 
 
+class _Application(Flask):
+    """Flask without two things that nothing here needs, and that take a tenth of a small request's time."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Routes without a host: no route depends on one. Where a URL is made of it, it is looked at (see `scim.base_url`)."""
+        if request is None:
+            return None
+        scheme, root = request.environ["wsgi.url_scheme"], request.environ.get("SCRIPT_NAME")
+        return MapAdapter(self.url_map, "", root or "/", "", scheme, request.path, request.method, None)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The view as it is: none is a coroutine."""
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """The application for gunicorn. Raises ProfileError or ValueError where profiles or settings are wrong."""
-    app = Flask("scimsvc", static_folder=None)
+    app = _Application("scimsvc", static_folder=None)
     app.url_map.strict_slashes = False
+    # A redirect would need the host; where clients double slashes, StandardTarget makes them one.
+    app.url_map.merge_slashes = False
     app.url_map.converters["resource"] = resources.ResourceId
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     services = make_services(settings)

@@ -16,7 +16,7 @@ from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.tenants import ME, SCIM, Scope
 from scimsvc.web import scim, search
-from scimsvc.web.scim import Caller
+from scimsvc.web.scim import Caller, Environ
 from scimsvc.web.services import Services
 
 
@@ -38,19 +38,18 @@ class Endpoint:
         self._name = name
         self._scope = scope
 
-    def served_to(self) -> tuple[Caller, ServedType]:
+    def served_to(self, environ: Environ) -> tuple[Caller, ServedType]:
         """Authenticate and find the resource type. Raises ScimError 401, 403, 404 or 406."""
-        scim.negotiate(request.environ)
-        caller = scim.authenticate(self._services, request.environ, self._scope)
+        scim.negotiate(environ)
+        caller = scim.authenticate(self._services, environ, self._scope)
         served = caller.catalog.types.get(self._name)
         if served is None:
             raise ScimError(404, f"This tenant has no endpoint /{self._name}; it has {', '.join(caller.catalog.endpoints())}.")
         return caller, served
 
-    def _begin(self, body: bool = False) -> tuple[Request, ResourceService]:
+    def _begin(self, environ: Environ, body: bool = False) -> tuple[Request, ResourceService]:
         """The same, and read the request in its dialect. Raises ScimError 415 or 400, too."""
-        environ = request.environ
-        caller, served = self.served_to()
+        caller, served = self.served_to(environ)
         content = scim.json_body(self._services, environ) if body else None
         if body:
             self._services.limits.check_body(content)
@@ -61,23 +60,26 @@ class Endpoint:
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
-        return search.answer(self._services, *self.served_to(), scim.parameters(request.environ))
+        environ = request.environ
+        return search.answer(self._services, *self.served_to(environ), environ, scim.parameters(environ))
 
     def query_by_post(self) -> Response:
         """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
-        served = self.served_to()
-        return search.answer(self._services, *served, parse_search_request(scim.json_body(self._services, request.environ)))
+        environ = request.environ
+        served = self.served_to(environ)
+        return search.answer(self._services, *served, environ, parse_search_request(scim.json_body(self._services, environ)))
 
     def create(self) -> Response:
         """Create a resource (§3.3)."""
-        standard, service = self._begin(body=True)
+        standard, service = self._begin(request.environ, body=True)
         return _resource(service.create(standard.body, _projection(standard)), 201, shown=True)
 
     def get(self, id_: str) -> Response:
         """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version, 412 where If-Match has another."""
-        standard, service = self._begin()
+        environ = request.environ
+        standard, service = self._begin(environ)
         rendered = service.get(id_, _projection(standard))
-        asked, known = _conditions()
+        asked, known = _conditions(environ)
         etag.require(asked, rendered.version)
         if known is not None and etag.matches(known, rendered.version):
             return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
@@ -85,14 +87,16 @@ class Endpoint:
 
     def replace(self, id_: str) -> Response:
         """Replace a resource (§3.5.1)."""
-        standard, service = self._begin(body=True)
-        if_match, if_none_match = _conditions()
+        environ = request.environ
+        standard, service = self._begin(environ, body=True)
+        if_match, if_none_match = _conditions(environ)
         return _resource(service.replace(id_, standard.body, if_match, _projection(standard), if_none_match), shown=True)
 
     def patch(self, id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
-        standard, service = self._begin(body=True)
-        if_match, if_none_match = _conditions()
+        environ = request.environ
+        standard, service = self._begin(environ, body=True)
+        if_match, if_none_match = _conditions(environ)
         rendered = service.patch(id_, standard.body, standard.policy, if_match, _projection(standard), if_none_match)
         if rendered.body:
             return _resource(rendered, shown=True)
@@ -100,8 +104,9 @@ class Endpoint:
 
     def delete(self, id_: str) -> Response:
         """Delete a resource (§3.6)."""
-        _, service = self._begin()
-        service.delete(id_, *_conditions())
+        environ = request.environ
+        _, service = self._begin(environ)
+        service.delete(id_, *_conditions(environ))
         return scim.respond(None, 204)
 
 
@@ -127,16 +132,15 @@ def me(services: Services) -> Blueprint:
     @routes.route("/me", methods=["GET", "PUT", "PATCH"])
     def of_token() -> Response:
         """What a user can do with himself."""
-        caller, _ = endpoint.served_to()
+        caller, _ = endpoint.served_to(request.environ)
         do = {"PUT": endpoint.replace, "PATCH": endpoint.patch}.get(request.method, endpoint.get)
         return do(caller.subject or "")
 
     return routes
 
 
-def _conditions() -> tuple[str | None, str | None]:
+def _conditions(environ: Environ) -> tuple[str | None, str | None]:
     """If-Match and If-None-Match (RFC 9110 §13.1)."""
-    environ = request.environ
     return environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
 
 

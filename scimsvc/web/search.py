@@ -13,7 +13,7 @@ from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.service.search import SearchService
 from scimsvc.web import scim
-from scimsvc.web.scim import Caller
+from scimsvc.web.scim import Caller, Environ
 from scimsvc.web.services import Services
 
 
@@ -24,23 +24,25 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/")
     def query() -> Response:
         """Query all resources."""
-        scim.negotiate(request.environ)
-        return answer_of_all(services, scim.authenticate(services, request.environ), scim.parameters(request.environ))
+        environ = request.environ
+        scim.negotiate(environ)
+        return answer_of_all(services, scim.authenticate(services, environ), environ, scim.parameters(environ))
 
     @routes.post("/.search")
     def query_by_post() -> Response:
         """The same with a body."""
-        scim.negotiate(request.environ)
-        caller = scim.authenticate(services, request.environ)
-        return answer_of_all(services, caller, parse_search_request(scim.json_body(services, request.environ)))
+        environ = request.environ
+        scim.negotiate(environ)
+        caller = scim.authenticate(services, environ)
+        return answer_of_all(services, caller, environ, parse_search_request(scim.json_body(services, environ)))
 
     return routes
 
 
-def answer(services: Services, caller: Caller, served: ServedType, parameters: Mapping[str, str]) -> Response:
+def answer(services: Services, caller: Caller, served: ServedType, environ: Environ, parameters: Mapping[str, str]) -> Response:
     """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
-    base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    base, limit = scim.base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     standard = standardise(Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
@@ -52,10 +54,10 @@ def answer(services: Services, caller: Caller, served: ServedType, parameters: M
     return scim.respond(SearchService(services.database, caller.tenant.id, [served], base, listed).query([query]))
 
 
-def answer_of_all(services: Services, caller: Caller, parameters: Mapping[str, str]) -> Response:
+def answer_of_all(services: Services, caller: Caller, environ: Environ, parameters: Mapping[str, str]) -> Response:
     """What a query finds in all resource types of the tenant. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
-    base, limit = scim.base_url(services, request.environ), services.settings.scim.max_results
+    base, limit = scim.base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import peewee
@@ -27,7 +27,7 @@ class Services:
     authenticator: Authenticator
     catalogs: Catalogs
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """What a client may send at once."""
         limits = self.settings.limits

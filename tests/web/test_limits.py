@@ -269,6 +269,17 @@ def test_query_values_are_understood_or_refused(client: Client) -> None:
             assert (answer.body["Resources"] == []) == query.startswith(("startIndex=9", "count=0", "count=-"))
 
 
+@pytest.mark.parametrize("host", ["[", "a b", "xn--zz/", "evil.example.com/path", "x" * 300])
+def test_a_host_that_is_none_gets_into_no_answer(app: Flask, database: Database, host: str) -> None:
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}", "Host": host}
+    answer = call(app, "GET", b"/api/scim/v2/Users", headers)
+    assert_scim_error(answer, 400, None)
+    assert "Host header" in answer.body["detail"]
+    assert call(app, "GET", b"/healthz", headers).status == 200
+    # Nothing is answered by a redirect, which would have it.
+    assert call(app, "GET", b"/api//accounts", headers).status == 404
+
+
 def test_a_body_of_20_mb_is_refused(app: Flask, database: Database) -> None:
     headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
     body = b'{"userName": "%s"}' % (b"x" * 20_000_000)
