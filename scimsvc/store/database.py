@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -29,7 +30,8 @@ _STEPS = 20_000
 
 
 class Database:
-    """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`.
+    """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`. A file that
+    isn't there is made, in a folder that is.
 
     Each thread has a connection of its own, opened at first use and kept. With a `statement_timeout` reading ends after so many
     seconds, on PostgreSQL each statement. Raises ValueError for another URL.
@@ -143,10 +145,20 @@ def sqlite_path(url: str) -> Path | None:
     return Path(path) if parts.scheme == "sqlite" and not parts.netloc and usable else None
 
 
+def _make_file(path: Path) -> None:
+    """Make a new file that is for its owner alone; SQLite's own would be for whomever the umask lets.
+
+    Only one that isn't there: to close a file that SQLite has open in this process would end SQLite's locks.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _open(url: str, reading: _Reading) -> tuple[peewee.Database, Kind]:
     parts = urlsplit(url)
     path = sqlite_path(url)
     if path:
+        _make_file(path)
         pragmas = {
             "journal_mode": "wal",
             "synchronous": "full",

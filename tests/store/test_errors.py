@@ -1,6 +1,7 @@
 """What goes wrong in a database has a name out of a few, and is the client's fault where it is."""
 
 import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import Database, DatabaseUnavailable, TookTooLong
 from scimsvc.store.errors import REASONS, Translation
+from scimsvc.store.migrations import migrate
 from tests.conftest import KINDS
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT COUNT(*) FROM n"
@@ -121,3 +123,18 @@ def test_a_file_that_cannot_be_there_is_unreachable(tmp_path: Path):
         with pytest.raises(DatabaseUnavailable) as caught:
             database.transaction(lambda: None)
         assert caught.value.reason == "unreachable"
+
+
+def test_new_sqlite_file_is_for_its_owner_alone(tmp_path: Path):
+    former = os.umask(0o022)
+    try:
+        for name, mode in (("new.db", 0o600), ("there.db", 0o640)):
+            path = tmp_path / name
+            if mode != 0o600:
+                path.touch(mode)
+            database = Database(f"sqlite:///{path}")
+            migrate(database)
+            assert [os.stat(f"{path}{end}").st_mode & 0o777 for end in ("", "-wal", "-shm")] == [mode] * 3
+            database.close()
+    finally:
+        os.umask(former)
