@@ -174,9 +174,9 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
         variable = f"{PREFIX}{section}_{name}".upper()
         setting = f"{section}.{name}"
         if variable in environ:
-            found[name] = _checked(setting, _converted(type_, environ[variable], f"environment variable {variable}"))
+            found[name] = _checked(setting, type_, environ[variable], f"environment variable {variable}")
         elif values.get(name) is not None:
-            found[name] = _checked(setting, _converted(type_, values[name], f"{path}: {setting}"))
+            found[name] = _checked(setting, type_, values[name], f"{path}: {setting}")
     return dataclasses.replace(kind(), **found)
 
 
@@ -209,37 +209,40 @@ def _is_base_path(path: str) -> bool:
     return re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII) is not None and not {".", ".."} & set(segments) and not own
 
 
+def is_origin(url: str) -> bool:
+    """Whether it is the URL of a host, with or without a port and a slash at the end."""
+    return re.fullmatch(r"https?://[^\s/?#]+/?", url) is not None
+
+
 def _within(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}/")
 
 
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
     "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(OWN_ROUTES)}"),
-    "scim.public_url": (re.compile(r"(https?://[^\s/?#]+/?)?").fullmatch, "a URL without a path, like https://scim.example.com"),
+    "scim.public_url": (lambda url: not url or is_origin(url), "a URL without a path, like https://scim.example.com"),
     "log.level": (lambda level: level.lower() in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
 }
 
 
-def _checked(setting: str, value: Any) -> Any:
+def _checked(setting: str, type_: type[Any], given: Any, where: str) -> Any:
+    value = _converted(type_, given, where)
     if setting in _RANGES:
         least, most = _RANGES[setting]
         if not least <= value <= most:
-            raise SettingsError(f"{setting} must be from {least} to {most}, not {str(value)[:32]}")
+            raise SettingsError(f"{where} must be from {least} to {most}, not {str(value)[:32]}")
     rule, right = _RULES.get(setting, (None, ""))
     if rule and not rule(value):
-        raise SettingsError(f"{setting} must be {right}, not {value!r}")
+        raise SettingsError(f"{where} must be {right}, not {value!r}")
     return value
 
 
 def _converted(type_: type[Any], value: Any, where: str) -> Any:
     if type_ is int:
         try:
-            number = int(str(value))
+            return int(str(value))
         except ValueError:
-            number = -1
-        if number < 0 or isinstance(value, bool):
-            raise SettingsError(f"{where} must be a whole number, not {value!r}")
-        return number
+            raise SettingsError(f"{where} must be a whole number, not {value!r}") from None
     if not isinstance(value, str):
         raise SettingsError(f"{where} must be a text, not {value!r}")
     return type_(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from scimsvc.cli.common import database, make_database_folder, profile_named, settings
+from scimsvc.settings import is_origin
 from scimsvc.store import tenants
 from scimsvc.store.migrations import migrate
 
@@ -16,6 +17,8 @@ DEFAULT_PROFILE = "entra"
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the server will be reached.")
 def init(url: str) -> None:
     """Migrate the database; where it has no tenant yet, make `default` and print its Tenant URL and Secret Token once."""
+    if not is_origin(url):
+        raise click.BadParameter(f"{url!r} is no URL like http://127.0.0.1:8000", param_hint="--url")
     configured = settings()
     profile_named(DEFAULT_PROFILE)
     make_database_folder(configured)

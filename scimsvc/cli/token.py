@@ -46,12 +46,12 @@ def create(tenant_name: str, description: str, scope: Scope, user: str | None, d
 @token.command("list")
 @_TENANT
 def list_(tenant_name: str) -> None:
-    """All tokens of a tenant, one a line: number, state, scope, created, last used, expires, description."""
+    """All tokens of a tenant, one a line: number, state, scope, created, last used, expires, user, description."""
     with database() as found:
         for record in tenants.tokens(found, tenant_named(found, tenant_name)):
             times = [f"{time}Z" if time else "-" for time in (record.created, record.last_used, record.expires)]
             description = " ".join(record.description.split())
-            click.echo("\t".join([str(record.id), _state(record), record.scope, *times, description]))
+            click.echo("\t".join([str(record.id), _state(record), record.scope, *times, record.subject or "-", description]))
 
 
 @token.command()

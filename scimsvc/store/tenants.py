@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -38,6 +38,7 @@ class TokenRecord:
 
     id: int
     scope: Scope
+    subject: str | None
     description: str
     created: str
     expires: str | None
@@ -149,7 +150,7 @@ def create_token(
 
 def tokens(database: Database, tenant: TenantRecord) -> list[TokenRecord]:
     """All tokens of a tenant, oldest first."""
-    columns = (Token.id, Token.scope, Token.description, Token.created, Token.expires, Token.revoked, Token.last_used)
+    columns = [getattr(Token, one.name) for one in fields(TokenRecord)]
     with database.reading():
         query = Token.select(*columns).where(Token.tenant == tenant.id).order_by(Token.id).tuples()
         return [TokenRecord(*row) for row in query.execute(database.peewee)]

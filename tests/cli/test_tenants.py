@@ -43,6 +43,13 @@ def test_init_makes_a_tenant_and_shows_its_token_once(run: Run):
     assert run("tenant", "list").stdout == "default\tentra\n"
 
 
+def test_init_wants_a_url_that_is_one(run: Run):
+    result = run("init", "--url", "scim.example.com")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'scim.example.com' is no URL like http://127.0.0.1:8000" in result.stderr
+    assert run("init").stdout.startswith("Tenant URL:")
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "url"),
     [
@@ -132,8 +139,8 @@ def test_tokens_are_listed_without_their_secrets(ready: Run):
     secret = ready("token", "create", "--tenant", "default", "--description", "for Entra", "--expires-in", "30").stdout.strip()
     first, second = (line.split("\t") for line in ready("token", "list", "--tenant", "default").stdout.splitlines())
     assert first[0] != second[0]
-    assert (*first[1:3], *first[4:]) == ("live", "scim", "-", "-", "made by scimsvc init")
-    assert (*second[1:3], second[4], second[6]) == ("live", "scim", "-", "for Entra")
+    assert (*first[1:3], *first[4:]) == ("live", "scim", "-", "-", "-", "made by scimsvc init")
+    assert (*second[1:3], second[4], second[6:]) == ("live", "scim", "-", ["-", "for Entra"])
     assert second[5] > second[3]
     assert secret not in str(second)
 
@@ -164,6 +171,8 @@ def test_token_for_a_user_says_which(ready: Run, folder: Path):
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == f"Error: tenant {name!r} has no user with the id {id_!r}\n"
     assert SECRET.match(ready("token", "create", "--tenant", "default", "--scope", "me", "--user", ids[0]).stdout)
+    *_, listed = ready("token", "list", "--tenant", "default").stdout.splitlines()
+    assert listed.split("\t")[2::4] == ["me", ids[0]]
 
 
 def test_purge_removes_what_is_past_its_time(ready: Run, folder: Path):
@@ -201,7 +210,7 @@ def test_number_that_no_token_has_is_refused(ready: Run):
 
 def test_every_token_is_one_line(ready: Run):
     ready("token", "create", "--tenant", "default", "--description", "two\nlines\tand a tab")
-    assert ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[6] == "two lines and a tab"
+    assert ready("token", "list", "--tenant", "default").stdout.splitlines()[1].split("\t")[7] == "two lines and a tab"
 
 
 def test_token_of_another_tenant_is_not_revoked(ready: Run):
