@@ -68,7 +68,8 @@ class ResourceService:
         )
         self._base = base
         self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
-        self._memberships = MembershipStore(database, tenant_id)
+        self._awaits = served.policies.unknown_members == "pending"
+        self._memberships = MembershipStore(database, tenant_id, by_external_id=self._awaits)
 
     def create(self, body: Any, projection: Projection = ALL) -> Rendered:
         """POST (§3.3)."""
@@ -139,9 +140,10 @@ class ResourceService:
 
     def _welcomed(self, stored: Stored, document: Document) -> Stored:
         """The resource as a member of the groups that have waited for it."""
-        if self._policies.unknown_members != "pending":
+        if not self._awaits:
             return stored
-        names = [name for name in (stored.id, document.get("externalId")) if name]
+        external_id = document.get("externalId") if self._served.has_groups else None
+        names = [stored.id, external_id] if external_id else [stored.id]
         return stored._replace(in_groups=1) if self._memberships.welcome(stored.seq, names) else stored
 
     def get(self, id_: str, projection: Projection) -> Rendered:
@@ -327,8 +329,7 @@ class ResourceService:
         if not isinstance(step, Change):
             return self._memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id)
         moved = 0
-        pending = self._policies.unknown_members == "pending"
-        if pending and (step.clear or step.remove):
+        if self._awaits and (step.clear or step.remove):
             self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
         if step.clear:
             moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
@@ -337,7 +338,7 @@ class ResourceService:
         return moved + (self._add_members(stored, step.add) if step.add else 0)
 
     def _add_members(self, stored: Stored, ids: Mapping[str, None]) -> int:
-        if self._policies.unknown_members == "pending":
+        if self._awaits:
             self._memberships.wait_for(stored.seq, ids)
             return self._memberships.add(stored.seq, ids)
         unknown = self._memberships.unknown(ids)

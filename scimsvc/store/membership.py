@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -38,33 +39,60 @@ class GroupOf(NamedTuple):
     direct: bool
 
 
-_ADD = Statement(
-    """INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})
-    AND resource_type IN ('User', 'Group') ORDER BY seq
+_TYPES = "('User', 'Group')"
+"""The resource types of members."""
+_EXTERNAL_ID = number("User", "externalId")
+_BY_ID = "SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})"
+_BY_NAME = f"""{_BY_ID} UNION ALL
+    SELECT resource_seq FROM attribute_value AS named
+    WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value IN ({{each:ids}})
+    AND NOT EXISTS (SELECT 1 FROM resource AS other
+        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES})"""
+"""A name is the externalId of a user where it is no id."""
+
+
+def _of_members(text: str) -> tuple[Statement, Statement]:
+    """A statement on the members `{named}` by ids, and the same on those that are named by ids or externalIds."""
+    return Statement(text.replace("{named}", _BY_ID)), Statement(text.replace("{named}", _BY_NAME))
+
+
+_ADD, _ADD_NAMED = _of_members(
+    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}})
+    AND resource_type IN {_TYPES} ORDER BY seq
     ON CONFLICT DO NOTHING"""
+)
+_REMOVE, _REMOVE_NAMED = _of_members(
+    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})"
+)
+_KEEP, _KEEP_NAMED = _of_members(
+    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq NOT IN ({named})"
+)
+_CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group")
+_UNKNOWN = Statement(
+    f"""SELECT wanted.id FROM ({{each:ids}}) AS wanted
+    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
+        AND resource_type IN {_TYPES}) LIMIT 10"""
 )
 _AWAIT = Statement(
-    """INSERT INTO pending_membership (tenant_id, group_seq, member)
-    SELECT :tenant, :group, wanted.id FROM ({each:ids}) AS wanted
+    f"""INSERT INTO pending_membership (tenant_id, group_seq, member)
+    SELECT :tenant, :group, wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN ('User', 'Group'))
+        AND resource_type IN {_TYPES})
+    AND NOT EXISTS (SELECT 1 FROM attribute_value AS named
+        JOIN resource ON resource.tenant_id = :tenant AND resource.seq = named.resource_seq AND resource_type IN {_TYPES}
+        WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id)
     ON CONFLICT DO NOTHING"""
+)
+_LOCK_AWAITING = Statement(
+    """SELECT seq FROM resource WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM pending_membership
+        WHERE tenant_id = :tenant AND member IN ({each:ids}))"""
 )
 _WELCOME = Statement(
-    """INSERT INTO membership (tenant_id, group_seq, member_seq)
+    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT DISTINCT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
     JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = :seq
-    WHERE pending.tenant_id = :tenant AND pending.member IN ({each:ids}) AND resource.resource_type IN ('User', 'Group')
-    ON CONFLICT DO NOTHING"""
-)
-_WELCOME_KNOWN = Statement(
-    """INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
-    JOIN attribute_value ON attribute_value.tenant_id = pending.tenant_id
-        AND attribute_value.attribute = :external_id AND attribute_value.value = pending.member
-    JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = attribute_value.resource_seq
-    WHERE pending.tenant_id = :tenant AND pending.group_seq = :group AND resource.resource_type IN ('User', 'Group')
+    WHERE pending.tenant_id = :tenant AND pending.member IN ({{each:ids}}) AND resource.resource_type IN {_TYPES}
     ON CONFLICT DO NOTHING"""
 )
 _NO_LONGER_AWAITED = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})")
@@ -72,20 +100,6 @@ _AWAIT_NO_MORE = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})"
 )
 _AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group")
-_UNKNOWN = Statement(
-    """SELECT wanted.id FROM ({each:ids}) AS wanted
-    WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN ('User', 'Group')) LIMIT 10"""
-)
-_REMOVE = Statement(
-    """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
-    AND member_seq IN (SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}))"""
-)
-_CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group")
-_KEEP = Statement(
-    """DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
-    AND member_seq NOT IN (SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids}))"""
-)
 _FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
 _TOUCH_GROUPS = Statement(
     """UPDATE resource SET version = version + 1, last_modified = :now WHERE tenant_id = :tenant
@@ -111,11 +125,18 @@ _GROUPS_OF_MANY = Statement(_GROUPS.replace("{whose}", "IN (SELECT CAST(one.id A
 
 
 class MembershipStore:
-    """The memberships of one tenant. Methods that write belong inside `Database.transaction`; they answer what changed."""
+    """The memberships of one tenant. Methods that write belong inside `Database.transaction`; they answer what changed.
 
-    def __init__(self, database: Database, tenant_id: int) -> None:
+    With `by_external_id` a member's id may also be the externalId of a user, to whom it leads in all that changes memberships.
+    """
+
+    def __init__(self, database: Database, tenant_id: int, by_external_id: bool = False) -> None:
         self._database = database
         self._tenant = tenant_id
+        statements: Iterable[Callable[..., Any]] = (_ADD, _REMOVE, _KEEP)
+        if by_external_id:
+            statements = (partial(one, external_id=_EXTERNAL_ID) for one in (_ADD_NAMED, _REMOVE_NAMED, _KEEP_NAMED))
+        self._add, self._remove, self._keep = statements
 
     def unknown(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids, ten at most and in their order, that no user or group of the tenant has."""
@@ -125,11 +146,11 @@ class MembershipStore:
 
     def add(self, group_seq: int, ids: Iterable[str]) -> int:
         """Make the resources with these ids members; answers how many were not yet."""
-        return _changed(_ADD(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._add(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
 
     def remove(self, group_seq: int, ids: Iterable[str]) -> int:
         """End the membership of the resources with these ids; answers how many were members."""
-        return _changed(_REMOVE(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._remove(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
 
     def clear(self, group_seq: int) -> int:
         """End all memberships in the group; answers how many there were."""
@@ -137,7 +158,7 @@ class MembershipStore:
 
     def keep(self, group_seq: int, ids: Iterable[str]) -> int:
         """End all memberships in the group but those of these ids; answers how many were ended."""
-        return _changed(_KEEP(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._keep(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
 
     def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType, by_id: bool = False) -> int:
         """End the memberships in the group that a value filter of `members` chooses; answers how many. `by_id` is whether the
@@ -158,20 +179,18 @@ class MembershipStore:
         return _changed(self._database.peewee.execute_sql(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
 
     def wait_for(self, group_seq: int, ids: Iterable[str]) -> None:
-        """Note which of the ids no resource has yet: whoever appears with one of them, as id or externalId, becomes a member, and
-        a user who has it as externalId already does so at once.
-        """
-        _AWAIT(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids))
-        external_id = number("User", "externalId")
-        _WELCOME_KNOWN(self._database, tenant=self._tenant, group=group_seq, external_id=external_id)
+        """Note which of the ids no resource has yet, nor a user as externalId: whoever appears with one becomes a member."""
+        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=_json(ids))
 
     def welcome(self, seq: int, names: Iterable[str]) -> int:
         """Make a resource a member wherever one with one of its names was waited for; answers of how many groups."""
         given = _json(names)
+        if not _LOCK_AWAITING(self._database, tenant=self._tenant, ids=given).fetchall():
+            return 0
         moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=given))
+        _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=given)
         if moved:
             _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
-            _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=given)
         return moved
 
     def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> None:
