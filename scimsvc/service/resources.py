@@ -232,7 +232,7 @@ class ResourceService:
         """DELETE (§3.6): final; the resource leaves all groups."""
 
         def work() -> None:
-            stored = self._existing(self._resources.lock, id_)
+            stored = self._existing(self._resources.lock_to_delete, id_)
             require(if_match, str(stored.version), if_none_match)
             self._memberships.forget(stored.seq)
             if self._served.has_members:

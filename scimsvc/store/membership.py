@@ -56,10 +56,11 @@ def _of_members(text: str) -> tuple[Statement, Statement]:
     return Statement(text.replace("{named}", _BY_ID)), Statement(text.replace("{named}", _BY_NAME))
 
 
+# Whoever is being deleted meanwhile is waited for, and looked at once more.
 _ADD, _ADD_NAMED = _of_members(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}})
-    AND resource_type IN {_TYPES} ORDER BY seq
+    AND resource_type IN {_TYPES} ORDER BY seq {{for_reference}}
     ON CONFLICT DO NOTHING"""
 )
 _REMOVE, _REMOVE_NAMED = _of_members(
@@ -86,7 +87,7 @@ _AWAIT = Statement(
 )
 _LOCK_AWAITING = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM pending_membership
-        WHERE tenant_id = :tenant AND member IN ({each:ids}))"""
+        WHERE tenant_id = :tenant AND member IN ({each:ids})) ORDER BY seq {for_update}"""
 )
 _WELCOME = Statement(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)

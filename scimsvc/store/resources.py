@@ -62,6 +62,9 @@ _FIND = Statement(f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AN
 _LOCK = Statement(
     f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type {{for_update}}"
 )
+_LOCK_TO_DELETE = Statement(
+    f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type {{for_delete}}"
+)
 _INSERT = Statement(
     """INSERT INTO resource (tenant_id, resource_type, id, document, display, version, created, last_modified)
     VALUES (:tenant, :resource_type, :id, :document, :display, 1, :now, :now) RETURNING seq"""
@@ -91,6 +94,7 @@ _EXPIRED = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND last_modified < :before
     ORDER BY last_modified LIMIT 500"""
 )
+_END_MEMBERSHIPS = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND (member_seq = :seq OR group_seq = :seq)")
 DELETED = "deleted:"
 """Before the resource type of what is deleted and may still be restored: no query of the type finds it."""
 _PUT_VALUES = Statement(
@@ -143,6 +147,10 @@ class ResourceStore:
     def lock(self, id_: str) -> Stored | None:
         """The resource with that id, which no other transaction can change until this one ends."""
         return self._one(_LOCK, id_)
+
+    def lock_to_delete(self, id_: str) -> Stored | None:
+        """The same, to which until then nothing can come to refer either."""
+        return self._one(_LOCK_TO_DELETE, id_)
 
     def _one(self, statement: Statement, id_: str) -> Stored | None:
         if "\0" in id_:
@@ -251,6 +259,7 @@ class ResourceStore:
         expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=f"{DELETED}{self._type.name}", before=before)
         seqs = [seq for (seq,) in expired.fetchall()]
         for seq in seqs:
+            _END_MEMBERSHIPS(self._database, tenant=self._tenant, seq=seq)
             _DELETE_VALUES(self._database, tenant=self._tenant, seq=seq)
             _DELETE(self._database, tenant=self._tenant, seq=seq)
         return len(seqs)

@@ -9,14 +9,16 @@ from typing import Any
 from scimsvc.store.database import Database, Kind
 
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
-_FRAGMENT = re.compile(r"\{(for_update|each|rows):?(\w*) ?([^}]*)\}")
+_FRAGMENT = re.compile(r"\{(for_update|for_delete|for_reference|each|rows):?(\w*) ?([^}]*)\}")
+_LOCKS = {"for_update": "FOR NO KEY UPDATE", "for_delete": "FOR UPDATE", "for_reference": "FOR KEY SHARE"}
+"""PostgreSQL's words. Who refers to a row and who changes it don't wait for each other, only for who deletes it."""
 
 
 def _fragment(kind: Kind, match: re.Match[str]) -> str:
     name, parameter, columns = match.groups()
     sqlite = kind == "sqlite"
-    if name == "for_update":
-        return "" if sqlite else "FOR NO KEY UPDATE"
+    if name in _LOCKS:
+        return "" if sqlite else _LOCKS[name]
     if name == "each":
         return (
             f"SELECT value AS id FROM json_each(:{parameter})"
@@ -35,7 +37,8 @@ def _fragment(kind: Kind, match: re.Match[str]) -> str:
 class Statement:
     """SQL with `:named` parameters, written once for both databases.
 
-    `{for_update}` locks the row where the database locks rows. Any number of values is one statement:
+    `{for_update}` locks the row where the database locks rows, `{for_delete}` also against those who refer to it, which
+    `{for_reference}` is for. Any number of values is one statement:
     `{each:name}` selects the texts in a parameter that is a JSON array, as the column `id`;
     `{rows:name a TEXT, b INTEGER}` continues a SELECT with the columns and FROM of a parameter that is a JSON array of arrays.
     """

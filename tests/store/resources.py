@@ -21,6 +21,7 @@ class Resources:
         self, database: Database, tenant: TenantRecord, type_: ResourceType = USER_TYPE, unique: Iterable[UniqueRule] = ()
     ) -> None:
         self.database = database
+        self.tenant = tenant
         self.type = type_
         self.store = ResourceStore(database, tenant.id, type_, Indexer(type_, unique))
 

@@ -1,6 +1,7 @@
 """Who is a member of which group: directly, through other groups, in circles."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -283,3 +284,131 @@ def test_any_memberships_read_the_same_from_both_sides(
     assert {(group.member_seq, group.id, group.direct) for group in many} == {
         (seqs[name], group, direct) for name in NAMES for group, direct in above(name, edges).items()
     }
+
+
+def meanwhile(database: Database, first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Two transactions on PostgreSQL: the second begins when the first has done its work, which then waits to be committed until
+    the second waits for it, or has ended.
+    """
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+
+    def of_thread() -> None:
+        try:
+            database.transaction(second)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as threads:
+
+        def work() -> Future[None]:
+            first()
+            other = threads.submit(of_thread)
+            while not other.done() and not database.execute(waiting, {}).fetchall():
+                pass
+            return other
+
+        database.transaction(work).result(30)
+
+
+@pytest.fixture
+def on_postgresql(company: Company) -> Company:
+    if company.users.database.kind != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    return company
+
+
+@pytest.mark.parametrize("retire", [True, False])
+@pytest.mark.parametrize("by_external_id", [True, False])
+def test_who_is_deleted_while_he_is_added_is_no_member(on_postgresql: Company, retire: bool, by_external_id: bool):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+    memberships = MembershipStore(company.users.database, company.users.tenant.id, by_external_id)
+    for resources, id_ in ((company.users, "u0"), (company.groups, "g1")):
+
+        def delete(resources: Resources = resources, id_: str = id_) -> None:
+            stored = resources.store.lock_to_delete(id_)
+            assert stored
+            memberships.forget(stored.seq)
+            (resources.store.retire if retire else resources.store.delete)(stored)
+
+        def add(id_: str = id_) -> None:
+            memberships.add(group, [id_, "u1"])
+
+        meanwhile(company.users.database, delete, add)
+        assert company.members("g0") == ["u1"]
+        company.users.database.transaction(lambda: company.memberships.clear(group))
+
+
+@pytest.mark.parametrize("retire", [True, False])
+def test_who_is_added_while_he_is_deleted_is_no_member(on_postgresql: Company, retire: bool):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+
+    def delete() -> None:
+        stored = company.users.store.lock_to_delete("u0")
+        assert stored
+        company.memberships.forget(stored.seq)
+        (company.users.store.retire if retire else company.users.store.delete)(stored)
+
+    meanwhile(company.users.database, lambda: company.memberships.add(group, ["u0", "u1"]), delete)
+    assert company.members("g0") == ["u1"]
+
+
+def test_users_who_are_changed_and_those_who_become_members_do_not_wait_for_each_other(on_postgresql: Company):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+    ended = []
+
+    def change() -> None:
+        company.users.store.touch(company.users.get("u0"), "patch")
+
+    def add() -> None:
+        company.memberships.add(group, ["u0"])
+        ended.append(True)
+
+    meanwhile(company.users.database, change, add)
+    meanwhile(company.users.database, lambda: company.memberships.add(group, ["u1"]), change)
+    assert (ended, company.members("g0")) == ([True], ["u0", "u1"])
+
+
+@pytest.mark.parametrize("retire", [True, False])
+def test_a_group_that_is_deleted_meanwhile_gets_no_member_it_waited_for(on_postgresql: Company, retire: bool):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+    database = company.users.database
+    database.transaction(lambda: company.memberships.wait_for(group, ["later"]))
+
+    def delete() -> None:
+        stored = company.groups.store.lock_to_delete("g0")
+        assert stored
+        company.memberships.forget(stored.seq)
+        company.memberships.wait_no_more(stored.seq)
+        (company.groups.store.retire if retire else company.groups.store.delete)(stored)
+
+    meanwhile(database, delete, lambda: company.memberships.welcome(company.seq("u0"), ["later"]))
+    assert company.groups_of("u0") == {}
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_who_is_no_longer_waited_for_becomes_no_member_meanwhile(on_postgresql: Company, remove: bool):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+    database = company.users.database
+    database.transaction(lambda: company.memberships.wait_for(group, ["later"]))
+
+    def leave() -> None:
+        company.groups.get("g0")
+        company.memberships.wait_no_more(group, ["later"] if remove else None)
+
+    meanwhile(database, leave, lambda: company.memberships.welcome(company.seq("u0"), ["later"]))
+    assert company.members("g0") == []
+
+
+def test_what_is_purged_leaves_its_groups(company: Company):
+    company.add("g0", "u0", "u1", "g1")
+    company.add("g1", "u1")
+
+    def retire() -> None:
+        company.users.store.retire(company.users.get("u0"))
+        company.groups.store.retire(company.groups.get("g1"))
+
+    company.users.database.transaction(retire)
+    for resources in (company.users, company.groups):
+        assert resources.database.transaction(lambda store=resources.store: store.purge("9999")) == 1
+    assert company.members("g0") == ["u1"]
+    assert company.groups_of("u1") == {"g0": True}
