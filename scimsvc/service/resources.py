@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -195,7 +195,8 @@ class ResourceService:
             return whole, steps
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
-        return self._change(id_, (if_match, if_none_match), "replace", change, projection, (hashed is not None, hashed))
+        password = (hashed is not None, hashed)
+        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members)
 
     def patch(
         self,
@@ -225,7 +226,8 @@ class ResourceService:
         silent = self._served.has_members and projection.everything and self._policies.group_patch_answer == "none"
         answering = self._answering(projection, ((operation.path.target, operation.value) for operation in stored))
         shown = Projection(frozenset()) if silent else answering
-        rendered = self._change(id_, (if_match, if_none_match), "patch", change, shown, password)
+        added = [one for step in steps if isinstance(step, Change) for one in step.add]
+        rendered = self._change(id_, (if_match, if_none_match), "patch", change, shown, password, added)
         return rendered._replace(body=b"") if silent else rendered
 
     def delete(self, id_: str, if_match: str | None, if_none_match: str | None = None) -> None:
@@ -280,13 +282,17 @@ class ResourceService:
         change: Callable[[Document], tuple[Document, list[Step]]],
         projection: Projection,
         password: tuple[bool, str | None],
+        added: Collection[str],
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
-        If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none.
+        If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
+        those who are to be members.
         """
         wanted: Document = {}
 
         def work() -> Found:
+            if self._awaits and added:
+                self._memberships.take_turn(added)
             stored = self._existing(self._resources.lock, id_)
             require(conditions[0], str(stored.version), conditions[1])
             former: Document = orjson.loads(stored.document)

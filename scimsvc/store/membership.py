@@ -85,6 +85,9 @@ _AWAIT = Statement(
         WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id)
     ON CONFLICT DO NOTHING"""
 )
+_TAKE_TURN = """SELECT pg_advisory_xact_lock(%(tenant)s, place) FROM (SELECT DISTINCT hashtext(name) & 63 AS place
+    FROM jsonb_array_elements_text(%(names)s::jsonb) AS name ORDER BY place) AS places"""
+"""PostgreSQL's alone. Names share a few locks, since a request may have more of them than a server has locks."""
 _LOCK_AWAITING = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM pending_membership
         WHERE tenant_id = :tenant AND member IN ({each:ids})) ORDER BY seq {for_update}"""
@@ -179,17 +182,28 @@ class MembershipStore:
         sql, parameters = self._database.peewee.get_sql_context().sql(query).query()
         return _changed(self._database.peewee.execute_sql(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
 
+    def take_turn(self, names: Iterable[str]) -> None:
+        """Keep other transactions from waiting for these names or welcoming them, so that none misses what another does. Before
+        a group is locked, or two would wait for each other. SQLite has one writer at a time anyway.
+        """
+        if self._database.kind == "postgresql":
+            self._database.execute(_TAKE_TURN, {"tenant": self._tenant, "names": _json(names)})
+
     def wait_for(self, group_seq: int, ids: Iterable[str]) -> None:
         """Note which of the ids no resource has yet, nor a user as externalId: whoever appears with one becomes a member."""
-        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=_json(ids))
+        given = list(ids)
+        self.take_turn(given)
+        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=_json(given))
 
     def welcome(self, seq: int, names: Iterable[str]) -> int:
         """Make a resource a member wherever one with one of its names was waited for; answers of how many groups."""
-        given = _json(names)
-        if not _LOCK_AWAITING(self._database, tenant=self._tenant, ids=given).fetchall():
+        given = list(names)
+        self.take_turn(given)
+        awaited = _json(given)
+        if not _LOCK_AWAITING(self._database, tenant=self._tenant, ids=awaited).fetchall():
             return 0
-        moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=given))
-        _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=given)
+        moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=awaited))
+        _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=awaited)
         if moved:
             _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
         return moved

@@ -399,6 +399,37 @@ def test_who_is_no_longer_waited_for_becomes_no_member_meanwhile(on_postgresql: 
     assert company.members("g0") == []
 
 
+def test_who_comes_while_he_is_waited_for_becomes_a_member(on_postgresql: Company):
+    company, group = on_postgresql, on_postgresql.seq("g0")
+    database, name = company.users.database, {"externalId": "later"}
+    memberships = MembershipStore(database, company.users.tenant.id, by_external_id=True)
+
+    def come(id_: str) -> None:
+        new = company.users.store.prepare(id_, company.users.document(id_, name | {"userName": id_}))
+        memberships.welcome(company.users.store.insert(new).seq, [id_, "later"])
+
+    def wait() -> None:
+        memberships.take_turn(["later"])
+        company.groups.get("g0")
+        memberships.wait_for(group, ["later"])
+        memberships.add(group, ["later"])
+
+    def leave(id_: str) -> None:
+        memberships.forget(company.seq(id_))
+        company.users.store.delete(company.users.get(id_))
+
+    meanwhile(database, lambda: come("x"), wait)
+    assert company.members("g0") == ["x"]
+    database.transaction(lambda: leave("x"))
+    meanwhile(database, wait, lambda: come("y"))
+    assert company.members("g0") == ["y"]
+    # The name was waited for already: neither gives way to the other.
+    database.transaction(lambda: leave("y"))
+    database.transaction(wait)
+    meanwhile(database, wait, lambda: come("z"))
+    assert company.members("g0") == ["z"]
+
+
 def test_what_is_purged_leaves_its_groups(company: Company):
     company.add("g0", "u0", "u1", "g1")
     company.add("g1", "u1")

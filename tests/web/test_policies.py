@@ -1,9 +1,11 @@
 """The policies of a profile: what happens where clients differ."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +21,7 @@ from scimsvc.store.database import Database
 from scimsvc.web.app import create_app
 from tests.support.client import Answer
 from tests.support.errors import assert_scim_error
+from tests.support.parallel import at_once
 from tests.support.server import ROOT, new_token
 from tests.support.wsgi import call
 
@@ -38,9 +41,18 @@ def serve(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Ca
         app = create_app(replace(settings, mappings=MappingsSettings(folder), database=DatabaseSettings(database.url)))
         apps.append(app)
         headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
-        return lambda method, path, body=None: call(
-            app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
-        )
+
+        def ask(method: str, path: str, body: Any = None) -> Answer:
+            try:
+                return call(
+                    app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
+                )
+            finally:
+                if threading.current_thread() is not threading.main_thread():
+                    # Each thread has a connection of its own.
+                    app.extensions["scimsvc"].database.close()
+
+        return ask
 
     yield start
     for app in apps:
@@ -184,6 +196,38 @@ def test_an_id_comes_before_an_external_id(serve: Callable[[str], Ask]):
     assert members(ask, group) == {user}
     assert patch(ask, f"/Groups/{group}", "add", "members", named(team)).status == 204
     assert members(ask, group) == {user, team}
+
+
+def test_who_is_created_while_he_is_added_is_a_member(serve: Callable[[str], Ask], database: Database):
+    ask = serve("unknownMembers: pending")
+    group = create(ask, "/Groups", displayName="g")
+
+    def add(name: str) -> Answer:
+        return patch(ask, f"/Groups/{group}", "add", "members", named(name))
+
+    def found(name: str) -> Answer:
+        return ask("POST", "/Users", {"userName": name, "externalId": name})
+
+    def both(number: int) -> list[int]:
+        answers = at_once([partial(add, f"u{number}"), partial(found, f"u{number}")])
+        return [answer.status for answer in answers]
+
+    assert [both(number) for number in range(20)] == [[204, 201]] * 20
+    users = {one["id"] for one in ask("GET", "/Users").body["Resources"]}
+    assert (len(users), members(ask, group)) == (20, users)
+    assert database.peewee.execute_sql("SELECT * FROM pending_membership").fetchall() == []
+
+
+@pytest.mark.parametrize("days", [0, 30])
+def test_who_is_deleted_while_he_is_added_is_no_member(serve: Callable[[str], Ask], days: int):
+    ask = serve(f"deleteAfter: {days}")
+    group = create(ask, "/Groups", displayName="g")
+    users = [create(ask, userName=f"u{number}") for number in range(20)]
+    for user in users:
+        add = partial(patch, ask, f"/Groups/{group}", "add", "members", named(user))
+        added, deleted = at_once([add, partial(ask, "DELETE", f"/Users/{user}")])
+        assert (added.status in (204, 400), deleted.status) == (True, 204)
+    assert members(ask, group) == set()
 
 
 def test_waiting_members_do_not_keep_a_group_from_being_deleted(serve: Callable[[str], Ask]):
