@@ -2,7 +2,8 @@
 
 Only creates are ever moved, and only to just before the first operation that refers to what they make. Creates that refer to each
 other in a circle begin with one that goes without the references that can't be resolved yet; it is completed as soon as they can.
-Where they never can, what was created for it is taken back, and so is what was created with a reference to that.
+Where they never can, what was created for it is taken back, and so is what was created with a reference to that; but never an
+account that was there before, and that a create has restored.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class _Run:
         self._unfinished: dict[int, Prepared] = {}
         self._users: dict[str, list[int]] = {}
         self._failed: set[int] = set()
+        self._restored: set[int] = set()
         self.outcomes: dict[int, dict[str, Any]] = {}
 
     def _prepare(self) -> dict[int, Prepared]:
@@ -146,7 +148,10 @@ class _Run:
             waiting = (self._makers[name] for frame in self._stack[base:end] for name in frame.waiting)
             # None of them can, so whatever they wait for further down has to be next.
             end, base = base, min((self._position[place] for place in waiting if place not in self.outcomes), default=base)
-        detail = "It and what it refers to refer to each other in attributes that are required, so none can be created first."
+        detail = (
+            "It and what it refers to refer to each other in attributes that are required, or in creates that may restore an "
+            "account, so none can be created first."
+        )
         self._fail(self._stack[-1].place, ScimError(409, detail, "invalidValue"))
 
     def _makes_way(self, base: int, at: int) -> bool:
@@ -195,6 +200,8 @@ class _Run:
         outcome = self._outcome(operation, status)
         if rendered:
             outcome |= {"location": rendered.location, "version": etag(rendered.version)}
+            if rendered.restored:
+                self._restored.add(place)
             if operation.method == "POST" and operation.bulk_id:
                 self._ids[operation.bulk_id] = rendered.location.rpartition("/")[2]
                 for name in prepared.references:
@@ -219,7 +226,9 @@ class _Run:
             raise _unresolvable(missing)
 
     def _fail(self, place: int, error: ScimError | DatabaseUnavailable) -> None:
-        """Note that an operation failed; what was created for it is taken back, and so are the creates that refer to that."""
+        """Note that an operation failed; what was created for it is taken back, and so are the creates that refer to that, unless
+        they have restored what was there.
+        """
         failed = [(place, error)]
         while failed:
             place, error = failed.pop()
@@ -231,11 +240,12 @@ class _Run:
             name = self._request[place].bulk_id
             if name and self._makers.get(name) == place:
                 self._take_back(place, self._ids.pop(name, None))
-                failed += [(user, _unresolvable([name])) for user in self._users.pop(name, ())]
+                users = self._users.pop(name, ())
+                failed += [(user, _unresolvable([name])) for user in users if user not in self._restored]
 
     def _take_back(self, place: int, id_: str | None) -> None:
         try:
-            if id_:
+            if id_ and place not in self._restored:
                 self._operations.take_back(self._request[place], id_)
         except (ScimError, DatabaseUnavailable):
             # Gone already, or the database is; then the outcome says that it failed, and the next look what is there.

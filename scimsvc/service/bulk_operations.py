@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from scimsvc.protocol.bulk import BulkOperation
 from scimsvc.protocol.dialects import Request
@@ -59,14 +60,23 @@ class BulkOperations:
         return Prepared(operation, request, tuple(dict.fromkeys(names)))
 
     def part(self, create: Prepared, missing: Collection[str]) -> tuple[Prepared, Prepared] | None:
-        """A create without its references to `missing`, and what adds them; None where it can't be without."""
+        """A create without its references to `missing`, and what adds them; None where it can't be without, or may restore an
+        account, which couldn't be taken back.
+        """
         request, operation = create.request, create.operation
         parts = parted(request.resource_type, request.body, missing)
-        if parts is None:
+        if parts is None or self._may_restore(operation, parts.create):
             return None
         completing = Request("PATCH", request.resource_type, {}, parts.completion)
         own = replace(operation, method="PATCH", id=f"bulkId:{operation.bulk_id}")
         return replace(create, request=request._replace(body=parts.create)), Prepared(own, completing, create.references)
+
+    def _may_restore(self, create: BulkOperation, body: Any) -> bool:
+        try:
+            return self._services[create.endpoint].may_restore(body)
+        except ScimError:
+            # What is wrong with it is said where it is carried out.
+            return False
 
     def carry_out(self, prepared: Prepared, ids: Mapping[str, str]) -> tuple[int, Rendered | None]:
         """Carry it out; answers its status and, unless it is a delete, the resource. Raises ScimError or DatabaseUnavailable."""

@@ -19,11 +19,12 @@ from scimsvc.store.resources import Stored
 
 
 class Rendered(NamedTuple):
-    """A resource as JSON, empty where it isn't to be shown, its version and its URI."""
+    """A resource as JSON, empty where it isn't to be shown, its version and its URI, and whether a create has restored it."""
 
     body: bytes
     version: str
     location: str
+    restored: bool = False
 
 
 class Related(NamedTuple):

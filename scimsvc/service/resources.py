@@ -91,12 +91,20 @@ class ResourceService:
         if self._policies.recreate == "restore":
             restored = self._restore(document, members, hashed, projection)
             if restored:
-                return restored
+                return restored._replace(restored=True)
         try:
             found = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(document, None) from None
         return self._render(found, projection)
+
+    def may_restore(self, body: Any) -> bool:
+        """Whether a create may find an account to restore. Raises ScimError for what no create can have."""
+        if self._policies.recreate != "restore":
+            return False
+        document, _ = self._read(body)
+        with self._database.reading():
+            return bool(self._resources.holders(document))
 
     def _restore(
         self, document: Document, members: Mapping[str, None], hashed: str | None, projection: Projection

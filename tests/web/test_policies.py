@@ -317,6 +317,56 @@ def test_create_of_someone_inactive_is_a_conflict_or_restores(serve: Callable[[s
     assert ask("GET", f"/Users/{other}").body["userName"] == "other"
 
 
+MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+
+
+def bulk(ask: Ask, *creates: dict[str, Any]) -> list[dict[str, Any]]:
+    """Creates of users and groups with their names as bulkIds."""
+    operations = [
+        {"method": "POST", "path": "/Groups" if "members" in one else "/Users", "bulkId": one.pop("bulkId"), "data": one}
+        for one in creates
+    ]
+    answer = ask("POST", "/Bulk", {"Operations": operations})
+    assert answer.status == 200, answer.raw
+    return list(answer.body["Operations"])
+
+
+@pytest.mark.parametrize("there", ["inactive", "deleted"])
+def test_bulk_request_that_fails_leaves_the_account_that_was_there(serve: Callable[[str], Ask], there: str):
+    ask = serve("deleteAfter: 30, recreate: restore")
+    user = create(ask, userName="jane", externalId="J", active=False)
+    group = create(ask, "/Groups", displayName="g", members=named(user))
+    if there == "deleted":
+        assert ask("DELETE", f"/Users/{user}").status == 204
+    former = ask("GET", f"/Users/{user}").body
+    jane = {"userName": "jane", "externalId": "J", "active": True}
+    outcomes = bulk(ask, {"bulkId": "a", **jane, MANAGER: "bulkId:b"}, {"bulkId": "b", MANAGER: "bulkId:a"})
+    assert [one["status"] for one in outcomes] == ["409", "400"]
+    assert ask("GET", f"/Users/{user}").body == former
+    assert members(ask, group) == ({user} if there == "inactive" else set())
+    # In a circle the one begins that is made for it.
+    outcomes = bulk(ask, {"bulkId": "a", **jane, MANAGER: "bulkId:b"}, {"bulkId": "b", "userName": "b", MANAGER: "bulkId:a"})
+    assert [one["status"] for one in outcomes] == ["201", "201"]
+    assert outcomes[0]["location"].endswith(f"/{user}")
+    assert f"{outcomes[1]['location']}".endswith(
+        ask("GET", f"/Users/{user}").body[MANAGER.rpartition(":")[0]]["manager"]["value"]
+    )
+
+
+def test_an_account_that_is_restored_stays_where_what_it_refers_to_fails(serve: Callable[[str], Ask]):
+    ask = serve("recreate: restore")
+    user = create(ask, userName="jane", externalId="J", active=False)
+    outcomes = bulk(
+        ask,
+        {"bulkId": "a", "displayName": "a", "members": named("bulkId:b")},
+        {"bulkId": "b", "displayName": "b", "members": named("bulkId:c", "nobody")},
+        {"bulkId": "c", "userName": "jane", "externalId": "J", "active": True, MANAGER: "bulkId:a"},
+    )
+    assert [one["status"] for one in outcomes] == ["409", "400", "201"]
+    assert ask("GET", f"/Users/{user}").body["active"] is True
+    assert ask("GET", "/Groups").body["totalResults"] == 0
+
+
 def test_nobody_gets_the_account_of_another_person(serve: Callable[[str], Ask]):
     ask = serve("deleteAfter: 30, recreate: restore")
     jane = create(ask, userName="jane", externalId="J1", active=False)
