@@ -37,6 +37,9 @@ def install(app: Flask, services: Services) -> None:
                 return scim_error(refused)
             except DatabaseUnavailable as unavailable:
                 return database_unavailable(unavailable)
+            if isinstance(error, MethodNotAllowed) and not _is_among(endpoints, request.path.removeprefix(base_path)):
+                # The route is there for another tenant's resource type.
+                error = NotFound()
         headers = {"Allow": ", ".join(_methods(error))} if isinstance(error, MethodNotAllowed) else {}
         if headers and request.method == "OPTIONS":
             return scim.respond(None, 204, headers.items())
@@ -63,6 +66,12 @@ def install(app: Flask, services: Services) -> None:
         return scim_error(
             ScimError(500, "Something went wrong here, and nothing was stored. The request id leads to the log line.")
         )
+
+
+def _is_among(endpoints: list[str], path: str) -> bool:
+    """Whether a path below the base path is that of one of the endpoints, or of the root."""
+    first = path.split("/")[1:2]
+    return first in ([], [""], [".search"]) or first[0] in (endpoint.strip("/").lower() for endpoint in endpoints)
 
 
 def _methods(error: MethodNotAllowed) -> list[str]:

@@ -166,6 +166,29 @@ def test_discovery_and_the_openapi_document_follow(ask: Ask):
     assert "/Devices" in ask("GET", "/Nope").body["detail"]
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "POST", "DELETE", "TRACE"])
+@pytest.mark.parametrize("path", ["/Devices", "/devices/x", "/Devices/.search"])
+def test_endpoint_of_another_tenants_profile_is_none(
+    settings: Settings, database: Database, tmp_path: Path, method: str, path: str
+):
+    (tmp_path / "entra.yaml").write_text(ENTRA)
+    (tmp_path / "devices.yaml").write_text(ENTRA.replace("profile: entra", "profile: devices") + "\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
+    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
+
+    def answer_to(tenant: str, asked: str) -> Answer:
+        headers = {"Authorization": f"Bearer {new_token(database, tenant, tenant)}"}
+        return call(app, method, f"/api/scim/v2{asked}".encode(), headers, b"{}")
+
+    other, nowhere = answer_to("entra", path), answer_to("entra", path.replace("evices", "evils"))
+    assert (other.status, other.headers.get("Allow")) == (404, None)
+    assert_scim_error(other)
+    assert_scim_error(nowhere, 404)
+    assert "/Devices," not in other.body["detail"]
+    assert answer_to("entra", "/Users").status != 404
+    app.extensions["scimsvc"].database.close()
+
+
 def test_extension_of_users(ask: Ask):
     created = ask("POST", "/Users", {"userName": "a", BADGE: {"number": 7}})
     assert (created.status, created.body["schemas"][-1]) == (201, BADGE)
