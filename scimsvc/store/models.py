@@ -34,7 +34,7 @@ class Token(Model):
 
 
 class Resource(Model):
-    """A User or Group. `document` is its JSON without `meta` and without what the membership table holds."""
+    """A resource of any type. `document` is its JSON without `meta` and without what the membership table holds."""
 
     seq = peewee.BigAutoField()
     tenant_id = peewee.IntegerField()

@@ -1,4 +1,4 @@
-"""/Users and /Groups (RFC 7644 §3.3 to §3.6)."""
+"""/Users, /Groups and the endpoints of a profile's own resource types (RFC 7644 §3.3 to §3.6)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ class Endpoint:
 
 def blueprint(services: Services, name: str) -> Blueprint:
     """The routes of an endpoint."""
-    routes = Blueprint(name, __name__)
+    # The slash keeps its name apart from those of the service's own blueprints.
+    routes = Blueprint(f"/{name}", __name__)
     endpoint = Endpoint(services, name)
     routes.get("")(endpoint.query)
     routes.post("")(endpoint.create)

@@ -166,6 +166,17 @@ def test_discovery_and_the_openapi_document_follow(ask: Ask):
     assert "/Devices" in ask("GET", "/Nope").body["detail"]
 
 
+@pytest.mark.parametrize("endpoint", ["/Accounts", "/Search", "/Health", "/Discovery", "/Documents", "/Mappings", "/users2"])
+def test_any_endpoint_that_is_free_is_served(settings: Settings, database: Database, tmp_path: Path, endpoint: str):
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS).replace("/Devices", endpoint))
+    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
+    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    answer = call(app, "POST", f"/api/scim/v2{endpoint}".encode(), headers, json.dumps(LAPTOP).encode())
+    assert (answer.status, f"/api/scim/v2{endpoint}/" in answer.headers["Location"]) == (201, True)
+    app.extensions["scimsvc"].database.close()
+
+
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "POST", "DELETE", "TRACE"])
 @pytest.mark.parametrize("path", ["/Devices", "/devices/x", "/Devices/.search"])
 def test_endpoint_of_another_tenants_profile_is_none(
