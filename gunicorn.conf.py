@@ -54,6 +54,9 @@ keepalive = 75
 limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 64
+# Whom to believe about scheme, host and path is said by server.trusted_proxies alone; gunicorn would believe this machine, too.
+secure_scheme_headers = {}
+forwarder_headers = ""
 accesslog = None
 # There is no setting for what gunicorn says itself.
 _util.write_error = _write_error

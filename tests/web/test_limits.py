@@ -269,6 +269,14 @@ def test_query_values_are_understood_or_refused(client: Client) -> None:
             assert (answer.body["Resources"] == []) == query.startswith(("startIndex=9", "count=0", "count=-"))
 
 
+@pytest.mark.parametrize("script_name", ["/x", "/api", "/", ""])
+def test_headers_of_a_proxy_count_for_nothing_where_none_stands_in_front(client: Client, script_name: str) -> None:
+    sent = {"SCRIPT_NAME": script_name, "PATH_INFO": "/nowhere", "X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"}
+    sent |= {"X-Forwarded-Protocol": "ssl", "X-Forwarded-Host": "evil.example.com", "X-Forwarded-Prefix": "/x"}
+    answer = client("POST", "/Users", {"userName": "a"}, sent)
+    assert (answer.status, answer.headers["Location"]) == (201, f"{client.tenant_url}/Users/{answer.body['id']}")
+
+
 @pytest.mark.parametrize("host", ["[", "a b", "xn--zz/", "evil.example.com/path", "x" * 300])
 def test_a_host_that_is_none_gets_into_no_answer(app: Flask, database: Database, host: str) -> None:
     headers = {"Authorization": f"Bearer {new_token(database, 't')}", "Host": host}

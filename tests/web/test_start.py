@@ -40,6 +40,20 @@ def test_wrong_settings_and_profiles_are_said_once(tmp_path: Path, setting: str,
     assert "Traceback" not in ended.stderr
 
 
+def test_headers_of_so_many_proxies_count_as_stand_in_front(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
+    url = new_database_url("sqlite")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    server = Server(url, tmp_path, SCIMSVC_SERVER_TRUSTED_PROXIES="1")
+    client = server.client("tenant")
+    sent = {"X-Forwarded-Proto": "http, https", "X-Forwarded-Host": "evil.example.com, scim.example.com", "SCRIPT_NAME": "/x"}
+    answer = client("POST", "/Users", {"userName": "a"}, sent)
+    assert answer.headers["Location"].startswith("https://scim.example.com/api/scim/v2/Users/")
+    client.close()
+    server.stop()
+
+
 def test_a_stop_lets_requests_end_and_answers_no_more(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
     url = new_database_url("sqlite")
     database = Database(url)
