@@ -209,9 +209,14 @@ def _is_base_path(path: str) -> bool:
     return re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII) is not None and not {".", ".."} & set(segments) and not own
 
 
+HOST = re.compile(r"(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+"""The name or address of a host, with or without a port; it gets into headers and URLs."""
+
+
 def is_origin(url: str) -> bool:
     """Whether it is the URL of a host, with or without a port and a slash at the end."""
-    return re.fullmatch(r"https?://[^\s/?#]+/?", url) is not None
+    match = re.fullmatch(rf"https?://{HOST.pattern}/?", url, re.ASCII)
+    return match is not None and int(match["port"] or 0) < 65536
 
 
 def _within(path: str, other: str) -> bool:
@@ -220,7 +225,10 @@ def _within(path: str, other: str) -> bool:
 
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
     "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(OWN_ROUTES)}"),
-    "scim.public_url": (lambda url: not url or is_origin(url), "a URL without a path, like https://scim.example.com"),
+    "scim.public_url": (
+        lambda url: not url or is_origin(url),
+        "a URL without a path, its host in ASCII, like https://scim.example.com",
+    ),
     "log.level": (lambda level: level.lower() in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
 }
 
@@ -237,12 +245,16 @@ def _checked(setting: str, type_: type[Any], given: Any, where: str) -> Any:
     return value
 
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,1000}")
+
+
 def _converted(type_: type[Any], value: Any, where: str) -> Any:
     if type_ is int:
-        try:
-            return int(str(value))
-        except ValueError:
-            raise SettingsError(f"{where} must be a whole number, not {value!r}") from None
+        if not _WHOLE_NUMBER.fullmatch(str(value)):
+            raise SettingsError(f"{where} must be a whole number, not {value!r}")
+        return int(str(value))
     if not isinstance(value, str):
         raise SettingsError(f"{where} must be a text, not {value!r}")
+    if type_ is Path and not value:
+        raise SettingsError(f"{where} must be a folder, not ''")
     return type_(value)

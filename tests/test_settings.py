@@ -1,5 +1,6 @@
 """Settings: defaults, under `config.yaml`, under the environment."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +129,30 @@ def test_every_setting_can_be_in_the_file_and_in_the_environment(section: str, n
             )
         ],
         ("scim: {public_url: scim.example.com}", "scim.public_url must be a URL without a path"),
-        ("scim: {public_url: 'https://example.com/scim'}", "scim.public_url must be a URL without a path"),
+        *[
+            (f"scim: {{public_url: {json.dumps(url)}}}", "scim.public_url must be a URL without a path")
+            for url in (
+                *(
+                    "https://example.com/scim",
+                    "https://例え.jp",
+                    'https://a"b',
+                    "https://a@b:99999",
+                    "https://a@b",
+                    "https://a:99999",
+                ),
+                *(
+                    "https://a:65536",
+                    "https://a:",
+                    "https://a:b",
+                    "https://a b",
+                    "https://a\\b",
+                    "https://[::1",
+                    "https://",
+                    "https://a\n",
+                ),
+                "ftp://a",
+            )
+        ],
         ("log: {level: loud}", "log.level must be one of debug, info, warning, error, not 'loud'"),
         ("[]", "must be a mapping"),
         ("0", "must be a mapping"),
@@ -173,6 +197,12 @@ def test_other_paths_are_the_operators_choice(path: str):
     assert from_mapping({"scim": {"base_path": path}}, {}, FILE).scim.base_path == path
 
 
+@pytest.mark.parametrize("host", ["scim.example.com", "a_b", "127.0.0.1:8000", "[::1]", "[::1]:65535", "x:0/", "xn--r8jz45g.jp"])
+def test_public_url_is_any_host(host: str):
+    for scheme in ("http", "https"):
+        assert from_mapping({"scim": {"public_url": f"{scheme}://{host}"}}, {}, FILE).scim.public_url == f"{scheme}://{host}"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -183,6 +213,11 @@ def test_other_paths_are_the_operators_choice(path: str):
         ("SCIMSVC_SERVER_WORKERS", "", "SCIMSVC_SERVER_WORKERS must be a whole number"),
         ("SCIMSVC_LIMITS_NESTING", "9" * 5000, "SCIMSVC_LIMITS_NESTING must be a whole number"),
         ("SCIMSVC_CONFIG", "absent.yaml", "absent.yaml: No such file"),
+        *[
+            ("SCIMSVC_SERVER_WORKERS", number, "SCIMSVC_SERVER_WORKERS must be a whole number")
+            for number in ("1_0", "٣", " 3", "3\n", "+3", "--3", "3.0", "0x3")
+        ],
+        ("SCIMSVC_MAPPINGS_DIRECTORY", "", "SCIMSVC_MAPPINGS_DIRECTORY must be a folder, not ''"),
         ("SCIMSVC_CONFIG", ".", "Is a directory"),
     ],
 )

@@ -13,11 +13,11 @@ from flask import Response
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.service.catalog import Catalog
+from scimsvc.settings import HOST
 from scimsvc.store.tenants import SCIM, Scope, TenantRecord
 from scimsvc.web.services import Services
 
 MEDIA_TYPE = "application/scim+json"
-_HOST = re.compile(r"(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _MEDIA_RANGE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 _QUALITY = re.compile(r"[01](\.[0-9]{0,9})?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -89,7 +89,7 @@ def base_url(services: Services, environ: Environ) -> str:
 
 @lru_cache(maxsize=256)
 def _origin(scheme: str, host: str) -> str:
-    match = _HOST.fullmatch(host)
+    match = HOST.fullmatch(host)
     if match is None:
         raise ScimError(400, "The Host header must be a host name or address, with or without a port.")
     return f"{scheme}://{match['host'] if match['port'] == _DEFAULT_PORTS.get(scheme) else host}"
