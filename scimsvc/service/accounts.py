@@ -54,11 +54,13 @@ def position_of(cursor: str) -> Position:
 
 
 class AccountService:
-    """The users of one tenant as accounts. `base` is the absolute URL of the SCIM endpoint."""
+    """The users of one tenant as accounts. `base` is the absolute URL of the SCIM endpoint, `listed_members` as in
+    ResourceService.
+    """
 
-    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str) -> None:
+    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, listed_members: int) -> None:
         self._catalog = catalog
-        self._users = ResourceService(database, tenant_id, catalog.types["users"], base)
+        self._users = ResourceService(database, tenant_id, catalog.types["users"], base, listed_members=listed_members)
 
     def get(self, id_: str) -> dict[str, Any]:
         """One account. Raises ScimError 404."""
@@ -67,7 +69,8 @@ class AccountService:
     def page(self, behind: Position, count: int) -> dict[str, Any]:
         """`accounts` in the order of their last changes, and where there may be more the `nextCursor`.
 
-        An account that changes meanwhile moves to the end, so who follows the cursors sees each at least once.
+        An account that changes meanwhile moves to the end, so who follows the cursors sees each at least once. Raises ScimError
+        tooMany for a page whose users have more groups than a list may have.
         """
         found = self._users.changed(behind.at, behind.seq, count)
         answer: dict[str, Any] = {"accounts": [self._account(rendered.body) for _, rendered in found]}

@@ -407,7 +407,7 @@ def _few(name: str, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
     if len(rows) > limit:
         raise too_many(
             f"The {name} of these resources are more than the {limit} that one list may have. "
-            f"Ask with excludedAttributes={_WITHOUT[name]}, or for fewer resources at once with count."
+            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[name]}."
         )
     return rows
 

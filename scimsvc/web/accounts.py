@@ -23,7 +23,7 @@ def blueprint(services: Services) -> Blueprint:
     def begin() -> AccountService:
         caller = scim.authenticate(services, request.environ, ACCOUNTS)
         base = scim.base_url(services, request.environ)
-        return AccountService(services.database, caller.tenant.id, caller.catalog, base)
+        return AccountService(services.database, caller.tenant.id, caller.catalog, base, services.settings.limits.listed_members)
 
     @routes.get("")
     def page() -> Response:

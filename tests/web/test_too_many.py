@@ -10,6 +10,7 @@ import pytest
 from scimsvc.settings import DatabaseSettings, LimitsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.store.resources import ResourceStore
+from scimsvc.store.tenants import ACCOUNTS
 from scimsvc.web.app import create_app
 from tests.store.test_errors import ENDLESS
 from tests.support.client import Answer
@@ -104,7 +105,7 @@ def test_members_and_groups_in_a_list(ask: Ask):
             assert_scim_error(answer, 400, "tooMany")
             assert f"The {name} of these" in answer.body["detail"]
             without = "groups,meta" if name == "groups" else name
-            assert f"excludedAttributes={without}, or for fewer resources" in answer.body["detail"]
+            assert f"Ask for fewer at once with count, or in SCIM with excludedAttributes={without}." in answer.body["detail"]
         assert ask("GET", f"{path}?excludedAttributes=members,groups,meta").status == 200
         assert ask("GET", f"{path}?count=1").status == 200
     group = ask("GET", "/Groups?count=1").body["Resources"][0]
@@ -112,6 +113,24 @@ def test_members_and_groups_in_a_list(ask: Ask):
     assert ask("PATCH", f"/Groups/{group['id']}", {"Operations": [{"op": "add", "path": "members", "value": more}]}).status == 204
     assert len(ask("GET", f"/Groups/{group['id']}").body["members"]) == 4
     assert len(ask("GET", "/Groups?count=1").body["Resources"][0]["members"]) == 4
+
+
+def test_groups_in_a_list_of_accounts(settings: Settings, database: Database):
+    app = create_app(replace(settings, limits=LimitsSettings(listed_members=3), database=DatabaseSettings(database.url)))
+    scim = {"Authorization": f"Bearer {new_token(database, 't')}"}
+    reader = {"Authorization": f"Bearer {new_token(database, 't', scope=ACCOUNTS)}"}
+
+    def create(path: str, **body: Any) -> str:
+        return str(call(app, "POST", f"/api/scim/v2{path}".encode(), scim, json.dumps(body).encode()).body["id"])
+
+    users = [{"value": create("/Users", userName=name)} for name in "ab"]
+    for name in "gh":
+        create("/Groups", displayName=name, externalId=name, members=users)
+    answer = call(app, "GET", b"/api/accounts", reader)
+    assert_scim_error(answer, 400, "tooMany")
+    assert "The groups of these resources are more than the 3" in answer.body["detail"]
+    assert len(call(app, "GET", b"/api/accounts?count=1", reader).body["accounts"]) == 1
+    app.extensions["scimsvc"].database.close()
 
 
 def test_a_query_that_takes_too_long(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch):
