@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from scimsvc.protocol.bulk import BulkOperation
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.limits import Limits
+from scimsvc.protocol.members import MAX_ID_LENGTH
 from scimsvc.protocol.projection import Projection
 from scimsvc.protocol.references import names_in, parted, resolved
 from scimsvc.service.catalog import Catalog
@@ -98,9 +100,13 @@ class BulkOperations:
         self._services[create.endpoint].delete(id_, None)
 
     def location(self, operation: BulkOperation, ids: Mapping[str, str]) -> str | None:
-        """The URI of the resource that an operation is on; None for a create, and for a bulkId that hasn't become an id."""
+        """The URI of the resource that an operation is on, be it there or not; None for a create, for a bulkId that hasn't become
+        an id, and for what is too long to be an id.
+        """
         type_, id_ = self._types.get(operation.endpoint), _id(operation, ids)
-        return f"{self._base}{type_.endpoint}/{id_}" if type_ and id_ else None
+        if type_ is None or not id_ or len(id_) > MAX_ID_LENGTH:
+            return None
+        return f"{self._base}{type_.endpoint}/{quote(id_, safe='')}"
 
 
 def _id(operation: BulkOperation, ids: Mapping[str, str]) -> str | None:

@@ -476,6 +476,22 @@ def test_outcomes_say_what_they_are_of(ask: Ask):
     assert "there are /Users, /Groups." in outcomes[5]["response"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("id_", "location"),
+    [
+        ("%00%2f%ff é%3f%23", f"{USERS}%00%2F%EF%BF%BD%20%C3%A9%3F%23"),
+        ("a%0d%0aLocation:x", f"{USERS}a%0D%0ALocation%3Ax"),
+        ("x" * 256, f"{USERS}{'x' * 256}"),
+        ("x" * 257, None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_location_is_a_uri(ask: Ask, id_: str, location: str | None):
+    (outcome,) = bulk(ask, delete(f"/Users/{id_}"))
+    assert (outcome["status"], outcome.get("location")) == ("404", location)
+    assert len(json.dumps(outcome)) < 2000
+
+
 NAMES = st.sampled_from("abcd")
 REFERENCES = st.lists(NAMES.map(lambda name: f"bulkId:{name}"), max_size=3, unique=True)
 
