@@ -8,7 +8,7 @@ import orjson
 from gunicorn import util
 
 from scimsvc.protocol.errors import ScimError
-from scimsvc.web.scim import MEDIA_TYPE
+from scimsvc.protocol.openapi import MEDIA_TYPE
 
 _DETAILS = {
     400: "The request is no HTTP/1.1 as RFC 9112 has it.",

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from scimsvc.service.catalogs import Catalogs
 from scimsvc.web import logs
 from scimsvc.web.background import Batches
+from scimsvc.web.target import Wsgi
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -40,9 +41,6 @@ _ENDPOINTS = frozenset(
 _SEARCH = ".search"
 _OWN = ("/api/accounts", "/api/mappings")
 """Endpoints that are none of SCIM."""
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
 
 _Record = tuple[float, float, str, str, str, str]
 """Seconds since the epoch at its end, seconds it took, request id, method, path, status."""

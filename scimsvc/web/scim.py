@@ -12,12 +12,12 @@ import orjson
 from flask import Response
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
+from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import HOST
 from scimsvc.store.tenants import SCIM, Scope, TenantRecord
 from scimsvc.web.services import Services
 
-MEDIA_TYPE = "application/scim+json"
 _MEDIA_RANGE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 _QUALITY = re.compile(r"[01](\.[0-9]{0,9})?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
