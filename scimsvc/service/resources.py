@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from marshmallow import ValidationError
 from scimsvc.protocol import members as member_steps
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, too_many, uniqueness
 from scimsvc.protocol.etag import require
-from scimsvc.protocol.immutable import kept
+from scimsvc.protocol.immutable import contradicts, kept
 from scimsvc.protocol.members import Change, Step
 from scimsvc.protocol.messages import Query, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
@@ -101,30 +102,32 @@ class ResourceService:
         self, document: Document, members: Mapping[str, None], hashed: str | None, projection: Projection
     ) -> Rendered | None:
         """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
-        again. None where it isn't one account that has the unique values, and no other ones, or that one is active.
+        again. None where no account is the one that is meant, or it is active.
+
+        Raises ScimError uniqueness where several deleted ones may be meant.
         """
         with self._database.reading():
-            holders = self._resources.holders(document)
+            holders = self._resources.holders(document, self._restorable_since())
         there = [one for one in holders if not one.retired]
-        kept = there or [one for one in holders if self._resources.is_account_of(one.document, document)]
-        if len(kept) != 1:
+        meant = [one for one in there or holders if self._is_meant(one.document, document)]
+        if len(there) > 1 or not meant:
             return None
-        id_ = kept[0].id
+        if len(meant) > 1:
+            raise self._several([one.document for one in meant])
+        id_ = meant[0].id
 
         def work() -> Found | None:
             retired = self._resources.lock_retired(id_)
             stored = retired or self._resources.lock(id_)
-            if stored is None or not self._resources.is_account_of(stored.document, document):
+            if stored is None:
                 return None
-            former: Document = {}
+            former: Document = orjson.loads(stored.document)
+            if not self._is_meant(former, document) or not (retired or former.get("active") is False):
+                return None
+            fresh = self._whole(id_, former, _canonical(self._type, id_, document))
             if retired:
                 self._resources.revive(retired)
-            else:
-                former = orjson.loads(stored.document)
-                if former.get("active") is not False:
-                    return None
-            fresh = _canonical(self._type, id_, document)
-            changed = self._resources.update(stored, former, fresh, "restore")
+            changed = self._resources.update(stored, {} if retired else former, fresh, "restore")
             if self._keeps_passwords:
                 self._resources.set_password(stored.seq, hashed)
             if members:
@@ -136,6 +139,17 @@ class ResourceService:
         except UniquenessViolation:
             raise self._clash(document, None) from None
         return found and self._render(found, projection)
+
+    def _is_meant(self, former: Document, document: Document) -> bool:
+        """Whether a create is meant for the account that has a document: it contradicts nothing that is the account's own."""
+        return self._resources.is_account_of(former, document) and not contradicts(self._type, former, document)
+
+    def _several(self, documents: Sequence[Document]) -> ScimError:
+        """Why none of several deleted accounts is restored, and what would tell which one is to be."""
+        claims = [self._served.indexer.claims(one) for one in documents]
+        names = sorted(name for name in {*chain(*claims)} if len({one.get(name) for one in claims}) > 1)
+        hint = f"Send a value that tells them apart: of {' or '.join(names)}." if names else "They have the same unique values."
+        return uniqueness(f"{len(documents)} deleted {self._type.name}s may be meant, and one alone can be restored. {hint}")
 
     def _welcomed(self, stored: Stored, document: Document) -> Stored:
         """The resource as a member of the groups that have waited for it."""
@@ -186,11 +200,7 @@ class ResourceService:
         def change(former: Document) -> tuple[Document, list[Step]]:
             clear = self._policies.replace_members == "exact"
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
-            whole = kept(self._type, former, self._with_own_login(former, document), carry=True)
-            if whole is not document:
-                whole = _canonical(self._type, id_, whole)
-                require_complete(self._type, document, whole)
-            return whole, steps
+            return self._whole(id_, former, document, self._with_own_login(former, document)), steps
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         return self._change(id_, (if_match, if_none_match), "replace", change, projection, (hashed is not None, hashed))
@@ -245,12 +255,27 @@ class ResourceService:
 
     def purge(self) -> int:
         """Remove for good what was deleted longer ago than the grace period, some of it; answers how much. In a transaction."""
-        before = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
-        return self._resources.purge(before.isoformat(timespec="milliseconds")[:23])
+        return self._resources.purge(self._restorable_since())
+
+    def _restorable_since(self) -> str:
+        """The moment before which what was deleted is gone for good, whether it was purged already or not."""
+        since = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
+        return since.isoformat(timespec="milliseconds")[:23]
 
     def _answering(self, projection: Projection, sent: Iterable[tuple[AttributePath, Any]]) -> Projection:
         """The projection for who sent values of these attributes, some of which may be returned on request."""
         return projection.with_sent(sent) if self._type.has_hidden else projection
+
+    def _whole(self, id_: str, former: Document, sent: Document, document: Document | None = None) -> Document:
+        """What becomes of a resource for which a whole document was sent: that, or what was made of it, with the immutable values
+        that it leaves out. Raises ScimError mutability, or invalidValue where something else is missing beside these.
+        """
+        whole = kept(self._type, former, document or sent, carry=True)
+        if whole is sent:
+            return sent
+        whole = _canonical(self._type, id_, whole)
+        require_complete(self._type, sent, whole)
+        return whole
 
     def _with_own_login(self, former: Document, document: Document) -> Document:
         """While an account is inactive a rename, as some directories do to the deleted, leaves it what it logs in with."""

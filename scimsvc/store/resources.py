@@ -45,11 +45,11 @@ class New(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """A resource that has a unique value, or had it until it was retired; `document` is JSON."""
+    """A resource that has a unique value, or, where it is retired, may have had it until then."""
 
     id: str
     retired: bool
-    document: str
+    document: dict[str, Any]
 
 
 _BATCH = 500
@@ -80,7 +80,8 @@ _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id =
 _HOLDERS = Statement(
     """SELECT resource.id, resource.resource_type, resource.document FROM attribute_value
     JOIN resource ON resource.tenant_id = attribute_value.tenant_id AND resource.seq = attribute_value.resource_seq
-    WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value"""
+    WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value
+    AND (attribute_value.is_unique = 1 OR (resource.resource_type = :retired AND resource.last_modified >= :since))"""
 )
 _SET_PASSWORD = Statement(
     """INSERT INTO password (tenant_id, resource_seq, hash) VALUES (:tenant, :seq, :hash)
@@ -255,18 +256,27 @@ class ResourceStore:
             _DELETE(self._database, tenant=self._tenant, seq=seq)
         return len(seqs)
 
-    def holders(self, document: Mapping[str, Any]) -> list[Holder]:
-        """The resources that have one of the document's unique values, retired ones too."""
+    def holders(self, document: Mapping[str, Any], since: str) -> list[Holder]:
+        """The resources that have one of the document's unique values, and those retired since a moment that have it at all:
+        what was unique of it was released.
+        """
         found: dict[str, Holder] = {}
         for key, row in self._indexer.rows(document).items():
             if row.is_unique:
-                rows = _HOLDERS(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchall()
-                found |= {id_: Holder(id_, type_.startswith(DELETED), stored) for id_, type_, stored in rows}
+                rows = _HOLDERS(
+                    self._database,
+                    tenant=self._tenant,
+                    attribute=key[0],
+                    value=row.value,
+                    retired=f"{DELETED}{self._type.name}",
+                    since=since,
+                ).fetchall()
+                found |= {id_: Holder(id_, type_.startswith(DELETED), orjson.loads(stored)) for id_, type_, stored in rows}
         return list(found.values())
 
-    def is_account_of(self, stored: str, document: Mapping[str, Any]) -> bool:
+    def is_account_of(self, stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
         """Whether what a stored document and another have of unique values is one account's."""
-        return agree(self._indexer.claims(orjson.loads(stored)), self._indexer.claims(document))
+        return agree(self._indexer.claims(stored), self._indexer.claims(document))
 
     def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
         """After a UniquenessViolation: the attribute of the document whose value another resource has."""
