@@ -14,7 +14,7 @@ from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.protocol.filter import Filter, Path, meaning
 from scimsvc.schema.model import ResourceType
-from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.paths import AttributePath, unique_paths
 
 Apply = Literal["always", "create"]
 
@@ -100,12 +100,9 @@ class Profile:
 
 
 def _unique_targets(table: ObjectMapping) -> Iterator[Target]:
-    named: set[str] = set()
-    for steps in table.resource_type.root.leaves():
-        path = AttributePath(steps[1:])
-        if path.leaf.uniqueness != "none" and path.leaf.mutability != "readOnly":
-            named.add(path.name)
-            yield Target(path)
+    own = unique_paths(table.resource_type)
+    yield from map(Target, own)
+    named = {path.name for path in own}
     for row in table.mappings:
         target = Target(row.target.target.value(), row.target.value_filter)
         if (row.matching is not None or row.unique) and target.path.name not in named:

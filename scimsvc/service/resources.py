@@ -13,16 +13,17 @@ from marshmallow import ValidationError
 from scimsvc.protocol import members as member_steps
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, too_many, uniqueness
 from scimsvc.protocol.etag import require
-from scimsvc.protocol.immutable import contradicts, kept
+from scimsvc.protocol.immutable import contradicts, kept, unchanged
 from scimsvc.protocol.members import Change, Step
 from scimsvc.protocol.messages import Query, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
+from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
-from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.paths import AttributePath, unique_paths
 from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.himself import refuse_change, refuse_inactive
@@ -281,8 +282,10 @@ class ResourceService:
         """While an account is inactive a rename, as some directories do to the deleted, leaves it what it logs in with."""
         if self._policies.rename_when_disabled == "accept" or document.get("active") is not False:
             return document
-        logins = [one.name for one in self._type.root.sub_attributes if one.uniqueness == "server" and one.name in former]
-        return document | {name: former[name] for name in logins}
+        for path in unique_paths(self._type):
+            if values_at(path, former) != values_at(path, document):
+                document = unchanged(former, document, path)
+        return document
 
     def _read(self, body: Any) -> tuple[Document, dict[str, None]]:
         """A whole resource as sent: what belongs in its document, and the ids of its members."""
@@ -317,7 +320,7 @@ class ResourceService:
                 refuse_inactive(former)
             document, steps = change(former)
             if self._by_himself:
-                refuse_change(self._served.indexer, former, document)
+                refuse_change(self._served.unique, former, document)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
             if password[0]:

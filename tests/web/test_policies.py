@@ -249,6 +249,33 @@ def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[..., Ask]
     assert ask("PATCH", f"/Users/{id_}", back).body["userName"] == "jane.doe"
 
 
+def test_every_value_that_is_unique_by_the_schema_stays_with_the_inactive(serve: Callable[..., Ask]):
+    unique = {"name": "id", "uniqueness": "server"}
+    inside = {"name": "acct", "type": "complex", "subAttributes": [unique, {"name": "note"}, {"name": "kind", "required": True}]}
+    several = {"name": "ids", "type": "complex", "multiValued": True, "subAttributes": [unique, {"name": "note"}]}
+    ask = serve("renameWhenDisabled: ignore", documents=things(inside, several))
+    own = {"login": "l", "acct": {"id": "a", "kind": "k"}, "ids": [{"id": "1"}, {"id": "2"}]}
+    path = f"/Things/{create(ask, '/Things', **own, active=False)}"
+
+    def kept(body: dict[str, Any]) -> bool:
+        return {name: body[name] for name in own} == own
+
+    for where, value in (
+        ("login", "m"),
+        ("acct.id", "b"),
+        ("acct", {"id": "b", "kind": "k"}),
+        ('ids[id eq "1"].id', "3"),
+        ("ids", [{"id": "2"}]),
+    ):
+        assert kept(patch(ask, path, "replace", where, value).body), where
+    assert kept(patch(ask, path, "remove", "acct").body)
+    assert kept(ask("PUT", path, {"login": "m", "active": False}).body)
+    noted = patch(ask, path, "add", 'ids[id eq "1"].note', "n").body
+    assert noted["ids"] == [{"id": "1", "note": "n"}, {"id": "2"}]
+    patch(ask, path, "replace", "active", True)
+    assert patch(ask, path, "replace", "acct.id", "b").body["acct"]["id"] == "b"
+
+
 def test_deleted_can_be_restored_for_a_while(serve: Callable[..., Ask], monkeypatch: pytest.MonkeyPatch, database: Database):
     ask = serve("deleteAfter: 30, recreate: restore")
     jane = {"userName": "jane", "externalId": "1", "emails": [{"value": "a"}, {"value": "b"}]}
