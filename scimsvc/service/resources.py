@@ -24,11 +24,10 @@ from scimsvc.schema.classes import describe, load
 from scimsvc.schema.core import RELATED
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
-from scimsvc.service import passwords
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.himself import refuse_change, refuse_inactive
 from scimsvc.service.ids import new_id
-from scimsvc.service.passwords import hashed_by, hashed_in
+from scimsvc.service.passwords import hashed_by, hashed_in, password_of
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.filters import GROUPS, MEMBERS
@@ -65,9 +64,7 @@ class ResourceService:
         self._listed_members = listed_members
         self._type = served.resource_type
         self._policies = served.policies
-        self._keeps_passwords = (
-            served.policies.passwords == "argon2" and self._type.root.sub_attribute(passwords.ATTRIBUTE) is not None
-        )
+        self._password = password_of(self._type) if served.policies.passwords == "argon2" else None
         self._base = base
         self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
         self._memberships = MembershipStore(database, tenant_id)
@@ -76,7 +73,7 @@ class ResourceService:
         """POST (§3.3)."""
         document, members = self._read(body)
         projection = self._answering(projection, _paths_in(self._type, document))
-        hashed = hashed_in(document) if self._keeps_passwords else None
+        hashed = hashed_in(self._password, document) if self._password else None
         id_ = new_id()
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
@@ -129,7 +126,7 @@ class ResourceService:
             if retired:
                 self._resources.revive(retired)
             changed = self._resources.update(stored, {} if retired else former, fresh, "restore")
-            if self._keeps_passwords:
+            if self._password:
                 self._resources.set_password(stored.seq, hashed)
             if members:
                 self._add_members(stored, members)
@@ -195,7 +192,7 @@ class ResourceService:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
         projection = self._answering(projection, _paths_in(self._type, read))
-        hashed = hashed_in(read) if self._keeps_passwords else None
+        hashed = hashed_in(self._password, read) if self._password else None
         document = _canonical(self._type, id_, read)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
@@ -219,7 +216,7 @@ class ResourceService:
         operations = parse_operations(self._type, body)
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
-        password = hashed_by(own) if self._keeps_passwords else (False, None)
+        password = hashed_by(self._password, own) if self._password else (False, None)
         stored = [operation for operation in own if not operation.path.target.is_secret]
 
         def change(former: Document) -> tuple[Document, list[Step]]:

@@ -446,6 +446,44 @@ def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[..
     assert "third" not in str(database.peewee.execute_sql("SELECT document FROM resource").fetchall())
 
 
+@pytest.mark.parametrize("spelled", ["password", "Password"])
+@pytest.mark.parametrize(
+    ("characteristics", "value", "changes", "is_kept"),
+    [
+        ({"mutability": "writeOnly"}, "s", [("PASSWORD", "t")], True),
+        ({"returned": "never"}, "s", [("password", "t")], True),
+        ({}, "s", [("password", "t")], False),
+        ({"type": "integer", "mutability": "writeOnly"}, 5, [("password", 6)], False),
+        ({"mutability": "writeOnly", "multiValued": True}, ["s"], [("password", ["t"])], False),
+        (
+            {"type": "complex", "subAttributes": [{"name": "value", "returned": "never"}, {"name": "hint"}]},
+            {"value": "s", "hint": "h"},
+            [("password.hint", "t"), ("password.value", "t"), ("password", {"value": "t"})],
+            False,
+        ),
+    ],
+)
+def test_a_hash_is_of_a_password_alone(
+    serve: Callable[..., Ask],
+    database: Database,
+    spelled: str,
+    characteristics: dict[str, Any],
+    value: Any,
+    changes: list[tuple[str, Any]],
+    is_kept: bool,
+):
+    ask = serve("passwords: argon2", documents=things({"name": spelled, **characteristics}))
+    path = f"/Things/{create(ask, '/Things', **{spelled: value})}"
+    assert len(hashes(database)) == is_kept
+    for where, changed in changes:
+        assert patch(ask, path, "replace", where, changed).status == 200
+        assert len(hashes(database)) == is_kept
+    if is_kept:
+        assert verified(database, "t")
+        patch(ask, path, "remove", spelled)
+        assert hashes(database) == []
+
+
 def test_a_hash_costs_what_owasp_recommends(serve: Callable[..., Ask], database: Database):
     create(serve("passwords: argon2"), userName="a", password="secret")
     assert hashes(database)[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
