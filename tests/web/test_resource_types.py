@@ -308,6 +308,24 @@ def with_(path: str, value: Any) -> Any:
         (with_("ResourceTypes.0.endpoint", "/bulk"), "endpoint: /bulk is taken"),
         (with_("ResourceTypes.0.name", "deleted:User"), "name must be letters"),
         (with_("ResourceTypes.1.name", "Device"), r"ResourceTypes\[1\].schema: that of Device|ResourceTypes\[1\].name: there is"),
+        (with_("Schemas.0.attribute", []), r"Schemas\[0\]: unknown key 'attribute'; known are id, name, description, attributes"),
+        (
+            with_("Schemas.0.attributes.1.multivalued", True),
+            r"attributes\[1\]: unknown key 'multivalued'; known are name, type, multiValued, .*, mutability, .*, subAttributes",
+        ),
+        (with_("Schemas.0.attributes.6.subAttributes.1.unique", True), r"subAttributes\[1\]: unknown key 'unique'; known are"),
+        (with_("Schemas.0.attributes.1.subAttributes", [{"name": "x"}]), r"attributes\[1\].subAttributes: a string has none"),
+        (
+            with_("Schemas.0.attributes.2.canonicalValues", ["low"]),
+            r"attributes\[2\].canonicalValues: these are texts, of string or reference alone, and integer is none",
+        ),
+        (with_("Schemas.0.attributes.6.canonicalValues", ["x"]), r"attributes\[6\].canonicalValues: these are texts"),
+        (with_("ResourceTypes.0.extensions", []), r"ResourceTypes\[0\]: unknown key 'extensions'; known are name, description"),
+        (
+            with_("ResourceTypes.0.schemaExtensions.0.Required", True),
+            r"schemaExtensions\[0\]: unknown key 'Required'; known are schema, required",
+        ),
+        (with_("ResourceTypes.1.endpoint", "/People"), r"ResourceTypes\[1\].endpoint: that of User is /Users"),
         (with_("ResourceTypes.0.schemaExtensions", {}), "schemaExtensions must be a list of objects"),
         (with_("ResourceTypes.0.schemaExtensions.0.schema", DEVICE), "isn't extended by its own schema"),
     ],
@@ -317,14 +335,29 @@ def test_mistake_in_a_document_is_named(documents: Any, message: str):
         read_resource_types({"f.json": documents})
 
 
+def test_documents_as_other_service_providers_publish_them_are_read():
+    published = with_("ResourceTypes.1.endpoint", "/users")
+    for name, documents in published.items():
+        for one in documents:
+            one |= {"schemas": [f"urn:ietf:params:scim:schemas:core:2.0:{name[:-1]}"], "meta": {"resourceType": name[:-1]}}
+    for one in published["ResourceTypes"]:
+        one |= {"id": one["name"], "externalId": "x"}
+    for attribute in published["Schemas"][0]["attributes"]:
+        characteristics = {"canonicalValues": [], "referenceTypes": [], "subAttributes": []}
+        attribute |= characteristics | attribute
+    assert [one.name for one in read_resource_types({"f.json": published})] == ["User", "Group", "Device"]
+
+
 def test_all_mistakes_in_documents_are_named_at_once():
     wrong = with_("Schemas.0.attributes.0.type", "text")
+    wrong["Schemas"][0]["attributes"][0]["Type"] = "string"
     wrong["Schemas"][0]["attributes"][1]["name"] = "a b"
     wrong["Schemas"][2]["id"] = "x"
     wrong["ResourceTypes"][0]["endpoint"] = "/users"
     with pytest.raises(DocumentProblem) as caught:
         read_resource_types({"f.json": wrong})
     assert [one.split(" ")[1].rstrip(":") for one in caught.value.problems] == [
+        "Schemas[0].attributes[0]",
         "Schemas[0].attributes[0].type",
         "Schemas[0].attributes[1].name",
         "Schemas[2].id",
