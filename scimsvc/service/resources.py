@@ -21,8 +21,8 @@ from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
 from scimsvc.schema.classes import describe, load
-from scimsvc.schema.core import RELATED
-from scimsvc.schema.model import ResourceType
+from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
+from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.himself import refuse_change, refuse_inactive
@@ -30,7 +30,6 @@ from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
@@ -293,7 +292,7 @@ class ResourceService:
             document = load(self._type, body)
         except ValidationError as error:
             raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
-        return document, member_steps.member_ids(document.pop(MEMBERS, None) if self._served.has_members else None)
+        return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(
         self,
@@ -381,11 +380,11 @@ class ResourceService:
         Raises ScimError tooMany for a page of several that have more than a list may have.
         """
         limit = self._listed_members if len(page) > 1 else NO_LIMIT
-        with_members = page and self._served.has_members and projection.wants(MEMBERS)
+        with_members = page and self._served.has_members and projection.wants(MEMBERS.name)
         of_page = [stored.seq for stored in page]
         members: Any = by_owner(_few(MEMBERS, limit, self._memberships.members_of(of_page, limit + 1))) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
-        shown = tagged or projection.wants(GROUPS) or projection.wants("meta")
+        shown = tagged or projection.wants(GROUPS.name) or projection.wants("meta")
         with_groups = in_groups and self._served.has_groups and shown
         groups: Any = by_owner(_few(GROUPS, limit, self._memberships.groups_of(in_groups, limit + 1))) if with_groups else {}
         return [
@@ -408,16 +407,16 @@ def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple
             yield AttributePath((attribute,)), value
 
 
-_WITHOUT = {MEMBERS: MEMBERS, GROUPS: f"{GROUPS},meta"}
+_WITHOUT = {MEMBERS: "members", GROUPS: "groups,meta"}
 """What to leave out of an answer so that rows of the membership table aren't looked up; versions have the groups in them."""
 
 
-def _few(name: str, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
+def _few(attribute: Attribute, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
     """Rows of the membership table as they are, unless there are more of them than one list may have."""
     if len(rows) > limit:
         raise too_many(
-            f"The {name} of these resources are more than the {limit} that one list may have. "
-            f"Ask with excludedAttributes={_WITHOUT[name]}, or for fewer resources at once with count."
+            f"The {attribute.name} of these resources are more than the {limit} that one list may have. "
+            f"Ask with excludedAttributes={_WITHOUT[attribute]}, or for fewer resources at once with count."
         )
     return rows
 

@@ -30,15 +30,12 @@ from scimsvc.protocol.filter import (
     only_attribute,
     scans,
 )
-from scimsvc.schema.core import COMMON, RELATED
-from scimsvc.schema.model import ResourceType
+from scimsvc.schema.core import COMMON, MEMBERS, RELATED
+from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
 from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
 from scimsvc.store.models import AttributeValue, Membership, Resource
-
-MEMBERS = "members"
-GROUPS = "groups"
 
 Expression = Any
 """A Peewee expression; the library has no type for it."""
@@ -183,7 +180,7 @@ class _Builder:
             case ValuePath(path, inner) if path.steps[0] not in RELATED:
                 raise _refused(path)
             case ValuePath(path, inner):
-                return self._related(path.steps[0].name, lambda resource: self.related_condition(inner, resource))
+                return self._related(path.steps[0], lambda resource: self.related_condition(inner, resource))
             case Comparison(path, operator, value, _):
                 return self._comparison(path, operator, value)
             case Absent():
@@ -271,7 +268,7 @@ class _Builder:
             column, form = self._columns[path.name]
             return self._test(column, column, operator, value, form, column)
         if path.steps[0] in RELATED:
-            related = self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+            related = self._related(path.steps[0], lambda resource: self._related_test(path, operator, value, resource))
             return related | ~self._present(path) if operator == "ne" else related
         if path.name == "schemas":
             return joined(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
@@ -344,7 +341,7 @@ class _Builder:
 
     def _present(self, path: AttributePath) -> Expression:
         if path.steps[0] in RELATED:
-            return self._related(path.steps[0].name, lambda resource: resource.seq.is_null(False))
+            return self._related(path.steps[0], lambda resource: resource.seq.is_null(False))
         return Resource.seq.is_null(False)
 
     def _elements(self, path: AttributePath, inner: Filter) -> Any:
@@ -398,10 +395,10 @@ class _Builder:
             same &= other.element / apart == row.element / apart
         return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))
 
-    def _related(self, name: str, test: Callable[[Any], Expression]) -> Expression:
+    def _related(self, attribute: Attribute, test: Callable[[Any], Expression]) -> Expression:
         """Resources with a member, or in a group, for which `test` holds."""
         related = Resource.alias()
-        if name == MEMBERS:
+        if attribute is MEMBERS:
             return Resource.seq.in_(
                 Membership.select(Membership.group_seq)
                 .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.member_seq))
@@ -440,7 +437,7 @@ class _Builder:
         name = path.leaf.name
         if name == "value":
             return self._test(related.id, related.id, operator, value, str, related.id)
-        if name == "type" and path.steps[0].name == MEMBERS:
+        if name == "type" and path.steps[0] is MEMBERS:
             folded = fn.LOWER(related.resource_type)
             return self._test(folded, folded, operator, value, str, folded)
         raise invalid_filter(f"Filter: {path.name} can't be filtered by; {path.steps[0].name}.value can.")
