@@ -15,7 +15,7 @@ from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, no
 from scimsvc.protocol.etag import require
 from scimsvc.protocol.immutable import contradicts, kept, unchanged
 from scimsvc.protocol.members import Change, Step
-from scimsvc.protocol.messages import Query, list_response
+from scimsvc.protocol.messages import Query, foreign_schemas, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.protocol.reading import values_at
@@ -432,15 +432,10 @@ def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[O
 def _check_schemas(resource_type: ResourceType, body: Mapping[str, Any]) -> None:
     """A resource may leave `schemas` out; one that says it is of another type is a mistake."""
     schemas = next((value for name, value in body.items() if name.lower() == "schemas"), None)
-    if schemas is None:
-        return
-    if not isinstance(schemas, list) or not all(isinstance(urn, str) for urn in schemas):
-        raise invalid_syntax("`schemas` must be an array of URNs.")
-    known = {urn.lower() for urn in resource_type.schema_ids}
-    unknown = [urn for urn in schemas if urn.lower() not in known]
-    if unknown:
+    foreign = foreign_schemas(schemas, resource_type.schema_ids)
+    if foreign:
         raise invalid_value(
-            f"A {resource_type.name} has no schema {unknown[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
+            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
         )
 
 
