@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
-from scimsvc.mapping.custom import REFERENCED, TYPES, Name, extended, obstacle, parse_name
+from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, extended, obstacle, parse_name, sharing
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
@@ -137,8 +137,14 @@ def parse_profile(
     title = source.text_of(entries.get("title"), "title") or name or ""
     directory = source.text_of(entries.get("directory"), "directory") or ENTRA
     user_type, group_type, *others = _resource_types(source, entries.get("documents"), beside)
-    users = _table(source, entries.get("users"), user_type, directory)
-    groups = _table(source, entries.get("groups"), group_type, directory)
+    of_users = source.mapping(entries.get("users"), f"the {user_type.name} table", _TABLE_KEYS)
+    of_groups = source.mapping(entries.get("groups"), f"the {group_type.name} table", _TABLE_KEYS)
+    user_type = _extended(source, of_users.get("attributes"), user_type, (group_type, *others))
+    group_type = _extended(source, of_groups.get("attributes"), sharing(group_type, user_type), (user_type, *others))
+    user_type = sharing(user_type, group_type)
+    others = [sharing(sharing(other, user_type), group_type) for other in others]
+    users = _table(source, entries.get("users"), of_users, user_type, directory)
+    groups = _table(source, entries.get("groups"), of_groups, group_type, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
     policies = read_policies(source, entries.get("policies"))
     if source.wrong:
@@ -173,15 +179,16 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
         return [USER_TYPE, GROUP_TYPE]
 
 
-def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:
-    entries = source.mapping(node, f"the {resource_type.name} table", _TABLE_KEYS)
-    own_type = _extended(source, entries.get("attributes"), resource_type)
+def _table(
+    source: Source, node: yaml.Node | None, entries: Mapping[str, yaml.Node], resource_type: ResourceType, directory: str
+) -> ObjectMapping:
+    """The table of a resource type that has the custom attributes already; `entries` are those of its node."""
     rows: list[AttributeMapping] = []
     seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
     overlaps = Overlaps()
     for entry in source.sequence(entries.get("mappings"), "mappings"):
-        row = _row(source, entry, own_type)
+        row = _row(source, entry, resource_type)
         if row is None:
             continue
         rows.append(row)
@@ -199,7 +206,7 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
     if node is not None and not precedences:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
-    table = ObjectMapping(own_type, tuple(rows), scope)
+    table = ObjectMapping(resource_type, tuple(rows), scope)
     run_examples(source, entries.get("examples"), table)
     return table
 
@@ -317,37 +324,39 @@ def _can_be_unique(target: Path) -> bool:
     return indexed and target.attribute.steps[0].name != "members"
 
 
-def _extended(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ResourceType:
-    """The resource type with the custom attributes of the list."""
+def _extended(
+    source: Source, node: yaml.Node | None, resource_type: ResourceType, others: Sequence[ResourceType]
+) -> ResourceType:
+    """The resource type with the custom attributes of the list; `others` may have extensions that these are added to."""
     found = resource_type
     for entry in source.sequence(node, "attributes"):
-        custom = _custom(source, entry, found)
-        if custom:
-            found = extended(found, *custom)
+        found = _with_custom(source, entry, found, others)
     return found
 
 
-def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tuple[Name, Attribute] | None:
+def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, others: Sequence[ResourceType]) -> ResourceType:
+    """The resource type with one custom attribute; as it is where that has a mistake that keeps it out."""
     entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
     text = source.text_of(entries.get("name"), "name")
     if text is None:
         if isinstance(node, yaml.MappingNode) and "name" not in entries:
             source.complain(node, "the key 'name' is missing")
-        return None
+        return resource_type
     name = parse_name(text)
     if name is None:
         source.complain(
             entries["name"],
             'a custom attribute\'s name is letters and digits, name.sub, name[type eq "x"].sub, or one of them below urn:…:User:',
         )
-        return None
-    problem = obstacle(resource_type, name)
+        return resource_type
+    own_type = adopting(resource_type, name.urn, others)
+    problem = obstacle(own_type, name, others)
     if problem:
         source.complain(entries["name"], problem)
-        return None
+        return resource_type
     kind = source.text_of(entries["type"], "type") if "type" in entries else "String"
     if kind is None:
-        return None
+        return resource_type
     if kind not in TYPES:
         source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
         kind = "String"
@@ -364,9 +373,10 @@ def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tup
         source.complain(entries["multiValued"], "a sub-attribute has one value")
     elif name.value_filter and attribute.required:
         source.complain(entries["required"], f"elements that {name.value_filter} doesn't choose have no {name.sub}")
-    elif name.value_filter and not _parses(source, entries["name"], text, extended(resource_type, name, attribute)):
-        return None
-    return name, attribute
+    found = extended(own_type, name, attribute)
+    if name.value_filter and not _parses(source, entries["name"], text, found):
+        return resource_type
+    return found
 
 
 def _referenced(source: Source, node: yaml.Node | None, kind: str) -> tuple[str, ...]:

@@ -72,8 +72,13 @@ def policies() -> str:
 
 
 @pytest.fixture
-def ask(settings: Settings, database: Database, tmp_path: Path, policies: str) -> Iterator[Ask]:
-    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\npolicies: {policies}\n")
+def profile() -> str:
+    return ENTRA
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database, tmp_path: Path, policies: str, profile: str) -> Iterator[Ask]:
+    (tmp_path / "entra.yaml").write_text(f"{profile}\ndocuments: [devices.json]\npolicies: {policies}\n")
     (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
     app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
     headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
@@ -170,6 +175,42 @@ def test_extension_of_users(ask: Ask):
     created = ask("POST", "/Users", {"userName": "a", BADGE: {"number": 7}})
     assert (created.status, created.body["schemas"][-1]) == (201, BADGE)
     assert ask("GET", f"/Users?filter={BADGE}:number+eq+7").body["totalResults"] == 1
+
+
+def with_attributes(of_users: list[str], of_groups: list[str]) -> str:
+    """The profile with custom attributes of users and of groups."""
+    users, groups = (f"  attributes: {json.dumps([{'name': name} for name in one])}" for one in (of_users, of_groups))
+    return ENTRA.replace("  attributes: []", users).replace("groups:\n", f"groups:\n{groups}\n")
+
+
+@pytest.mark.parametrize(
+    "profile", [with_attributes([f"{BADGE}:colour", f"{PLACE}:floor", "urn:x:new:a"], [f"{PLACE.upper()}:desk", "URN:x:new:b"])]
+)
+def test_a_schema_is_one_whoever_extends_it(ask: Ask):
+    shown = {
+        one["id"]: [attribute["name"] for attribute in one["attributes"]] for one in ask("GET", "/Schemas").body["Resources"]
+    }
+    assert (shown[BADGE], shown[PLACE], shown["urn:x:new"]) == (["number", "colour"], ["room", "floor", "desk"], ["a", "b"])
+    place = {"room": "1", "floor": "2", "desk": "3"}
+    for path, body in (("/Devices", LAPTOP), ("/Users", {"userName": "u"}), ("/Groups", {"displayName": "g"})):
+        answer = ask("POST", path, {**body, PLACE: place})
+        assert (answer.status, answer.body[PLACE]) == (201, place)
+    assert ask("GET", f"/?filter={PLACE}:floor+eq+%222%22").body["totalResults"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (f"{DEVICE}:x", f"{DEVICE} is the schema of Device; the URN of an extension of User is another"),
+        ("urn:ietf:params:scim:schemas:core:2.0:Group:x", "2.0:Group is the schema of Group"),
+        (f"{PLACE}:room", f"User has an attribute {PLACE}:room already"),
+    ],
+)
+def test_attribute_that_a_schema_can_not_have_is_refused(tmp_path: Path, name: str, message: str):
+    (tmp_path / "entra.yaml").write_text(f"{with_attributes([name], [])}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
+    with pytest.raises(ProfileError, match=message):
+        load_profile(tmp_path / "entra.yaml")
 
 
 def test_device_is_no_member_of_a_group(ask: Ask):
