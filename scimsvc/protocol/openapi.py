@@ -47,7 +47,7 @@ _ERRORS = {
     "415": "The body is no JSON.",
     "503": "The database can't be reached; try again.",
 }
-_WITHOUT_BODY = ("400", "401", "403", "404", "406", "503")
+_WITHOUT_BODY = ("400", "401", "403", "404", "406", "414", "503")
 _WITH_BODY = (*_WITHOUT_BODY, "413", "415")
 
 
@@ -315,7 +315,7 @@ _SHOWN = ("attributes", "excludedAttributes")
 
 def _query(what: str, name: str) -> Json:
     asked = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", *_SHOWN)
-    return _operation(f"Query {what}", 200, name, parameters=asked, errors=["414"])
+    return _operation(f"Query {what}", 200, name, parameters=asked)
 
 
 def _search(what: str, name: str) -> Json:

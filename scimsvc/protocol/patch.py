@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path, terms
 from scimsvc.protocol.immutable import kept_in_element, require_mutable
+from scimsvc.protocol.messages import require_schema
 from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
@@ -65,9 +66,7 @@ def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a PATCH is an object with `schemas` and `Operations`.")
     members = {name.lower(): value for name, value in body.items()}
-    schemas = members.get("schemas")
-    if schemas is not None and schemas != [PATCH_URN]:
-        raise invalid_syntax(f"The `schemas` of a PATCH must be [{PATCH_URN!r}].")
+    require_schema("a PATCH", members.get("schemas"), PATCH_URN)
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
