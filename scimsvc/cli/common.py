@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import orjson
 
 from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
+from scimsvc.mapping.loader import json_of
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.errors import REASONS
 from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.store.tenants import TenantRecord
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""Bytes of the JSON that a command takes: directory objects, a synchronization schema."""
 
 
 def settings() -> Settings:
@@ -120,9 +122,15 @@ def tenant_named(found: Database, name: str) -> TenantRecord:
 def json_in(file: Path) -> Any:
     """The JSON in a file, with or without a byte order mark. Raises ValueError, which names the file."""
     try:
-        found = orjson.loads(file.read_bytes().removeprefix(codecs.BOM_UTF8))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: not JSON: {error}") from error
+        with file.open("rb") as opened:
+            content = opened.read(MAX_JSON_BYTES + 1)
+        if len(content) > MAX_JSON_BYTES:
+            raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
+        found = json_of(content)
+    except OSError as error:
+        raise ValueError(f"{file}: can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     if nested_too_deep(found):
         raise ValueError(f"{file}: nested more than {MAX_DEPTH} deep")
     return found

@@ -10,6 +10,7 @@ import orjson
 
 from scimsvc.cli.common import json_in, profile_named, registry, settings
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.mapping.loader import files_in
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
@@ -50,7 +51,7 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 def _profiles_in(directory: Path) -> tuple[Path, ...]:
-    paths = tuple(sorted(directory.glob("*.yaml")))
+    paths = tuple(files_in(directory, ["*.yaml"]))
     if not paths:
         raise click.ClickException(f"{directory}: there are no profiles (*.yaml); setting mappings.directory names the folder")
     return paths

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import re
-from collections.abc import Hashable, Mapping
+import stat
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -23,7 +26,7 @@ from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
@@ -62,7 +65,21 @@ def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
     """
     if not directory.is_dir():
         raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
-    return {path: _read(path) for pattern in PATTERNS for path in sorted(directory.glob(pattern))}
+    return {path: _read(path) for path in files_in(directory)}
+
+
+def files_in(directory: FilePath, patterns: Iterable[str] = PATTERNS) -> list[FilePath]:
+    """The files of a folder of profiles, without hidden ones, which are editors' and file systems' own."""
+    return [path for pattern in patterns for path in sorted(directory.glob(pattern)) if not path.name.startswith(".")]
+
+
+def name_in(content: bytes | Finding) -> str | None:
+    """The name that the text of a profile says, also where something else in it is wrong; None where it can't be read."""
+    if isinstance(content, Finding):
+        return None
+    root = Source(FilePath(), content.decode("utf-8-sig", "replace"), Registry(())).root()
+    names = [value.value for key, value in root.value if key.value == "profile"] if isinstance(root, yaml.MappingNode) else []
+    return names[0] if names and isinstance(names[0], str) else None
 
 
 def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
@@ -100,9 +117,20 @@ def _parsed(
     return parse_profile(content, path, registry, beside)
 
 
+def read_file(path: FilePath) -> bytes:
+    """What a profile or document holds. Raises OSError, also for what has no end or too far a one."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES} bytes")
+    return content
+
+
 def _read(path: FilePath) -> bytes | Finding:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         return Finding(path, 1, 1, f"can't be read: {error.strerror}")
 
@@ -136,18 +164,19 @@ def parse_profile(
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
     directory = source.text_of(entries.get("directory"), "directory") or ENTRA
-    user_type, group_type, *others = _resource_types(source, entries.get("documents"), beside)
+    documents = _documents(source, entries.get("documents"), beside)
+    user_type, group_type, *others = _resource_types(source, entries.get("documents"), documents)
     users = _table(source, entries.get("users"), user_type, directory)
     groups = _table(source, entries.get("groups"), group_type, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
     policies = read_policies(source, entries.get("policies"))
     if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings))
+    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings), tuple(documents))
 
 
-def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> list[ResourceType]:
-    """User and Group as the profile's documents have them, and the resource types that those add."""
+def _documents(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> dict[str, Any]:
+    """The profile's documents by the names of their files."""
     documents: dict[str, Any] = {}
     for entry in source.sequence(node, "documents"):
         name = source.text_of(entry, "a document")
@@ -162,9 +191,24 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
             source.complain(entry, f"{name}: {found.message if found else f'there is no such file {where}'}")
             continue
         try:
-            documents[name] = orjson.loads(found)
+            documents[name] = json_of(found)
         except ValueError as error:
-            source.complain(entry, f"{name}: not JSON: {error}")
+            source.complain(entry, f"{name}: {error}")
+    return documents
+
+
+def json_of(content: bytes) -> Any:
+    """The JSON in a file's content, with or without a byte order mark. Raises ValueError."""
+    try:
+        return orjson.loads(content.removeprefix(codecs.BOM_UTF8).decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def _resource_types(source: Source, node: yaml.Node | None, documents: Mapping[str, Any]) -> list[ResourceType]:
+    """User and Group as the profile's documents have them, and the resource types that those add."""
     try:
         return read_resource_types(documents)
     except DocumentProblem as problem:

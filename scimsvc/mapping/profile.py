@@ -70,7 +70,7 @@ class Profile:
     """A mapping profile, checked; `record` shapes users for the application, `others` are the
     resource types of its documents besides User and Group.
 
-    `warnings` are the findings that don't keep it from being used.
+    `warnings` are the findings that don't keep it from being used, `documents` the names of the files that it is made of besides.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Profile:
     policies: Policies = DEFAULT
     others: tuple[ResourceType, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    documents: tuple[str, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """User and Group with the profile's custom attributes, and the others."""

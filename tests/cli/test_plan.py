@@ -273,6 +273,48 @@ def test_broken_profile_is_replaced_by_a_good_one_and_a_new_one_is_added(ready: 
     assert "mappings/other.yaml is new\n" in result.stdout
 
 
+def test_profile_is_never_put_where_another_one_is(ready: Run, folder: Path, accounts: Accounts):
+    taken = folder / "mappings" / "b.yaml"
+    good = accounts.shipped.replace("profile: entra", "profile: c")
+    (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: b"))
+    # Another profile is there: a right one, a wrong one, and one that can't be read, of which the former version tells.
+    for content, former in ((good, ""), (good.replace("target: title", "target: titl"), ""), ("profile: [", good)):
+        taken.write_text(content)
+        taken.with_name("b.yaml.former").write_text(former)
+        result = ready("mappings", "apply", "new.yaml")
+        assert (result.exit_code, taken.read_text()) == (1, content)
+        assert "b.yaml:1:1: the profile 'b' would go here, where 'c' is: call this file c.yaml" in result.stderr
+
+
+def test_profile_is_brought_back_where_its_file_is_broken_and_called_otherwise(ready: Run, folder: Path, accounts: Accounts):
+    custom = accounts.path.rename(accounts.path.with_name("custom.yaml"))
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    for broken in ("profile: [", "profile: entra\nusers: 5\n"):
+        former = custom.with_name("custom.yaml.former")
+        former.write_text(accounts.shipped)
+        custom.write_text(broken)
+        assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
+        assert (custom.read_text(), former.read_text()) == (accounts.shipped, broken)
+
+
+def test_file_keeps_its_owner_and_rights_and_a_link_stays_one(
+    ready: Run, folder: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+):
+    (folder / "shared").mkdir()
+    real = accounts.path.rename(folder / "shared" / "real.yaml")
+    real.chmod(0o640)
+    accounts.path.symlink_to(real)
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+    given = []
+    monkeypatch.setattr("os.chown", lambda path, uid, gid: given.append((uid, gid)))
+    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert accounts.path.is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == (unique_display_name(accounts), 0o640)
+    assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
+    assert set(given) == {(real.stat().st_uid, real.stat().st_gid)}
+
+
 def test_tenant_follows_another_profile(ready: Run, folder: Path, accounts: Accounts):
     accounts.create(displayName="A")
     accounts.create(displayName="a")
