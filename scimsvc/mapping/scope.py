@@ -39,6 +39,16 @@ def in_scope(filters: Sequence[ScopingFilter], attributes: Mapping[str, Any]) ->
     return not filters or any(all(_holds(clause, attributes) for clause in one.clauses) for one in filters)
 
 
+def undecided(filters: Sequence[ScopingFilter], known: Mapping[str, Any]) -> list[str]:
+    """The attributes that must be known, besides those that are, to say whether the filters let an object through."""
+    possible = [
+        {clause.attribute: None for clause in one.clauses if clause.attribute not in known}
+        for one in filters
+        if all(_holds(clause, known) for clause in one.clauses if clause.attribute in known)
+    ]
+    return list({name: None for names in possible for name in names}) if all(possible) else []
+
+
 def _holds(clause: Clause, attributes: Mapping[str, Any]) -> bool:
     text = as_text(attributes.get(clause.attribute)) or ""
     if clause.operator in _WITHOUT_VALUE:

@@ -177,6 +177,7 @@ def planned(ready: Run, folder: Path, text: str, *options: str) -> list[str]:
         ("title", "source: jobTitle", "   2: title may change: jobTitle can't be told; such as {0}, {1}"),
         ("title", "expression: Guid()", "   2: title may change: it comes out differently each time; such as {0}, {1}"),
         ("title", "expression: 'CBool([displayName])'", "   2: title can't be worked out; such as {0}, {1}"),
+        ("title", 'expression: \'IIF([objectId] = "1", IgnoreObjectFlow, "x")\'', "   1: is skipped: the expression for title"),
         (
             'emails[type eq "work"].value',
             None,
@@ -198,6 +199,71 @@ def test_values_are_shown_only_where_they_are_asked_for(ready: Run, folder: Path
     text = with_rows(accounts, displayName="expression: 'ToUpper([displayName])'")
     assert planned(ready, folder, text) == [f"   1: displayName changes; such as {jane}"]
     assert planned(ready, folder, text, "--values") == [f'   1: displayName changes; such as {jane}: "Jane" to "JANE"']
+
+
+@pytest.mark.parametrize(
+    "former", ['expression: \'Switch([city], , "A", "1")\'', "source: city\napply: create", "source: city\ndefault: none"]
+)
+def test_account_without_a_value_does_not_always_tell_that_the_object_has_none(
+    ready: Run, folder: Path, accounts: Accounts, former: str
+):
+    accounts.path.write_text(with_rows(accounts, nickName=former))
+    jane = accounts.create(externalId="1")
+    text = with_rows(accounts, nickName=former, title='expression: \'Join("", "X", [city])\'')
+    assert planned(ready, folder, text) == [f"   1: title may change: city can't be told; such as {jane}"]
+
+
+def test_nothing_else_is_planned_for_an_object_that_is_skipped(ready: Run, folder: Path, accounts: Accounts):
+    jane, jim = accounts.create(externalId="1"), accounts.create(externalId="2")
+    skipping = 'expression: \'IIF([objectId] = "1", IgnoreObjectFlow, "x")\''
+    both = with_rows(accounts, title=skipping, locale="constant: x")
+    assert planned(ready, folder, both) == [
+        f"   1: is skipped: the expression for title says IgnoreObjectFlow; such as {jane}",
+        f"   1: title changes; such as {jim}",
+        f"   1: locale changes; such as {jim}",
+    ]
+    accounts.path.write_text(with_rows(accounts, title=skipping))
+    assert planned(ready, folder, both) == [f"   1: locale changes; such as {jim}"]
+
+
+def with_scope(text: str, *clauses: str) -> str:
+    """The profile with a scoping filter for users, and with another row, which Entra sends of those in scope."""
+    profile = yaml.safe_load(text)
+    profile["users"]["scope"] = [{"clauses": [yaml.safe_load(clause) for clause in clauses]}] if clauses else []
+    return yaml.safe_dump(profile, sort_keys=False)
+
+
+DISPLAY_NAME = "{attribute: displayName, operator: EQUALS, value: Jane}"
+DEPARTMENT = "{attribute: department, operator: EQUALS, value: zz}"
+
+
+def test_accounts_that_change_their_scope_are_planned(ready: Run, folder: Path, accounts: Accounts):
+    jane, jim = accounts.create(externalId="1", displayName="Jane"), accounts.create(externalId="2", displayName="Jim")
+    other = with_rows(accounts, locale="constant: x")
+    locale, out = "   {}: locale changes; such as {}", "falls out of scope: Entra disables or removes the account"
+    unsure = "scope: department can't be told"
+    both = f"{jane}, {jim}"
+    assert planned(ready, folder, with_scope(other, DISPLAY_NAME)) == [locale.format(1, jane), f"   1: {out}; such as {jim}"]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT)) == [
+        f"   2: may fall out of {unsure}; such as {both}",
+        locale.format(2, both),
+    ]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT, DISPLAY_NAME)) == [
+        f"   1: may fall out of {unsure}; such as {jane}",
+        locale.format(1, jane),
+        f"   1: {out}; such as {jim}",
+    ]
+    accounts.path.write_text(with_scope(with_rows(accounts), DISPLAY_NAME))
+    assert planned(ready, folder, with_scope(other, DISPLAY_NAME)) == [locale.format(1, jane)]
+    assert planned(ready, folder, other) == [
+        locale.format(2, both),
+        f"   1: comes into scope: Entra provisions it again; such as {jim}",
+    ]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT)) == [
+        f"   1: may fall out of {unsure}; such as {jane}",
+        locale.format(2, both),
+        f"   1: may come into {unsure}; such as {jim}",
+    ]
 
 
 def test_accounts_that_entra_would_no_longer_find_are_planned(ready: Run, folder: Path, accounts: Accounts):
