@@ -175,6 +175,7 @@ def planned(ready: Run, folder: Path, text: str, *options: str) -> list[str]:
         ("active", "expression: 'Not([IsSoftDeleted])'", None),
         ("active", 'expression: \'Switch([IsSoftDeleted], , "False", "False")\'', "   1: active changes; such as {0}"),
         ("title", "source: jobTitle", "   2: title may change: jobTitle can't be told; such as {0}, {1}"),
+        ("title", 'expression: \'Switch("a", 99999999999999999999, "b", "c")\'', "   2: title changes; such as {0}, {1}"),
         ("title", "expression: Guid()", "   2: title may change: it comes out differently each time; such as {0}, {1}"),
         ("title", "expression: 'CBool([displayName])'", "   2: title can't be worked out; such as {0}, {1}"),
         ("title", 'expression: \'IIF([objectId] = "1", IgnoreObjectFlow, "x")\'', "   1: is skipped: the expression for title"),

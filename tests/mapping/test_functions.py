@@ -273,6 +273,11 @@ def test_call_that_can_never_work_is_refused(expression: str, column: int, messa
         ('IIF([a], "x", "y")', {"a": "perhaps"}, 1, "expected True, False or a number, not 'perhaps'"),
         ("RandomString(3,2,2,0,[n])", {"n": 0}, 1, "come to 4 where Length is 3"),
         ("RandomString([n],0,0,0,0)", {"n": "257"}, 1, "Length must be from 1 to 256"),
+        ("BitAnd(&HFFFFFFFFFFFFFFFFFFFF, [n])", {"n": "&HFFFFFFFFFFFFFFFFFFFF"}, 1, "numbers of at most 64 bits"),
+        ("BitAnd(1, [n])", {"n": "&H1_0"}, 1, "value2 must be a whole number"),
+        ("BitAnd(1, [n])", {"n": "&H-5"}, 1, "value2 must be a whole number"),
+        ("BitAnd(1, [n])", {"n": "1_0"}, 1, "value2 must be a whole number"),
+        ("BitAnd(1, [n])", {"n": "\N{ARABIC-INDIC DIGIT FIVE}"}, 1, "value2 must be a whole number"),
     ],
 )
 def test_value_that_a_function_can_not_take_is_an_error_at_the_call(
