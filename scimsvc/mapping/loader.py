@@ -26,7 +26,7 @@ from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
-from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean
+from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
@@ -38,6 +38,8 @@ from scimsvc.schema.types import check
 
 PATTERNS = ("*.yaml", "*.json")
 """The files of a folder of profiles: profiles, and the documents that they name."""
+MAX_ATTRIBUTES = 1_000
+"""Custom attributes of a table."""
 _FILE = re.compile(r"[\w-][\w.-]{0,120}\.json", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
@@ -147,8 +149,8 @@ def parse_profile(
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode("utf-8", "replace").splitlines() or [""]
-        place = Finding(path, len(before), len(before[-1]) + 1, f"is not UTF-8: byte {error.object[error.start]:#04x}")
+        line, column = end_of(error.object[: error.start].decode("utf-8", "replace"))
+        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}")
         raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
@@ -364,7 +366,10 @@ def _can_be_unique(target: Path) -> bool:
 def _extended(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ResourceType:
     """The resource type with the custom attributes of the list."""
     found = resource_type
-    for entry in source.sequence(node, "attributes"):
+    for count, entry in enumerate(source.sequence(node, "attributes")):
+        if count == MAX_ATTRIBUTES:
+            source.complain(entry, f"a table can't have more than {MAX_ATTRIBUTES} custom attributes")
+            break
         custom = _custom(source, entry, found)
         if custom:
             found = extended(found, *custom)
