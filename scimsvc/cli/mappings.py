@@ -45,7 +45,7 @@ def check(files: tuple[Path, ...]) -> None:
             click.echo("\n".join(map(str, error.findings)), err=True)
         except ValueError as error:
             wrong = True
-            click.echo(f"{path}: {error}", err=True)
+            click.echo(str(Finding(path, 1, 1, str(error))), err=True)
     if wrong:
         raise SystemExit(1)
 

@@ -23,11 +23,10 @@ from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
-from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
@@ -165,7 +164,7 @@ def parse_profile(
     if name is not None and not is_name(name):
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
-    directory = source.text_of(entries.get("directory"), "directory") or ENTRA
+    directory = _directory(source, entries.get("directory"))
     documents = _documents(source, entries.get("documents"), beside)
     user_type, group_type, *others = _resource_types(source, entries.get("documents"), documents)
     users = _table(source, entries.get("users"), user_type, directory)
@@ -175,6 +174,15 @@ def parse_profile(
     if source.wrong:
         raise ProfileError(source.findings)
     return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings), tuple(documents))
+
+
+def _directory(source: Source, node: yaml.Node | None) -> str:
+    """Whose source attributes the rows have, in small letters."""
+    directory = (source.text_of(node, "directory") or ENTRA).lower()
+    close = did_you_mean(directory, [ENTRA])
+    if close and directory != ENTRA:
+        source.warn(node, f"of the directory {directory!r} no source attribute is known{close}")
+    return directory
 
 
 def _documents(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> dict[str, Any]:
@@ -223,10 +231,12 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
     entries = source.mapping(node, f"the {resource_type.name} table", _TABLE_KEYS)
     own_type = _extended(source, entries.get("attributes"), resource_type)
     rows: list[AttributeMapping] = []
+    matched = False
     seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
     overlaps = Overlaps()
     for entry in source.sequence(entries.get("mappings"), "mappings"):
+        matched |= isinstance(entry, yaml.MappingNode) and any(key.value == "matching" for key, _ in entry.value)
         row = _row(source, entry, own_type)
         if row is None:
             continue
@@ -242,10 +252,12 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
             source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
         elif row.matching is not None:
             precedences[row.matching] = row.target_text
-    if node is not None and not precedences:
+    if node is not None and not matched:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
     table = ObjectMapping(own_type, tuple(rows), scope)
+    for name in table.required_besides({row.target.target.steps[0].name for row in rows}) if not source.wrong else ():
+        source.warn(node, f"{name} is required and no row has it, so every create is refused")
     run_examples(source, entries.get("examples"), table)
     return table
 
@@ -268,12 +280,11 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
         source.complain(
             entries[kinds[1]], f"a mapping has one of source, constant and expression; here are {' and '.join(kinds)}"
         )
-    target_text = source.text_of(entries.get("target"), "target")
-    if target_text is None:
-        if "target" not in entries:
-            source.complain(node, "the key 'target' is missing")
-        return None
-    target = _target(source, entries["target"], target_text, resource_type)
+    texts = {key: source.text_of(entries.get(key), key) for key in ("source", "constant", "default", "target")}
+    target_text = texts["target"]
+    if "target" not in entries:
+        source.complain(node, "the key 'target' is missing")
+    target = None if target_text is None else _target(source, entries["target"], target_text, resource_type)
     matching = source.typed(entries.get("matching"), int, "matching")
     if matching is not None and matching < 1:
         source.complain(entries["matching"], "a matching precedence counts from 1")
@@ -282,19 +293,20 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
     if apply is not None and apply not in ("always", "create"):
         source.complain(entries["apply"], "apply must be always or create")
     expression = _expression(source, entries.get("expression"))
-    if target is None:
+    if target is None or target_text is None:
         return None
-    if (matching is not None or unique) and not _can_be_unique(target):
-        source.complain(entries["target"], f"{target_text} can't be matched by or unique: it has no single value to look for")
+    obstacle_to_find = _obstacle_to_find(target) if matching is not None or unique else None
+    if obstacle_to_find:
+        source.complain(entries["target"], f"{target_text} can't be matched by or unique: {obstacle_to_find}")
     row = AttributeMapping(
         target=target,
         target_text=target_text,
-        source=source.text_of(entries.get("source"), "source"),
-        constant=source.text_of(entries.get("constant"), "constant"),
+        source=texts["source"],
+        constant=texts["constant"],
         expression=expression,
         matching=matching,
         unique=unique,
-        default=source.text_of(entries.get("default"), "default"),
+        default=texts["default"],
         apply="create" if apply == "create" else "always",
     )
     for key, text in (("constant", row.constant), ("default", row.default)):
@@ -313,8 +325,7 @@ def _not_a_value(target: Path, text: str) -> str | None:
 
 def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceType) -> Path | None:
     try:
-        # The portal's own spelling counts, as in `roles[primary eq "True"].value`.
-        found = parse_path(standard_filter(resource_type, text), resource_type)
+        found = parse_target(text, resource_type)
     except ScimError as error:
         source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
         return None
@@ -357,10 +368,15 @@ def _expression(source: Source, node: yaml.Node | None) -> Any:
         return None
 
 
-def _can_be_unique(target: Path) -> bool:
+def _obstacle_to_find(target: Path) -> str | None:
+    """Why nobody can be found by the value of a target alone, or None."""
     value = target.target.value()
-    indexed = value.leaf.type not in ("complex", "boolean") and not value.is_secret
-    return indexed and target.attribute.steps[0].name != "members"
+    if value.is_secret:
+        return "it is never returned, so it can't be looked for"
+    if value.leaf.type == "boolean":
+        return "true and false tell nobody from others"
+    single = value.leaf.type != "complex" and target.attribute.steps[0].name != "members"
+    return None if single else "it has no single value to look for"
 
 
 def _extended(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ResourceType:

@@ -98,12 +98,9 @@ def read_scope(source: Source, node: yaml.Node | None, unknown: Callable[[str], 
         entries = source.mapping(entry, "a scoping filter", _FILTER_KEYS)
         if not isinstance(entry, yaml.MappingNode):
             continue
-        clauses = [
-            clause
-            for one in source.sequence(entries.get("clauses"), "clauses")
-            if (clause := _clause(source, one, unknown)) is not None
-        ]
-        if not clauses and not source.wrong:
+        listed = entries.get("clauses")
+        clauses = [clause for one in source.sequence(listed, "clauses") if (clause := _clause(source, one, unknown)) is not None]
+        if listed is None or listed.value == [] or listed.tag.endswith(":null"):
             source.complain(entry, "a scoping filter needs `clauses`, each with attribute, operator and value")
         name = source.text_of(entries.get("name"), "name") or f"Scoping filter {len(found) + 1}"
         found.append(ScopingFilter(name, tuple(clauses)))

@@ -214,6 +214,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{<<: {source: a}, target: title}", 8, "unknown key '<<'"),
         ("{source: a, source: b, target: title}", 19, "source stands here twice"),
         ("{source: a}", 7, "the key 'target' is missing"),
+        ("{source: a, default: [], target: title}", 28, "default must be a text"),
         ("abc", 7, "a row must be a mapping"),
         ("[1]", 7, "a row must be a mapping"),
         ("{source: [a], target: title}", 16, "source must be a text"),
@@ -250,7 +251,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: title, matching: }", 43, "matching must be a whole number"),
         ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
         ("{source: a, target: title, unique: 1}", 42, "unique must be true or false"),
-        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique"),
+        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique: true and false tell nobody"),
         (
             "{source: a, target: name}",
             27,
@@ -263,7 +264,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ),
         ("{source: a, target: 'emails[type sw \"w\"].value'}", 27, "only eq, joined by and, says what the element is to be like"),
         ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "only eq, joined by and"),
-        ("{source: a, target: password, unique: true}", 27, "password can't be matched by or unique"),
+        ("{source: a, target: password, unique: true}", 27, "can't be matched by or unique: it is never returned"),
         ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
         ("{constant: maybe, target: active}", 18, "active must be true or false, not 'maybe'"),
         ("{source: a, target: active, default: perhaps}", 44, "active must be true or false, not 'perhaps'"),
@@ -475,6 +476,23 @@ def test_all_mistakes_are_found_at_once_and_shown_with_a_caret():
         "                      ^",
     ]
     assert str(caught.value) == "\n".join(map(str, (first, second, third, fourth)))
+
+
+def test_wrong_or_missing_target_hides_no_other_mistake():
+    found = findings(
+        rows('{expression: "Foo(", matching: x, apply: never, unique: maybe}', "{source: [a], default: {}, target: nope}")
+    )
+    assert [place[:2] for place in found] == [(5, 7), (5, 25), (5, 38), (5, 48), (5, 63), (6, 16), (6, 30), (6, 42)]
+
+
+def test_matching_row_with_a_wrong_target_is_there_all_the_same():
+    text = HEAD.replace("externalId", "externaId") + GROUPS
+    assert [place[:2] for place in findings(text)] == [(4, 34)]
+
+
+def test_expression_that_ends_too_early_is_shown_where_it_ends():
+    row = 'expression: |\n        Join(" ",\n          [givenName],\n          [surname]\n      target: displayName'
+    assert findings(rows(row)) == [(8, 20, "expected a comma or ), found the end")]
 
 
 def test_mistakes_without_end_are_shown_up_to_a_number_and_keep_the_profile_away():
