@@ -13,7 +13,7 @@ import click
 
 from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
-from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
+from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
@@ -41,6 +41,18 @@ def registry() -> Registry:
         return load_registry(configured.plugins, configured.folder)
     except PluginError as error:
         raise click.ClickException(str(error)) from error
+
+
+def in_utf8(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of a parameter, as its callback. Raises click.BadParameter where its bytes are no UTF-8."""
+    if value and SURROGATE.search(value):
+        raise click.BadParameter("is not UTF-8")
+    return value
+
+
+def one_line(text: str) -> str:
+    """A text for a line of a list, without what would move a terminal's cursor, or its colours."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 @contextmanager

@@ -56,6 +56,12 @@ def test_profiles_are_listed(run: Run, folder: Path):
     assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
 
 
+def test_title_moves_no_terminal(run: Run, folder: Path):
+    path = folder / "mappings" / "entra.yaml"
+    path.write_text(path.read_text().replace("title: Microsoft Entra ID", 'title: "a\\nb\\t\\e[31mc"'))
+    assert run("mappings", "list").stdout == "entra\ta b [31mc\n"
+
+
 def test_folder_without_profiles_is_named(run: Run, folder: Path):
     (folder / "empty").mkdir()
     for name in ("absent", "empty"):

@@ -121,6 +121,7 @@ def test_filters_go_to_graph_and_come_back():
     )
     schema = json.loads(json.dumps(export_schema(scoped, REGISTRY)))
     clauses = schema["synchronizationRules"][0]["objectMappings"][1]["scope"]["groups"][0]["clauses"]
+    assert [one["name"] for one in schema["directories"][0]["objects"][0]["attributes"]] == ["objectId", "department", "city"]
     assert clauses[0] == {
         "operatorName": "EQUALS",
         "sourceOperandName": "department",

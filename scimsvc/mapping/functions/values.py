@@ -84,8 +84,13 @@ def as_texts(value: Any) -> list[str]:
 def limited(text: str) -> str:
     """The text. Raises FunctionError where it is too long: put into one another, functions make much of little."""
     if len(text) > MAX_RESULT:
-        raise FunctionError(f"the result is longer than {MAX_RESULT} characters")
+        raise result_too_long()
     return text
+
+
+def result_too_long() -> FunctionError:
+    """The error for a result of more than MAX_RESULT characters."""
+    return FunctionError(f"the result is longer than {MAX_RESULT} characters")
 
 
 def nested_too_deep(value: Any) -> bool:
