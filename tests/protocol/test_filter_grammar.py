@@ -130,7 +130,7 @@ def test_literal_has_the_form_of_its_attribute(text: str, value: str):
         ('(title eq "x"', "expected ')', found the end"),
         ('title eq "x")', "expected the end, found ')' at column 13"),
         ('titel eq "x"', "unknown attribute 'titel', did you mean 'title'? at column 1"),
-        ('emails[typ eq "x"]', "unknown attribute 'typ' at column 8"),
+        ('emails[typ eq "x"]', "unknown attribute 'typ', did you mean 'type'? at column 8"),
         ('emails[type eq "x"', "expected ']', found the end"),
         ('emails[emails[type eq "x"]]', "unknown attribute 'emails'"),
         ('userName[value eq "x"]', "userName has no sub-attributes to filter by at column 9"),
@@ -275,6 +275,9 @@ def test_path_leads_to_its_attribute(text: str, path: tuple[object, ...]):
     [
         ("", "expected an attribute"),
         ("titel", "did you mean 'title'?"),
+        ("name.givenNam", "did you mean 'name.givenName'?"),
+        ('emails[typ eq "work"].value', "did you mean 'type'?"),
+        (f"{ENTERPRISE_USER_URN}:departmen", f"did you mean '{ENTERPRISE_USER_URN}:department'?"),
         ("title.x", "unknown attribute 'title.x'"),
         ("title x", "expected the end, found 'x'"),
         ("emails[", "expected an attribute"),

@@ -412,6 +412,7 @@ def test_all_mistakes_in_documents_are_named_at_once():
     [
         ("[other.json]", "{}", "other.json: there is no such file|other.json: can't be read"),
         ("[devices.json]", "{", "devices.json: not JSON"),
+        ("[devices.json]", "{\xff", "devices.json: not UTF-8: byte 0xff at position 1"),
         ("[devices.json]", '{"Schemas": 5}', "devices.json: Schemas must be a list"),
         ("[../devices.json]", "{}", "a document is the name of a"),
         ("[[devices.json]]", "{}", "a document must be a text"),
@@ -420,7 +421,13 @@ def test_all_mistakes_in_documents_are_named_at_once():
 )
 def test_profile_with_wrong_documents_is_refused_at_its_place(tmp_path: Path, documents: str, content: str, message: str):
     (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: {documents}\n")
-    (tmp_path / "devices.json").write_text(content)
+    (tmp_path / "devices.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(ProfileError, match=message) as caught:
         load_profile(tmp_path / "entra.yaml")
     assert caught.value.findings[0].line == len(ENTRA.splitlines()) + 2
+
+
+def test_document_may_have_a_byte_order_mark(tmp_path: Path):
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text("{}", encoding="utf-8-sig")
+    assert load_profile(tmp_path / "entra.yaml").documents == ("devices.json",)

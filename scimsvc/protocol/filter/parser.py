@@ -153,6 +153,13 @@ def _names(attribute: Attribute) -> list[str]:
     return [sub.name for sub in attribute.sub_attributes]
 
 
+@lru_cache(maxsize=256)
+def _spellings(resource_type: ResourceType) -> tuple[str, ...]:
+    """All names that may be right somewhere in a filter or a path."""
+    every = [AttributePath(steps[1:place]) for steps in resource_type.root.leaves() for place in range(2, len(steps) + 1)]
+    return tuple(dict.fromkeys(name for path in every for name in (path.name, path.leaf.name)))
+
+
 class _Parser:
     def __init__(self, text: str, resource_type: ResourceType) -> None:
         self._tokens = tokens(text)
@@ -221,7 +228,7 @@ class _Parser:
         return path, token
 
     def _unknown(self, token: Token, scope: Scope) -> _Unknown:
-        spellings = {known.lower(): known for known in _names(self._resource_type.root) if scope(known)}
+        spellings = {known.lower(): known for known in _spellings(self._resource_type) if scope(known)}
         close = difflib.get_close_matches(token.text.lower(), spellings, 1)
         suggestion = f", did you mean {spellings[close[0]]!r}?" if close else ""
         return _Unknown(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
