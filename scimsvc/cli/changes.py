@@ -10,7 +10,7 @@ import click
 
 from scimsvc.cli.common import database, profile_named, registry, settings
 from scimsvc.mapping import Profile, ProfileError, load_profiles, parse_profile, read_profiles
-from scimsvc.mapping.loader import is_name
+from scimsvc.mapping.loader import is_name, read_file
 from scimsvc.mapping.versions import former_of, place_of, profiles_with, put
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
@@ -113,7 +113,7 @@ def _catalog_in(path: Path) -> Catalog:
     """The catalog of a profile as it will be in the mappings folder, whose documents are those that count."""
     try:
         beside = {one.name: content for one, content in read_profiles(settings().mappings.directory).items()}
-        return catalog_of(parse_profile(path.read_bytes(), path, registry(), beside))
+        return catalog_of(parse_profile(read_file(path), path, registry(), beside))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -124,7 +124,7 @@ def _place_of(name: str) -> Path:
     if not is_name(name):
         raise click.ClickException(f"{name[:64]!r} is no name of a profile: letters, digits, dashes and underscores")
     try:
-        return place_of(name, settings().mappings.directory, registry())
+        return place_of(name, settings().mappings.directory)
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
 
@@ -132,10 +132,12 @@ def _place_of(name: str) -> Path:
 def _put(name: str, new: Path, force: bool) -> None:
     place = _place_of(name)
     try:
-        content = new.read_bytes()
+        content = read_file(new)
         catalog = catalog_of(profiles_with(place, content, registry())[name])
-    except (ProfileError, OSError) as error:
+    except ProfileError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{new} can't be read: {error.strerror}") from error
     except KeyError:
         raise click.ClickException(f"{new}: is no longer the profile {name!r}") from None
     before = place.read_bytes() if place.exists() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import orjson
 
 from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
-from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
+from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
+from scimsvc.mapping.loader import json_of
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.errors import REASONS
 from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.store.tenants import TenantRecord
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""Bytes of the JSON that a command takes: directory objects, a synchronization schema."""
 
 
 def settings() -> Settings:
@@ -39,6 +41,18 @@ def registry() -> Registry:
         return load_registry(configured.plugins, configured.folder)
     except PluginError as error:
         raise click.ClickException(str(error)) from error
+
+
+def in_utf8(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of a parameter, as its callback. Raises click.BadParameter where its bytes are no UTF-8."""
+    if value and SURROGATE.search(value):
+        raise click.BadParameter("is not UTF-8")
+    return value
+
+
+def one_line(text: str) -> str:
+    """A text for a line of a list, without what would move a terminal's cursor, or its colours."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 @contextmanager
@@ -120,9 +134,15 @@ def tenant_named(found: Database, name: str) -> TenantRecord:
 def json_in(file: Path) -> Any:
     """The JSON in a file, with or without a byte order mark. Raises ValueError, which names the file."""
     try:
-        found = orjson.loads(file.read_bytes().removeprefix(codecs.BOM_UTF8))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: not JSON: {error}") from error
+        with file.open("rb") as opened:
+            content = opened.read(MAX_JSON_BYTES + 1)
+        if len(content) > MAX_JSON_BYTES:
+            raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
+        found = json_of(content)
+    except OSError as error:
+        raise ValueError(f"{file}: can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     if nested_too_deep(found):
         raise ValueError(f"{file}: nested more than {MAX_DEPTH} deep")
     return found

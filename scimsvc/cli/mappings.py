@@ -8,8 +8,9 @@ from typing import Any
 import click
 import orjson
 
-from scimsvc.cli.common import json_in, profile_named, registry, settings
+from scimsvc.cli.common import json_in, one_line, profile_named, registry, settings
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
@@ -44,13 +45,13 @@ def check(files: tuple[Path, ...]) -> None:
             click.echo("\n".join(map(str, error.findings)), err=True)
         except ValueError as error:
             wrong = True
-            click.echo(f"{path}: {error}", err=True)
+            click.echo(str(Finding(path, 1, 1, str(error))), err=True)
     if wrong:
         raise SystemExit(1)
 
 
 def _profiles_in(directory: Path) -> tuple[Path, ...]:
-    paths = tuple(sorted(directory.glob("*.yaml")))
+    paths = tuple(files_in(directory, ["*.yaml"]))
     if not paths:
         raise click.ClickException(f"{directory}: there are no profiles (*.yaml); setting mappings.directory names the folder")
     return paths
@@ -90,6 +91,8 @@ _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 @_FILE
 def import_(name: str, file: Path) -> None:
     """Print the profile of FILE, a synchronization schema as the portal ("Review your schema here") or Graph has it."""
+    if not is_name(name):
+        raise click.BadParameter("is 1 to 63 letters, digits, dashes and underscores", param_hint="--name")
     imported = _imported(name, file)
     click.echo(imported.text, nl=False)
     for line in imported.left_out:
@@ -148,4 +151,4 @@ def list_() -> None:
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     for name, profile in sorted(profiles.items()):
-        click.echo(f"{name}\t{profile.title}")
+        click.echo(f"{name}\t{one_line(profile.title)}")

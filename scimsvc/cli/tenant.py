@@ -7,7 +7,7 @@ import re
 import click
 
 from scimsvc.cli.changes import FORCE, catalog_of, clear_the_way, index_again
-from scimsvc.cli.common import database, profile_named, tenant_named
+from scimsvc.cli.common import database, in_utf8, profile_named, tenant_named
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -36,7 +36,7 @@ def create(name: str, profile: str) -> None:
 
 
 @tenant.command()
-@click.argument("name")
+@click.argument("name", callback=in_utf8)
 @click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
 @FORCE
 def update(name: str, profile: str, force: bool) -> None:

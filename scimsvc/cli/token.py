@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from scimsvc.cli.common import database, tenant_named
+from scimsvc.cli.common import database, in_utf8, one_line, tenant_named
 from scimsvc.store import tenants
 from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Scope, TokenRecord
 
 _MAX_NUMBER = 2**31 - 1
-_TENANT = click.option("--tenant", "tenant_name", required=True, help="The tenant's name.")
+_TENANT = click.option("--tenant", "tenant_name", required=True, callback=in_utf8, help="The tenant's name.")
 
 
 @click.group()
@@ -21,7 +21,7 @@ def token() -> None:
 
 @token.command()
 @_TENANT
-@click.option("--description", default="", help="What it is for, for the list.")
+@click.option("--description", default="", callback=in_utf8, help="What it is for, for the list.")
 @click.option(
     "--scope",
     type=click.Choice([SCIM, ACCOUNTS, ME]),
@@ -29,7 +29,7 @@ def token() -> None:
     show_default=True,
     help="scim for Entra; accounts.read for an application that reads accounts; me for one user, at /Me.",
 )
-@click.option("--user", help="With --scope me: the id of the user that the token is for.")
+@click.option("--user", callback=in_utf8, help="With --scope me: the id of the user that the token is for.")
 @click.option("--expires-in", "days", type=click.IntRange(1, 36500), help="Days until it expires; without, it never does.")
 def create(tenant_name: str, description: str, scope: Scope, user: str | None, days: int | None) -> None:
     """Make a token and print it, alone. It can't be shown again."""
@@ -50,8 +50,8 @@ def list_(tenant_name: str) -> None:
     with database() as found:
         for record in tenants.tokens(found, tenant_named(found, tenant_name)):
             times = [f"{time}Z" if time else "-" for time in (record.created, record.last_used, record.expires)]
-            description = " ".join(record.description.split())
-            click.echo("\t".join([str(record.id), _state(record), record.scope, *times, record.subject or "-", description]))
+            described = [record.subject or "-", one_line(record.description)]
+            click.echo("\t".join([str(record.id), _state(record), record.scope, *times, *described]))
 
 
 @token.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from scimsvc.schema.model import Attribute, ResourceType, Schema, Type
@@ -56,8 +57,32 @@ def parse_name(text: str) -> Name | None:
     return Name(match["urn"], match["attribute"], match["filter"], match["sub"])
 
 
-def obstacle(resource_type: ResourceType, name: Name) -> str | None:
-    """Why a resource type can't have an attribute of that name besides those it has; None where it can."""
+def adopting(resource_type: ResourceType, urn: str | None, others: Iterable[ResourceType]) -> ResourceType:
+    """The resource type with the extension of that URN which others have, where it has none itself: a URN is one definition."""
+    if urn is None or _has(resource_type, urn):
+        return resource_type
+    known = (extension for other in others for extension in other.extensions if extension.id.lower() == urn.lower())
+    found = next(known, None)
+    return replace(resource_type, extensions=(*resource_type.extensions, found)) if found else resource_type
+
+
+def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
+    """The resource type with its schemas as another one has them, which may have been extended there."""
+    own = (resource_type.schema, *resource_type.extensions)
+    theirs = {one.id.lower(): one for one in (other.schema, *other.extensions)}
+    schema, *extensions = shared = tuple(theirs.get(one.id.lower(), one) for one in own)
+    return resource_type if shared == own else replace(resource_type, schema=schema, extensions=tuple(extensions))
+
+
+def _has(resource_type: ResourceType, urn: str) -> bool:
+    return urn.lower() in (one.lower() for one in resource_type.schema_ids)
+
+
+def obstacle(resource_type: ResourceType, name: Name, others: Iterable[ResourceType] = ()) -> str | None:
+    """Why a resource type can't have an attribute of that name besides those it has and others have; None where it can."""
+    if name.urn and not _has(resource_type, name.urn):
+        of = next((other.name for other in others if other.schema.id.lower() == name.urn.lower()), None)
+        return f"{name.urn} is the schema of {of}; the URN of an extension of {resource_type.name} is another" if of else None
     parent = resolve(resource_type, name.parent)
     if name.sub is None:
         return f"{resource_type.name} has an attribute {name.parent} already" if parent else None

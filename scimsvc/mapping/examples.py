@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
 
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.mapper import Mapper, SkippedObject
-from scimsvc.mapping.profile import ObjectMapping
+from scimsvc.mapping.profile import ObjectMapping, key_of, parse_target
 from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.protocol.errors import ScimError
 
 _KEYS = ("name", "source", "expect")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -33,36 +35,51 @@ def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -
         given, expected = entries.get("source"), entries.get("expect")
         if isinstance(given, yaml.MappingNode) and isinstance(expected, yaml.MappingNode):
             for part in (given, expected):
-                _complain_of_doubles(source, part)
+                _look_at_keys(source, part)
             if not source.wrong:
                 cases.append((entry, given, expected))
     for entry, given, expected in cases if not source.wrong else ():
         _run(source, entry, mapper, _plain(given), expected)
 
 
-def _complain_of_doubles(source: Source, node: yaml.MappingNode) -> None:
+def _look_at_keys(source: Source, node: yaml.Node) -> None:
+    """Note keys, at any depth, that are doubled or no texts."""
     seen = set()
-    for key, _ in node.value:
-        if str(key.value) in seen:
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if not isinstance(key, yaml.ScalarNode):
+            source.complain(key, "the name of an attribute must be a text")
+        elif key.value in seen:
             source.complain(key, f"{key.value} stands here twice")
-        seen.add(str(key.value))
+        else:
+            seen.add(key.value)
+        _look_at_keys(source, value)
+    for one in node.value if isinstance(node, yaml.SequenceNode) else ():
+        _look_at_keys(source, one)
 
 
 def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected: yaml.MappingNode) -> None:
     try:
-        found = {flow.row.target_text.lower(): flow.value for flow in mapper.flows(given)}
+        found = {flow.row.target_key: flow.value for flow in mapper.flows(given)}
     except ExpressionError as error:
         source.complain(entry, f"the example can't be worked out: {error.message}")
         return
     except SkippedObject:
-        found = {row.target_text.lower(): None for row in mapper.table.mappings}
+        found = {row.target_key: None for row in mapper.table.mappings}
     for key, value in expected.value:
         name = str(key.value)
-        if name.lower() not in found:
+        target = _key_of(name, mapper.table)
+        if target not in found:
             targets = [row.target_text for row in mapper.table.mappings]
             source.complain(key, f"no mapping has the target {name!r}{did_you_mean(name, targets)}")
-        elif found[name.lower()] != _plain(value):
-            source.complain(value, f"{name} comes to {_shown(found[name.lower()])}, not to {_shown(_plain(value))}")
+        elif found[target] != _plain(value):
+            source.complain(value, f"{name} comes to {_shown(found[target])}, not to {_shown(_plain(value))}")
+
+
+def _key_of(name: str, table: ObjectMapping) -> Hashable:
+    try:
+        return key_of(parse_target(name, table.resource_type))
+    except ScimError:
+        return None
 
 
 def _shown(value: Any) -> str:

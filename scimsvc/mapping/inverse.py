@@ -24,6 +24,10 @@ class _Row(NamedTuple):
     source: str
     undo: Undo
 
+    def tells_nothing(self) -> bool:
+        """Whether an account without a value is of an object without one: a function may give none for something."""
+        return self.row.expression is None and self.row.apply == "always" and self.row.default is None
+
 
 class Inverse:
     """Undoes a table: its direct rows, and the expressions whose functions have an inverse."""
@@ -43,14 +47,16 @@ class Inverse:
         return {name: value for name, value in self.known(resource).items() if value is not None}
 
     def known(self, resource: Mapping[str, Any]) -> dict[str, Any]:
-        """The same, with None for attributes without a value: the account has none where theirs would be."""
+        """The same, with None for attributes of which it is certain that they have no value."""
         source: dict[str, Any] = {}
-        for row, mapper, name, undo in self._rows:
+        for one in self._rows:
+            row, mapper, name, undo = one
             if source.get(name) is not None:
                 continue
             value = value_at(row.value_path, resource)
             if value is None:
-                source[name] = None
+                if one.tells_nothing():
+                    source[name] = None
                 continue
             if _in_text(value) == row.default:
                 continue
@@ -58,8 +64,7 @@ class Inverse:
                 before = undo(_in_text(value))
                 if mapper.value({name: before}) == value:
                     source[name] = before
-            except (ValueError, TypeError, ArithmeticError, LookupError):
-                # Also what a plugin's inverse may raise for a value that its function never gives.
+            except ValueError:
                 continue
         return source
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import re
-from collections.abc import Hashable, Mapping
+import stat
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,7 +15,7 @@ import orjson
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
-from scimsvc.mapping.custom import REFERENCED, TYPES, Name, extended, obstacle, parse_name
+from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, extended, obstacle, parse_name, sharing
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
@@ -20,11 +23,10 @@ from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
-from scimsvc.mapping.source import Source, did_you_mean
-from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
@@ -35,6 +37,8 @@ from scimsvc.schema.types import check
 
 PATTERNS = ("*.yaml", "*.json")
 """The files of a folder of profiles: profiles, and the documents that they name."""
+MAX_ATTRIBUTES = 1_000
+"""Custom attributes of a table."""
 _FILE = re.compile(r"[\w-][\w.-]{0,120}\.json", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
@@ -62,7 +66,21 @@ def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
     """
     if not directory.is_dir():
         raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
-    return {path: _read(path) for pattern in PATTERNS for path in sorted(directory.glob(pattern))}
+    return {path: _read(path) for path in files_in(directory)}
+
+
+def files_in(directory: FilePath, patterns: Iterable[str] = PATTERNS) -> list[FilePath]:
+    """The files of a folder of profiles, without hidden ones, which are editors' and file systems' own."""
+    return [path for pattern in patterns for path in sorted(directory.glob(pattern)) if not path.name.startswith(".")]
+
+
+def name_in(content: bytes | Finding) -> str | None:
+    """The name that the text of a profile says, also where something else in it is wrong; None where it can't be read."""
+    if isinstance(content, Finding):
+        return None
+    root = Source(FilePath(), content.decode("utf-8-sig", "replace"), Registry(())).root()
+    names = [value.value for key, value in root.value if key.value == "profile"] if isinstance(root, yaml.MappingNode) else []
+    return names[0] if names and isinstance(names[0], str) else None
 
 
 def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
@@ -100,9 +118,20 @@ def _parsed(
     return parse_profile(content, path, registry, beside)
 
 
+def read_file(path: FilePath) -> bytes:
+    """What a profile or document holds. Raises OSError, also for what has no end or too far a one."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES} bytes")
+    return content
+
+
 def _read(path: FilePath) -> bytes | Finding:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         return Finding(path, 1, 1, f"can't be read: {error.strerror}")
 
@@ -119,8 +148,8 @@ def parse_profile(
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode("utf-8", "replace").splitlines() or [""]
-        place = Finding(path, len(before), len(before[-1]) + 1, f"is not UTF-8: byte {error.object[error.start]:#04x}")
+        line, column = end_of(error.object[: error.start].decode("utf-8", "replace"))
+        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}")
         raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
@@ -135,19 +164,35 @@ def parse_profile(
     if name is not None and not is_name(name):
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
-    directory = source.text_of(entries.get("directory"), "directory") or ENTRA
-    user_type, group_type, *others = _resource_types(source, entries.get("documents"), beside)
-    users = _table(source, entries.get("users"), user_type, directory)
-    groups = _table(source, entries.get("groups"), group_type, directory)
+    directory = _directory(source, entries.get("directory"))
+    documents = _documents(source, entries.get("documents"), beside)
+    user_type, group_type, *others = _resource_types(source, entries.get("documents"), documents)
+    of_users = source.mapping(entries.get("users"), f"the {user_type.name} table", _TABLE_KEYS)
+    of_groups = source.mapping(entries.get("groups"), f"the {group_type.name} table", _TABLE_KEYS)
+    user_type = _extended(source, of_users.get("attributes"), user_type, (group_type, *others))
+    group_type = _extended(source, of_groups.get("attributes"), sharing(group_type, user_type), (user_type, *others))
+    user_type = sharing(user_type, group_type)
+    others = [sharing(sharing(other, user_type), group_type) for other in others]
+    users = _table(source, entries.get("users"), of_users, user_type, directory)
+    groups = _table(source, entries.get("groups"), of_groups, group_type, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
     policies = read_policies(source, entries.get("policies"))
     if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings))
+    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings), tuple(documents))
 
 
-def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> list[ResourceType]:
-    """User and Group as the profile's documents have them, and the resource types that those add."""
+def _directory(source: Source, node: yaml.Node | None) -> str:
+    """Whose source attributes the rows have, in small letters."""
+    directory = (source.text_of(node, "directory") or ENTRA).lower()
+    close = did_you_mean(directory, [ENTRA])
+    if close and directory != ENTRA:
+        source.warn(node, f"of the directory {directory!r} no source attribute is known{close}")
+    return directory
+
+
+def _documents(source: Source, node: yaml.Node | None, beside: Mapping[str, bytes | Finding] | None) -> dict[str, Any]:
+    """The profile's documents by the names of their files."""
     documents: dict[str, Any] = {}
     for entry in source.sequence(node, "documents"):
         name = source.text_of(entry, "a document")
@@ -162,9 +207,24 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
             source.complain(entry, f"{name}: {found.message if found else f'there is no such file {where}'}")
             continue
         try:
-            documents[name] = orjson.loads(found)
+            documents[name] = json_of(found)
         except ValueError as error:
-            source.complain(entry, f"{name}: not JSON: {error}")
+            source.complain(entry, f"{name}: {error}")
+    return documents
+
+
+def json_of(content: bytes) -> Any:
+    """The JSON in a file's content, with or without a byte order mark. Raises ValueError."""
+    try:
+        return orjson.loads(content.removeprefix(codecs.BOM_UTF8).decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def _resource_types(source: Source, node: yaml.Node | None, documents: Mapping[str, Any]) -> list[ResourceType]:
+    """User and Group as the profile's documents have them, and the resource types that those add."""
     try:
         return read_resource_types(documents)
     except DocumentProblem as problem:
@@ -173,15 +233,18 @@ def _resource_types(source: Source, node: yaml.Node | None, beside: Mapping[str,
         return [USER_TYPE, GROUP_TYPE]
 
 
-def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, directory: str) -> ObjectMapping:
-    entries = source.mapping(node, f"the {resource_type.name} table", _TABLE_KEYS)
-    own_type = _extended(source, entries.get("attributes"), resource_type)
+def _table(
+    source: Source, node: yaml.Node | None, entries: Mapping[str, yaml.Node], resource_type: ResourceType, directory: str
+) -> ObjectMapping:
+    """The table of a resource type that has the custom attributes already; `entries` are those of its node."""
     rows: list[AttributeMapping] = []
+    matched = False
     seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
     overlaps = Overlaps()
     for entry in source.sequence(entries.get("mappings"), "mappings"):
-        row = _row(source, entry, own_type)
+        matched |= isinstance(entry, yaml.MappingNode) and any(key.value == "matching" for key, _ in entry.value)
+        row = _row(source, entry, resource_type)
         if row is None:
             continue
         rows.append(row)
@@ -196,10 +259,12 @@ def _table(source: Source, node: yaml.Node | None, resource_type: ResourceType, 
             source.complain(entry, f"{precedences[row.matching]} has the matching precedence {row.matching} already")
         elif row.matching is not None:
             precedences[row.matching] = row.target_text
-    if node is not None and not precedences:
+    if node is not None and not matched:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
-    table = ObjectMapping(own_type, tuple(rows), scope)
+    table = ObjectMapping(resource_type, tuple(rows), scope)
+    for name in table.required_besides({row.target.target.steps[0].name for row in rows}) if not source.wrong else ():
+        source.warn(node, f"{name} is required and no row has it, so every create is refused")
     run_examples(source, entries.get("examples"), table)
     return table
 
@@ -222,12 +287,11 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
         source.complain(
             entries[kinds[1]], f"a mapping has one of source, constant and expression; here are {' and '.join(kinds)}"
         )
-    target_text = source.text_of(entries.get("target"), "target")
-    if target_text is None:
-        if "target" not in entries:
-            source.complain(node, "the key 'target' is missing")
-        return None
-    target = _target(source, entries["target"], target_text, resource_type)
+    texts = {key: source.text_of(entries.get(key), key) for key in ("source", "constant", "default", "target")}
+    target_text = texts["target"]
+    if "target" not in entries:
+        source.complain(node, "the key 'target' is missing")
+    target = None if target_text is None else _target(source, entries["target"], target_text, resource_type)
     matching = source.typed(entries.get("matching"), int, "matching")
     if matching is not None and matching < 1:
         source.complain(entries["matching"], "a matching precedence counts from 1")
@@ -236,19 +300,20 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
     if apply is not None and apply not in ("always", "create"):
         source.complain(entries["apply"], "apply must be always or create")
     expression = _expression(source, entries.get("expression"))
-    if target is None:
+    if target is None or target_text is None:
         return None
-    if (matching is not None or unique) and not _can_be_unique(target):
-        source.complain(entries["target"], f"{target_text} can't be matched by or unique: it has no single value to look for")
+    obstacle_to_find = _obstacle_to_find(target) if matching is not None or unique else None
+    if obstacle_to_find:
+        source.complain(entries["target"], f"{target_text} can't be matched by or unique: {obstacle_to_find}")
     row = AttributeMapping(
         target=target,
         target_text=target_text,
-        source=source.text_of(entries.get("source"), "source"),
-        constant=source.text_of(entries.get("constant"), "constant"),
+        source=texts["source"],
+        constant=texts["constant"],
         expression=expression,
         matching=matching,
         unique=unique,
-        default=source.text_of(entries.get("default"), "default"),
+        default=texts["default"],
         apply="create" if apply == "create" else "always",
     )
     for key, text in (("constant", row.constant), ("default", row.default)):
@@ -267,8 +332,7 @@ def _not_a_value(target: Path, text: str) -> str | None:
 
 def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceType) -> Path | None:
     try:
-        # The portal's own spelling counts, as in `roles[primary eq "True"].value`.
-        found = parse_path(standard_filter(resource_type, text), resource_type)
+        found = parse_target(text, resource_type)
     except ScimError as error:
         source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
         return None
@@ -311,43 +375,53 @@ def _expression(source: Source, node: yaml.Node | None) -> Any:
         return None
 
 
-def _can_be_unique(target: Path) -> bool:
+def _obstacle_to_find(target: Path) -> str | None:
+    """Why nobody can be found by the value of a target alone, or None."""
     value = target.target.value()
-    indexed = value.leaf.type not in ("complex", "boolean") and not value.is_secret
-    return indexed and target.attribute.steps[0].name != "members"
+    if value.is_secret:
+        return "it is never returned, so it can't be looked for"
+    if value.leaf.type == "boolean":
+        return "true and false tell nobody from others"
+    single = value.leaf.type != "complex" and target.attribute.steps[0].name != "members"
+    return None if single else "it has no single value to look for"
 
 
-def _extended(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> ResourceType:
-    """The resource type with the custom attributes of the list."""
+def _extended(
+    source: Source, node: yaml.Node | None, resource_type: ResourceType, others: Sequence[ResourceType]
+) -> ResourceType:
+    """The resource type with the custom attributes of the list; `others` may have extensions that these are added to."""
     found = resource_type
-    for entry in source.sequence(node, "attributes"):
-        custom = _custom(source, entry, found)
-        if custom:
-            found = extended(found, *custom)
+    for count, entry in enumerate(source.sequence(node, "attributes")):
+        if count == MAX_ATTRIBUTES:
+            source.complain(entry, f"a table can't have more than {MAX_ATTRIBUTES} custom attributes")
+            break
+        found = _with_custom(source, entry, found, others)
     return found
 
 
-def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tuple[Name, Attribute] | None:
+def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, others: Sequence[ResourceType]) -> ResourceType:
+    """The resource type with one custom attribute; as it is where that has a mistake that keeps it out."""
     entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
     text = source.text_of(entries.get("name"), "name")
     if text is None:
         if isinstance(node, yaml.MappingNode) and "name" not in entries:
             source.complain(node, "the key 'name' is missing")
-        return None
+        return resource_type
     name = parse_name(text)
     if name is None:
         source.complain(
             entries["name"],
             'a custom attribute\'s name is letters and digits, name.sub, name[type eq "x"].sub, or one of them below urn:…:User:',
         )
-        return None
-    problem = obstacle(resource_type, name)
+        return resource_type
+    own_type = adopting(resource_type, name.urn, others)
+    problem = obstacle(own_type, name, others)
     if problem:
         source.complain(entries["name"], problem)
-        return None
+        return resource_type
     kind = source.text_of(entries["type"], "type") if "type" in entries else "String"
     if kind is None:
-        return None
+        return resource_type
     if kind not in TYPES:
         source.complain(entries["type"], f"unknown type {kind!r}{did_you_mean(kind, TYPES)}; known are {', '.join(TYPES)}")
         kind = "String"
@@ -364,9 +438,10 @@ def _custom(source: Source, node: yaml.Node, resource_type: ResourceType) -> tup
         source.complain(entries["multiValued"], "a sub-attribute has one value")
     elif name.value_filter and attribute.required:
         source.complain(entries["required"], f"elements that {name.value_filter} doesn't choose have no {name.sub}")
-    elif name.value_filter and not _parses(source, entries["name"], text, extended(resource_type, name, attribute)):
-        return None
-    return name, attribute
+    found = extended(own_type, name, attribute)
+    if name.value_filter and not _parses(source, entries["name"], text, found):
+        return resource_type
+    return found
 
 
 def _referenced(source: Source, node: yaml.Node | None, kind: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.functions import FunctionError, Ignored
-from scimsvc.mapping.functions.values import as_boolean, as_number, as_text
+from scimsvc.mapping.functions.values import as_boolean, as_number, as_text, plain_value
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
 from scimsvc.schema.model import Attribute
 
@@ -115,7 +115,7 @@ def _boolean(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     number = as_number(value)
-    return value if number is None else number
+    return value if number is None else plain_value(number)
 
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {

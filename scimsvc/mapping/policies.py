@@ -16,12 +16,12 @@ MAX_DAYS = 3650
 class Policies:
     """What a tenant's resources go through in their lives; the defaults are what Entra expects.
 
-    `unknown_members`: a member that doesn't exist is rejected, with its id named, or pending: it becomes one as soon as a
-    resource with that id or externalId is created. `replace_members`: exactly those that are sent, or merged with those there
-    are. `group_patch_answer`: none is 204, resource is 200 with the group. `recreate`: a create of someone who is there but
-    inactive, or deleted and not purged yet, is a conflict, or restores the account in place with its id.
-    `rename_when_disabled`: what is unique by the schema, the login, is accepted as sent, or ignored while the account is
-    inactive. `delete_after`: the days for which a deleted resource can be restored; 0 is at once.
+    `unknown_members`: a member that doesn't exist is rejected, with its id named, or pending: it becomes one as soon as a user
+    or group with that id or externalId is there, whatever request brings it. `replace_members`: exactly those that are sent, or
+    merged with those there are. `group_patch_answer`: none is 204, resource is 200 with the group. `recreate`: a create of
+    someone who is there but inactive, or was deleted within the grace period, is a conflict, or restores the account in place
+    with its id. `rename_when_disabled`: another value of what is unique by the schema, as the login is, is accepted, or ignored
+    while the account is inactive. `delete_after`: the days for which a deleted resource can be restored; 0 is at once.
     `passwords`: are forgotten, or kept as argon2id hashes.
     """
 

@@ -67,9 +67,8 @@ def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[st
     if not match:
         yield "no matching attribute has a value, so Entra skips the object"
     given = {flow.row.target.target.steps[0].name for flow in creating if flow.value is not None}
-    for attribute in table.resource_type.root.sub_attributes:
-        if attribute.required and attribute.mutability != "readOnly" and attribute.name not in given:
-            yield f"{attribute.name} is required and has no value, so the create is refused"
+    for name in table.required_besides(given):
+        yield f"{name} is required and has no value, so the create is refused"
     for flow in creating:
         leaf = flow.row.target.target.value().leaf
         values = flow.value if isinstance(flow.value, list) else [flow.value]

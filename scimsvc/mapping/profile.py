@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -12,9 +12,10 @@ from scimsvc.mapping.findings import Finding
 from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
-from scimsvc.protocol.filter import Filter, Path, meaning
+from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
-from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.paths import AttributePath, unique_paths
 
 Apply = Literal["always", "create"]
 
@@ -44,12 +45,26 @@ class AttributeMapping:
     @property
     def target_key(self) -> Hashable:
         """The same for two rows with one target, however it is spelled and whatever profiles they are of."""
-        return self.value_path.target.name, self.target.value_filter and meaning(self.target.value_filter)
+        return key_of(self.target)
 
     @cached_property
     def value_path(self) -> Path:
         """The target down to the value: that of `manager` is `manager.value`."""
-        return replace(self.target, sub_attribute=self.target.target.value())
+        return _value_path(self.target)
+
+
+def parse_target(text: str, resource_type: ResourceType) -> Path:
+    """The target that a text spells, also in the portal's way, as in `roles[primary eq "True"].value`. Raises ScimError."""
+    return parse_path(standard_filter(resource_type, text), resource_type)
+
+
+def key_of(target: Path) -> Hashable:
+    """The same for two spellings of one target."""
+    return _value_path(target).target.name, target.value_filter and meaning(target.value_filter)
+
+
+def _value_path(target: Path) -> Path:
+    return replace(target, sub_attribute=target.target.value())
 
 
 @dataclass(frozen=True)
@@ -64,13 +79,21 @@ class ObjectMapping:
         """The rows that Entra matches by, first precedence first."""
         return sorted((row for row in self.mappings if row.matching is not None), key=lambda row: row.matching or 0)
 
+    def required_besides(self, given: Container[str]) -> list[str]:
+        """The attributes besides those given without which a create is refused."""
+        return [
+            attribute.name
+            for attribute in self.resource_type.root.sub_attributes
+            if attribute.required and attribute.mutability != "readOnly" and attribute.name not in given
+        ]
+
 
 @dataclass(frozen=True)
 class Profile:
     """A mapping profile, checked; `record` shapes users for the application, `others` are the
     resource types of its documents besides User and Group.
 
-    `warnings` are the findings that don't keep it from being used.
+    `warnings` are the findings that don't keep it from being used, `documents` the names of the files that it is made of besides.
     """
 
     name: str
@@ -81,6 +104,7 @@ class Profile:
     policies: Policies = DEFAULT
     others: tuple[ResourceType, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    documents: tuple[str, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """User and Group with the profile's custom attributes, and the others."""
@@ -100,12 +124,9 @@ class Profile:
 
 
 def _unique_targets(table: ObjectMapping) -> Iterator[Target]:
-    named: set[str] = set()
-    for steps in table.resource_type.root.leaves():
-        path = AttributePath(steps[1:])
-        if path.leaf.uniqueness != "none" and path.leaf.mutability != "readOnly":
-            named.add(path.name)
-            yield Target(path)
+    own = unique_paths(table.resource_type)
+    yield from map(Target, own)
+    named = {path.name for path in own}
     for row in table.mappings:
         target = Target(row.target.target.value(), row.target.value_filter)
         if (row.matching is not None or row.unique) and target.path.name not in named:

@@ -39,6 +39,16 @@ def in_scope(filters: Sequence[ScopingFilter], attributes: Mapping[str, Any]) ->
     return not filters or any(all(_holds(clause, attributes) for clause in one.clauses) for one in filters)
 
 
+def undecided(filters: Sequence[ScopingFilter], known: Mapping[str, Any]) -> list[str]:
+    """The attributes that must be known, besides those that are, to say whether the filters let an object through."""
+    possible = [
+        {clause.attribute: None for clause in one.clauses if clause.attribute not in known}
+        for one in filters
+        if all(_holds(clause, known) for clause in one.clauses if clause.attribute in known)
+    ]
+    return list({name: None for names in possible for name in names}) if all(possible) else []
+
+
 def _holds(clause: Clause, attributes: Mapping[str, Any]) -> bool:
     text = as_text(attributes.get(clause.attribute)) or ""
     if clause.operator in _WITHOUT_VALUE:
@@ -88,12 +98,9 @@ def read_scope(source: Source, node: yaml.Node | None, unknown: Callable[[str], 
         entries = source.mapping(entry, "a scoping filter", _FILTER_KEYS)
         if not isinstance(entry, yaml.MappingNode):
             continue
-        clauses = [
-            clause
-            for one in source.sequence(entries.get("clauses"), "clauses")
-            if (clause := _clause(source, one, unknown)) is not None
-        ]
-        if not clauses and not source.wrong:
+        listed = entries.get("clauses")
+        clauses = [clause for one in source.sequence(listed, "clauses") if (clause := _clause(source, one, unknown)) is not None]
+        if listed is None or listed.value == [] or listed.tag.endswith(":null"):
             source.complain(entry, "a scoping filter needs `clauses`, each with attribute, operator and value")
         name = source.text_of(entries.get("name"), "name") or f"Scoping filter {len(found) + 1}"
         found.append(ScopingFilter(name, tuple(clauses)))

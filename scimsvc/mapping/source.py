@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,14 @@ import yaml
 
 from scimsvc.mapping.findings import Finding, Severity
 from scimsvc.mapping.functions import Registry
+from scimsvc.mapping.functions.values import SURROGATE
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+MAX_FINDINGS = 1_000
+"""Errors, and warnings, that are shown of one file."""
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line in YAML."""
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
 
 
@@ -27,12 +35,12 @@ class Source:
     text: str
     registry: Registry
     findings: list[Finding] = field(default_factory=list)
+    _counts: Counter[Severity] = field(default_factory=Counter)
 
     def complain(self, node: yaml.Node | None, message: str, offset: int = 0, severity: Severity = "error") -> None:
         """Note a finding at a node, `offset` characters into it; without a node, at the file's beginning."""
-        mark = node.start_mark if node else None
-        line, column = (mark.line + 1, mark.column + 1 + offset) if mark else (1, 1)
-        self._note(line, column, message, severity)
+        line, column = _place(node.start_mark if node else None)
+        self._note(line, column + offset, message, severity)
 
     def warn(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
         """The same for what may not be meant."""
@@ -41,12 +49,12 @@ class Source:
     def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
         """Note a finding at a column, counted from 1, of the expression that a node is."""
         assert isinstance(node, yaml.ScalarNode)
-        self._note(*_line_and_column(self.text, written_at(self.text, node, column - 1)), message, severity)
+        self._note(*self._line_and_column(written_at(self.text, node, column - 1)), message, severity)
 
     @property
     def wrong(self) -> bool:
         """Whether there is an error among the findings."""
-        return any(finding.severity == "error" for finding in self.findings)
+        return self._counts["error"] > 0
 
     def root(self) -> yaml.Node | None:
         """The document's node; None, with a finding, where the text is no YAML that a profile can be."""
@@ -59,24 +67,34 @@ class Source:
                 depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
                 # An alias makes a small text a huge document, and nothing in a profile needs one.
                 if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
-                    mark = event.start_mark
-                    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
                     deep = f"a profile can't be nested more than {MAX_DEPTH} deep"
-                    self._note(line, column, deep if depth > MAX_DEPTH else "a profile can't have aliases")
+                    self._note(*_place(event.start_mark), deep if depth > MAX_DEPTH else "a profile can't have aliases")
                     return None
-            found = yaml.compose(self.text, Loader=yaml.SafeLoader)
+                half = SURROGATE.search(event.value) if isinstance(event, yaml.ScalarEvent) else None
+                if half:
+                    self._note(*_place(event.start_mark), f"a text can't have U+{ord(half[0]):04X}, half of a character")
+            found = None if self.wrong else yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self._note(line, column, f"not YAML: {error.problem or error.context}")
+            self._no_yaml(error)
             return None
         except yaml.reader.ReaderError as error:
             what = f"{error.reason}: U+{ord(self.text[error.position]):04X}"
-            self._note(*_line_and_column(self.text, error.position), f"not YAML: {what}")
+            self._note(*self._line_and_column(error.position), f"not YAML: {what}")
+            return None
+        if self.wrong:
             return None
         if found is None:
             self._note(1, 1, "the file is empty")
         return found
+
+    def _no_yaml(self, error: yaml.MarkedYAMLError) -> None:
+        """Note what YAML's parser says; where it says so only at the end of the text, at what it was about."""
+        mark, context = error.problem_mark, error.context_mark
+        if context and (mark is None or not self.text[mark.index :].strip()):
+            mark, context = context, None
+        begins = f" ({context.line + 1}:{context.column + 1})" if context and mark and context.line != mark.line else ""
+        about = f"{error.context}{begins}, " if error.context and error.problem else ""
+        self._note(*_place(mark), f"not YAML: {about}{error.problem or error.context}")
 
     def mapping(self, node: yaml.Node | None, what: str, known: Iterable[str]) -> dict[str, yaml.Node]:
         """The entries of a mapping by key; complains of another kind of node, of doubled and of unknown keys."""
@@ -106,7 +124,10 @@ class Source:
         if not isinstance(node, yaml.SequenceNode):
             self.complain(node, f"{what} must be a list")
             return
-        yield from node.value
+        for one in node.value:
+            if self._counts["error"] > MAX_FINDINGS:
+                return
+            yield one
 
     def text_of(self, node: yaml.Node | None, what: str) -> str | None:
         """The text of a scalar, as it is written; None where it is missing or, with a finding, no scalar."""
@@ -130,19 +151,41 @@ class Source:
         return None
 
     def _note(self, line: int, column: int, message: str, severity: Severity = "error") -> None:
-        lines = self.text.splitlines()
-        text = lines[line - 1] if line <= len(lines) else ""
+        self._counts[severity] += 1
+        if self._counts[severity] > MAX_FINDINGS + 1:
+            return
+        if self._counts[severity] > MAX_FINDINGS:
+            message = "and more from here on"
+        text = self._lines[line - 1] if line <= len(self._lines) else ""
         self.findings.append(Finding(self.path, line, column, message, text, severity))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return _BREAK.split(self.text)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where the lines begin."""
+        return [0, *(match.end() for match in _BREAK.finditer(self.text))]
+
+    def _line_and_column(self, place: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, place)
+        return line, place - self._starts[line - 1] + 1
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    """Line and column of YAML's mark, counted from 1; the file's beginning where there is none."""
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def end_of(text: str) -> tuple[int, int]:
+    """Line and column behind a text, counted from 1."""
+    lines = _BREAK.split(text)
+    return len(lines), len(lines[-1]) + 1
 
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
-_CONTINUED = re.compile(r"\\\n\s*")
-
-
-def _line_and_column(text: str, place: int) -> tuple[int, int]:
-    # Lines end as YAML has it, which for all that it allows in a text is as Python has it.
-    lines = f"{text[:place]}.".splitlines()
-    return len(lines), len(lines[-1])
+_CONTINUED = re.compile(rf"\\(?:{_BREAK.pattern})[ \t]*")
 
 
 def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:
@@ -152,26 +195,30 @@ def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:
     """
     place = node.start_mark.index
     if node.style in ("|", ">"):
-        place = text.index("\n", place) + 1
+        header = _BREAK.search(text, place)
+        place = header.end() if header and node.value else place
     elif node.style:
         place += 1
     for character in node.value[:offset]:
         place = _next(text, place, character, node.style)
-        escape = _ESCAPE.match(text, place) if node.style == '"' else None
-        place = escape.end() if escape else place + (2 if node.style == "'" and character == "'" else 1)
+        written = _ESCAPE.match(text, place) if node.style == '"' else None
+        written = written or _BREAK.match(text, place)
+        place = written.end() if written else place + (2 if node.style == "'" and character == "'" else 1)
     return _next(text, place, node.value[offset], node.style) if offset < len(node.value) else place
 
 
 def _next(text: str, place: int, character: str, style: str | None) -> int:
     """From a place on, where a character of the value is: behind what is in the text alone."""
-    while True:
+    while place < len(text):
         continued = _CONTINUED.match(text, place) if style == '"' else None
+        end = _BREAK.match(text, place)
         if continued:
             place = continued.end()
-        elif text[place] == character or not text[place].isspace() or (text[place] == "\n" and character.isspace()):
-            return place
+        elif text[place] == character or (end and character in " \n") or not (end or text[place] in " \t"):
+            break
         else:
-            place += 1
+            place = end.end() if end else place + 1
+    return place
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import parse_profile, parse_profiles, read_profiles
+from scimsvc.mapping.loader import name_in, parse_profiles, read_file, read_profiles
 from scimsvc.mapping.profile import Profile
 
 SUFFIX = ".former"
@@ -20,15 +21,30 @@ def former_of(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def place_of(name: str, directory: Path, registry: Registry) -> Path:
-    """The file in a folder that has the profile of that name, or that is to have it. Raises ProfileError."""
-    for path, content in read_profiles(directory).items():
-        try:
-            if path.suffix == ".yaml" and isinstance(content, bytes) and parse_profile(content, path, registry).name == name:
+def place_of(name: str, directory: Path) -> Path:
+    """The file in a folder that has the profile of that name, right or wrong, or that is to have it.
+
+    A file that can't be read has the profile of its former version. Raises ProfileError where the new file's place is taken.
+    """
+    contents = {path: content for path, content in read_profiles(directory).items() if path.suffix == ".yaml"}
+    said = {path: name_in(content) for path, content in contents.items()}
+    names = {path: found or _former_name(path) for path, found in said.items()}
+    for known in (said, names):
+        for path, found in known.items():
+            if found == name:
                 return path
-        except ProfileError:
-            continue
-    return directory / f"{name}.yaml"
+    path = directory / f"{name}.yaml"
+    if names.get(path):
+        message = f"the profile {name!r} would go here, where {names[path]!r} is: call this file {names[path]}.yaml"
+        raise ProfileError([Finding(path, 1, 1, message)])
+    return path
+
+
+def _former_name(path: Path) -> str | None:
+    try:
+        return name_in(read_file(former_of(path)))
+    except OSError:
+        return None
 
 
 def profiles_with(path: Path, content: bytes, registry: Registry) -> Mapping[str, Profile]:
@@ -38,18 +54,22 @@ def profiles_with(path: Path, content: bytes, registry: Registry) -> Mapping[str
 
 
 def put(path: Path, content: bytes) -> None:
-    """Give a profile's file another content and keep the one that it had. Raises OSError, and then the file is as it was."""
-    fresh = _written(path, content)
+    """Give a profile's file another content and keep the one that it had. Raises OSError, and then the file is as it was.
+
+    A symbolic link stays one: what it leads to is replaced.
+    """
+    file = path.resolve()
+    fresh = _written(file, content)
     try:
-        if path.exists():
-            _written(path, path.read_bytes()).replace(former_of(path))
-        fresh.replace(path)
+        if file.exists():
+            _written(path, file.read_bytes()).replace(former_of(path))
+        fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)
 
 
 def _written(path: Path, content: bytes) -> Path:
-    """A new file beside a path, on the disk, with the rights of the path's."""
+    """A new file beside a path, on the disk, with the rights of what is there, and its owner where that is allowed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     written = Path(name)
     try:
@@ -57,7 +77,13 @@ def _written(path: Path, content: bytes) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        written.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        if path.exists():
+            like = path.stat()
+            with suppress(PermissionError):
+                os.chown(written, like.st_uid, like.st_gid)
+            written.chmod(like.st_mode & 0o777)
+        else:
+            written.chmod(0o644)
     except OSError:
         written.unlink(missing_ok=True)
         raise

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value
+from scimsvc.protocol.messages import require_schema
 from scimsvc.protocol.references import bulk_id_of
 
 BULK_REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -55,9 +56,7 @@ def parse_bulk(body: Any, max_operations: int) -> BulkRequest:
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a bulk request is an object with `schemas` and `Operations`.")
     members = {str(name).lower(): value for name, value in body.items()}
-    schemas = members.get("schemas")
-    if schemas is not None and schemas != [BULK_REQUEST_URN]:
-        raise invalid_syntax(f"The `schemas` of a bulk request must be [{BULK_REQUEST_URN!r}].")
+    require_schema("a bulk request", members.get("schemas"), BULK_REQUEST_URN)
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise invalid_syntax("A bulk request needs `Operations`, an array of objects with `method`, `path` and `data`.")

@@ -29,6 +29,19 @@ def kept(resource_type: ResourceType, former: Mapping[str, Any], document: Docum
     return document
 
 
+def contradicts(resource_type: ResourceType, former: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Whether a document has another value of an immutable attribute than the former one, where both have any."""
+    values = ((_at(former, path.steps), _at(document, path.steps)) for path in _immutable(resource_type))
+    return any(before is not None and after is not None and before != after for before, after in values)
+
+
+def unchanged(former: Mapping[str, Any], document: Document, path: AttributePath) -> Document:
+    """A document that has at a path what the former one has there, if anything; elements that it leads into stay as a whole."""
+    inside = next((place for place, step in enumerate(path.steps, 1) if step.multi_valued), None)
+    steps = path.steps[:inside]
+    return document if _at(former, steps) is None else _with(document, former, steps)
+
+
 def kept_in_element(attribute: Attribute, former: Mapping[str, Any], element: Document) -> Document:
     """An element of a multi-valued attribute that was changed, with the immutable sub-attributes that it had. Elements come and
     go as a whole, but as long as one stays, these do. Raises ScimError mutability.

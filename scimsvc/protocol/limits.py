@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from scimsvc.protocol.errors import too_many
 from scimsvc.protocol.filter import Filter, scans
 
+_SEPARATORS = re.compile(r"[:.\s]")
 MAX_PASSWORDS = 100
 """The passwords that one bulk request may set where they are hashed, which takes some seconds then."""
 
@@ -57,31 +59,36 @@ def check_passwords(bodies: Iterable[Any]) -> None:
 
 
 def _sets_password(body: Any) -> bool:
-    if _member(body, "password") is not None:
-        return True
     operations = _member(body, "operations")
-    paths = [(_member(one, "path"), _member(one, "value")) for one in (operations if isinstance(operations, list) else [])]
-    return any(
-        path.lower().rpartition(":")[2] == "password"
-        if isinstance(path, str) and path
-        else _member(value, "password") is not None
-        for path, value in paths
-    )
+    for operation in operations if isinstance(operations, list) else []:
+        path, value = _member(operation, "path"), _member(operation, "value")
+        if (isinstance(path, str) and _names(path, "password")) or _has_password(value):
+            return True
+    return _has_password(body)
+
+
+def _has_password(value: Any) -> bool:
+    return isinstance(value, dict) and any(_names(name, "password") and one is not None for name, one in value.items())
 
 
 def _members_of(operations: Any) -> Iterator[int]:
     for operation in operations if isinstance(operations, list) else []:
         path, value = _member(operation, "path"), _member(operation, "value")
-        if isinstance(path, str) and path.lower().startswith("members") and isinstance(value, list):
-            yield len(value)
-        elif not path:
+        if not path:
             yield from _members(value)
+        elif isinstance(path, str) and _names(path, "members") and isinstance(value, list):
+            yield len(value)
 
 
 def _members(body: Any) -> Iterator[int]:
-    found = _member(body, "members")
-    if isinstance(found, list):
-        yield len(found)
+    for name, value in body.items() if isinstance(body, dict) else ():
+        if isinstance(value, list) and _names(name, "members"):
+            yield len(value)
+
+
+def _names(text: str, attribute: str) -> bool:
+    """Whether a path or a name may be that of an attribute, with or without the URN before it and anything behind it."""
+    return attribute in _SEPARATORS.split(text.partition("[")[0].lower())
 
 
 def _member(body: Any, name: str) -> Any:

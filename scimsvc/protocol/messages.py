@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,14 +107,31 @@ def _digest(endpoint: str, parameters: Mapping[str, str]) -> int:
     return zlib.crc32("\0".join(parts).encode())
 
 
+def foreign_schemas(schemas: Any, known: Iterable[str]) -> list[str]:
+    """The URNs in the `schemas` of a body that are none of the known ones, in whatever case; a body may leave them out.
+
+    Raises ScimError invalidSyntax where they are no URNs.
+    """
+    if schemas is None:
+        return []
+    if not isinstance(schemas, list) or not all(isinstance(urn, str) for urn in schemas):
+        raise invalid_syntax("`schemas` must be an array of URNs.")
+    lowered = {urn.lower() for urn in known}
+    return [urn for urn in schemas if urn.lower() not in lowered]
+
+
+def require_schema(what: str, schemas: Any, urn: str) -> None:
+    """Refuse the `schemas` of a message that aren't those of its kind; it may leave them out. Raises ScimError invalidSyntax."""
+    if schemas == [] or foreign_schemas(schemas, [urn]):
+        raise invalid_syntax(f"The `schemas` of {what} must be [{urn!r}].")
+
+
 def parse_search_request(body: Any) -> dict[str, str]:
     """The parameters of a query from the body of a POST to /.search (§3.4.3), names in lower case. Raises ScimError."""
     if not isinstance(body, dict):
         raise invalid_syntax("The body must be a SearchRequest as a JSON object.")
     sent = {str(name).lower(): value for name, value in body.items()}
-    schemas = sent.get("schemas", [SEARCH_URN])
-    if not isinstance(schemas, list) or SEARCH_URN.lower() not in [str(urn).lower() for urn in schemas]:
-        raise invalid_syntax(f"`schemas` must have {SEARCH_URN}.")
+    require_schema("a SearchRequest", sent.get("schemas"), SEARCH_URN)
     parameters: dict[str, str] = {}
     for name, kinds in _SEARCH_PARAMETERS.items():
         value = sent.get(name.lower())

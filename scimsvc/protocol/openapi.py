@@ -17,6 +17,14 @@ from scimsvc.schema.service_provider import RESOURCE_TYPE_TYPE, SCHEMA_TYPE, SER
 MEDIA_TYPE = "application/scim+json"
 Json = dict[str, Any]
 
+# No resource type has a dot in its name, so whatever a profile calls one, its components are nobody else's.
+_OWN = "scim."
+_ERROR, _SEARCH_REQUEST, _PATCH_OP = (f"{_OWN}{one}" for one in ("Error", "SearchRequest", "PatchOp"))
+_BULK_REQUEST, _BULK_RESPONSE = (f"{_OWN}{one}" for one in ("BulkRequest", "BulkResponse"))
+_LIST, _WRITTEN = ".List", ".Write"
+_LIST_OF_ALL = f"{_OWN}Resource{_LIST}"
+_DISCOVERY = (SERVICE_PROVIDER_CONFIG_TYPE, RESOURCE_TYPE_TYPE, SCHEMA_TYPE)
+
 _TYPES: dict[Type, Json] = {
     "string": {"type": "string"},
     "boolean": {"type": "boolean"},
@@ -39,33 +47,32 @@ _ERRORS = {
     "415": "The body is no JSON.",
     "503": "The database can't be reached; try again.",
 }
-_WITHOUT_BODY = ("400", "401", "403", "404", "406", "503")
+_WITHOUT_BODY = ("400", "401", "403", "404", "406", "414", "503")
 _WITH_BODY = (*_WITHOUT_BODY, "413", "415")
 
 
 def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int, max_operations: int, limits: Limits) -> Json:
     """The document for the resource types of one tenant; `base` is the absolute URL of the SCIM endpoint."""
     types = list(resource_types)
-    discovery = [SERVICE_PROVIDER_CONFIG_TYPE, RESOURCE_TYPE_TYPE, SCHEMA_TYPE]
-    schemas: Json = {"Error": _error(), "SearchRequest": _search_request(max_results, limits), "PatchOp": _patch_op(limits)}
-    schemas |= {"BulkRequest": _bulk_request(max_operations), "BulkResponse": _bulk_response()}
-    for one in [*types, *discovery]:
-        schemas[one.name] = _resource(one)
-        schemas[f"{one.name}List"] = _list(_reference(one.name))
-    schemas |= {f"{one.name}Write": _written(one, limits) for one in types}
-    schemas["ResourceList"] = _list({"anyOf": [_reference(one.name) for one in types]})
+    schemas: Json = {_ERROR: _error(), _SEARCH_REQUEST: _search_request(max_results, limits), _PATCH_OP: _patch_op(limits)}
+    schemas |= {_BULK_REQUEST: _bulk_request(max_operations), _BULK_RESPONSE: _bulk_response()}
+    for one in [*types, *_DISCOVERY]:
+        schemas[_component(one)] = _resource(one)
+        schemas[_component(one, _LIST)] = _list(_reference(_component(one)))
+    schemas |= {_component(one, _WRITTEN): _written(one, limits) for one in types}
+    schemas[_LIST_OF_ALL] = _list({"anyOf": [_reference(_component(one)) for one in types]})
     paths: Json = {}
     for one in types:
         paths |= _paths(one)
     paths |= {
-        "/": {"get": _query("all resources", "ResourceList")},
-        "/.search": {"post": _search("all resources", "ResourceList")},
-        "/Bulk": {"post": _operation("Many operations in one request", 200, "BulkResponse", body="BulkRequest")},
+        "/": {"get": _query("all resources", _LIST_OF_ALL)},
+        "/.search": {"post": _search("all resources", _LIST_OF_ALL)},
+        "/Bulk": {"post": _operation("Many operations in one request", 200, _BULK_RESPONSE, body=_BULK_REQUEST)},
     }
     me = next((one for one in types if one.endpoint == "/Users"), None)
     if me:
         paths["/Me"] = {name: one for name, one in _of_one(me, "the user that the token is of").items() if name != "delete"}
-    for one in discovery:
+    for one in _DISCOVERY:
         paths |= _discovery(one)
     return {
         "openapi": "3.1.0",
@@ -86,6 +93,13 @@ def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int,
     }
 
 
+def _component(type_: ResourceType, suffix: str = "") -> str:
+    """The name of what describes a resource type, or its list or what clients write: of letters, digits, `.`, `-` and `_` alone,
+    as OpenAPI has it.
+    """
+    return f"{_OWN if type_ in _DISCOVERY else ''}{type_.name.replace('$', '.24')}{suffix}"
+
+
 def _reference(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -95,7 +109,7 @@ def _content(name: str) -> Json:
 
 
 def _failure(what: str) -> Json:
-    return {"description": what, "content": _content("Error")}
+    return {"description": what, "content": _content(_ERROR)}
 
 
 def _value(attribute: Attribute, written: bool) -> Json:
@@ -111,14 +125,14 @@ def _value(attribute: Attribute, written: bool) -> Json:
             one["required"] = required
     else:
         one = dict(_TYPES[attribute.type])
+    if attribute.canonical_values:
+        one["examples"] = list(attribute.canonical_values)
     if attribute.multi_valued:
         one = {"type": "array", "items": one}
     if written and not attribute.required:
         one["type"] = [one["type"], "null"]
     if attribute.description:
         one["description"] = attribute.description
-    if attribute.canonical_values:
-        one["examples"] = list(attribute.canonical_values)
     if not written and attribute.mutability == "readOnly":
         one["readOnly"] = True
     return one
@@ -235,7 +249,7 @@ def _bulk_response() -> Json:
         "required": ["status"],
         "properties": {
             **{name: {"type": "string"} for name in ("method", "bulkId", "location", "version", "status")},
-            "response": _reference("Error"),
+            "response": _reference(_ERROR),
         },
     }
     return {
@@ -301,19 +315,19 @@ _SHOWN = ("attributes", "excludedAttributes")
 
 def _query(what: str, name: str) -> Json:
     asked = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", *_SHOWN)
-    return _operation(f"Query {what}", 200, name, parameters=asked, errors=["414"])
+    return _operation(f"Query {what}", 200, name, parameters=asked)
 
 
 def _search(what: str, name: str) -> Json:
-    return _operation(f"Query {what}, with a body", 200, name, body="SearchRequest")
+    return _operation(f"Query {what}, with a body", 200, name, body=_SEARCH_REQUEST)
 
 
 def _paths(type_: ResourceType) -> Json:
     create = _operation(
         f"Create a {type_.name}",
         201,
-        type_.name,
-        body=f"{type_.name}Write",
+        _component(type_),
+        body=_component(type_, _WRITTEN),
         parameters=_SHOWN,
         errors=["409"],
         headers=["ETag", "Location"],
@@ -321,8 +335,8 @@ def _paths(type_: ResourceType) -> Json:
     one = _of_one(type_, f"a {type_.name}")
     one["parameters"] = [{"$ref": "#/components/parameters/id"}]
     return {
-        type_.endpoint: {"get": _query(f"{type_.name} resources", f"{type_.name}List"), "post": create},
-        f"{type_.endpoint}/.search": {"post": _search(f"{type_.name} resources", f"{type_.name}List")},
+        type_.endpoint: {"get": _query(f"{type_.name} resources", _component(type_, _LIST)), "post": create},
+        f"{type_.endpoint}/.search": {"post": _search(f"{type_.name} resources", _component(type_, _LIST))},
         f"{type_.endpoint}/{{id}}": one,
     }
 
@@ -336,7 +350,7 @@ def _of_one(type_: ResourceType, what: str) -> Json:
     get = _operation(
         f"Retrieve {what}",
         200,
-        type_.name,
+        _component(type_),
         parameters=(*_SHOWN, *conditions),
         errors=["412"],
         other=unchanged,
@@ -344,18 +358,18 @@ def _of_one(type_: ResourceType, what: str) -> Json:
     )
     return {
         "get": get,
-        "put": _operation(f"Replace {what}", 200, type_.name, body=f"{type_.name}Write", **write),
-        "patch": _operation(f"Change {what}", 200, type_.name, body="PatchOp", other={"204": nothing}, **write),
+        "put": _operation(f"Replace {what}", 200, _component(type_), body=_component(type_, _WRITTEN), **write),
+        "patch": _operation(f"Change {what}", 200, _component(type_), body=_PATCH_OP, other={"204": nothing}, **write),
         "delete": _operation(f"Delete {what}", 204, None, parameters=conditions, errors=["412"]),
     }
 
 
 def _discovery(type_: ResourceType) -> Json:
     if type_ is SERVICE_PROVIDER_CONFIG_TYPE:
-        return {type_.endpoint: {"get": _operation(type_.description, 200, type_.name)}}
-    one = _operation(f"Retrieve a {type_.name}", 200, type_.name)
+        return {type_.endpoint: {"get": _operation(type_.description, 200, _component(type_))}}
+    one = _operation(f"Retrieve a {type_.name}", 200, _component(type_))
     one["parameters"] = [{"$ref": "#/components/parameters/id"}]
     return {
-        type_.endpoint: {"get": _operation(type_.description, 200, f"{type_.name}List")},
+        type_.endpoint: {"get": _operation(type_.description, 200, _component(type_, _LIST))},
         f"{type_.endpoint}/{{id}}": {"get": one},
     }

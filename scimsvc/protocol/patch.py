@@ -12,10 +12,11 @@ from marshmallow import ValidationError
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path, terms
 from scimsvc.protocol.immutable import kept_in_element, require_mutable
+from scimsvc.protocol.messages import require_schema
 from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
-from scimsvc.schema.types import normaliser
+from scimsvc.schema.types import fitting, normaliser
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
@@ -65,9 +66,7 @@ def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a PATCH is an object with `schemas` and `Operations`.")
     members = {name.lower(): value for name, value in body.items()}
-    schemas = members.get("schemas")
-    if schemas is not None and schemas != [PATCH_URN]:
-        raise invalid_syntax(f"The `schemas` of a PATCH must be [{PATCH_URN!r}].")
+    require_schema("a PATCH", members.get("schemas"), PATCH_URN)
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
@@ -164,9 +163,13 @@ def _apply(document: Document, operation: Operation, policy: Policy) -> Document
 
 def _update(document: Document, steps: tuple[Attribute, ...], change: Callable[[Any], Any]) -> Document:
     """A copy of the document in which `change` was applied at the end of the steps; what becomes empty is left out."""
-    name = steps[0].name
-    below = document.get(name)
-    value = change(below) if len(steps) == 1 else _update(below or {}, steps[1:], change)
+    first = steps[0]
+    below = fitting(first, document.get(first.name))
+    return _with_value(document, first.name, change(below) if len(steps) == 1 else _update(below or {}, steps[1:], change))
+
+
+def _with_value(document: Document, name: str, value: Any) -> Document:
+    """A copy of the document in which an attribute has a value; one that is empty is left out."""
     if value in (None, [], {}):
         return {key: other for key, other in document.items() if key != name}
     return {**document, name: value}
@@ -179,20 +182,22 @@ def _combined(attribute: Attribute, have: Any, operation: Operation) -> Any:
 
 def _changed(attribute: Attribute, have: Any, value: Any, op: Op) -> Any:
     if attribute.multi_valued:
-        return _with_added(have or [], value) if op == "add" else value
+        return _with_added(attribute, have or [], value) if op == "add" else value
     return _merged(attribute, have or {}, value, op) if attribute.type == "complex" else value
 
 
 def _merged(attribute: Attribute, have: Document, value: Document, op: Op) -> Document:
     """Sub-attributes that are not named stay (§3.5.2.3); those of an extension are attributes of their own right."""
-    changed = dict(have)
+    changed = have
     for name, below in value.items():
         sub_attribute = attribute.sub_attribute(name)
-        changed[name] = _changed(sub_attribute, have.get(name), below, op) if sub_attribute else below
+        if below is not None and sub_attribute:
+            below = _changed(sub_attribute, fitting(sub_attribute, have.get(name)), below, op)
+        changed = _with_value(changed, name, below)
     return changed
 
 
-def _with_added(have: list[Any], added: list[Any]) -> list[Any]:
+def _with_added(attribute: Attribute, have: list[Any], added: list[Any]) -> list[Any]:
     known = {_identity(one) for one in have}
     new = []
     for one in added:
@@ -200,45 +205,44 @@ def _with_added(have: list[Any], added: list[Any]) -> list[Any]:
         if identity not in known:
             known.add(identity)
             new.append(one)
-    return _one_primary(have + new, new)
+    return _one_primary(attribute, have + new, new)
 
 
 def _identity(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _one_primary(elements: list[Any], changed: list[Any]) -> list[Any]:
+def _one_primary(attribute: Attribute, elements: list[Any], changed: list[Any]) -> list[Any]:
     """A new primary value takes the mark from the one that had it (§3.5.2)."""
-    if not any(isinstance(one, dict) and one.get("primary") for one in changed):
+    mark = attribute.primary
+    if mark is None or not any(one.get(mark) for one in changed):
         return elements
     own = {id(one) for one in changed}
-    return [
-        {**one, "primary": False} if isinstance(one, dict) and one.get("primary") and id(one) not in own else one
-        for one in elements
-    ]
+    return [{**one, mark: False} if one.get(mark) and id(one) not in own else one for one in elements]
 
 
 def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
     """The elements of an attribute after an operation on those that fulfil the path's filter, or on all of them."""
     path = operation.path
-    single = not path.attribute.leaf.multi_valued
+    attribute = path.attribute.leaf
+    single = not attribute.multi_valued
     elements = ([have] if have else []) if single else have or []
     chosen = [not path.value_filter or matches(path.value_filter, one) for one in elements]
     if operation.op == "remove":
-        kept = [_without(one, path, policy) if hit else one for one, hit in zip(elements, chosen, strict=True)]
-        left = [one for one in kept if one not in (None, {})]
+        left = [_without(one, path, policy) if hit else one for one, hit in zip(elements, chosen, strict=True)]
     elif any(chosen):
         described = _described(path, policy)
-        changed = [_with(one, operation, described) if hit else one for one, hit in zip(elements, chosen, strict=True)]
+        left = [_with(one, operation, described) if hit else one for one, hit in zip(elements, chosen, strict=True)]
         # A filter may hit several, and only one of them can become the primary one.
-        hits = [one for one, hit in zip(changed, chosen, strict=True) if hit and isinstance(one, dict) and one.get("primary")]
-        left = _one_primary(changed, hits[:1])
+        primary = [one for one, hit in zip(left, chosen, strict=True) if hit and attribute.primary and one.get(attribute.primary)]
+        left = _one_primary(attribute, left, primary[:1])
     else:
         described = _described(path, policy)
-        if path.value_filter and not described:
+        if path.value_filter and (not described or (single and elements)):
             raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
         new = _with(described, operation, described)
-        left = _one_primary([*elements, new], [new])
+        left = _one_primary(attribute, [*elements, new], [new])
+    left = [one for one in left if one not in (None, {})]
     return (left[0] if left else None) if single else left
 
 
@@ -246,11 +250,11 @@ def _with(element: Any, operation: Operation, described: Document) -> Any:
     path, op, value = operation.path, operation.op, operation.value
     if path.sub_attribute:
         leaf = path.sub_attribute.leaf
-        changed = {**element, leaf.name: _changed(leaf, element.get(leaf.name), value, op)}
-    elif not isinstance(element, dict):
+        changed = _with_value(element, leaf.name, _changed(leaf, fitting(leaf, element.get(leaf.name)), value, op))
+    elif path.attribute.leaf.type != "complex":
         return value
     else:
-        changed = _merged(path.attribute.leaf, element, value, op) if op == "add" else {**described, **value}
+        changed = _merged(path.attribute.leaf, element if op == "add" else described, value, op)
     return kept_in_element(path.attribute.leaf, element, changed)
 
 
@@ -258,7 +262,7 @@ def _without(element: Any, path: Path, policy: Policy) -> Any:
     if not path.sub_attribute:
         return None
     left = {name: value for name, value in element.items() if name != path.sub_attribute.leaf.name}
-    if policy.drop_hollow_elements and not left.keys() - {"type", "primary", "display"}:
+    if policy.drop_hollow_elements and not {name.lower() for name in left} - {"type", "primary", "display"}:
         return None
     require_mutable(path.attribute.leaf, path.sub_attribute.leaf, element)
     return left
@@ -266,8 +270,12 @@ def _without(element: Any, path: Path, policy: Policy) -> Any:
 
 def _described(path: Path, policy: Policy) -> Document:
     """What a filter says of an element, where one may be made of that: `[type eq "work"]` gives `{"type": "work"}`."""
-    terms = equalities(path.value_filter) if path.value_filter and policy.create_missing_elements else []
-    return {term.path.leaf.name: _spelled(term) for term in terms}
+    if path.value_filter is None or path.attribute.leaf.type != "complex" or not policy.create_missing_elements:
+        return {}
+    leaves = {term.path.leaf: _spelled(term) for term in equalities(path.value_filter)}
+    described = {leaf.name: [value] if leaf.multi_valued else value for leaf, value in leaves.items()}
+    makeable = all(leaf.is_kept for leaf in leaves) and matches(path.value_filter, described)
+    return described if makeable else {}
 
 
 def equalities(value_filter: Filter) -> list[Comparison]:

@@ -95,11 +95,13 @@ def _project(
 
 
 def _below(path: AttributePath, attribute: Attribute, value: Any, projection: Projection, shown: bool, asked: bool) -> Any:
+    # What isn't an object was stored when the attribute was of another type (see `fitting`).
     if not isinstance(value, list):
-        return _project(path, attribute, value, projection, shown, asked) or None
+        return (isinstance(value, dict) and _project(path, attribute, value, projection, shown, asked)) or None
     if not value:
         return value if shown or _is_part_asked(path.name, projection) else None
-    return [part for one in value if (part := _project(path, attribute, one, projection, shown, asked))] or None
+    objects = [one for one in value if isinstance(one, dict)]
+    return [part for one in objects if (part := _project(path, attribute, one, projection, shown, asked))] or None
 
 
 def _is_part_asked(name: str, projection: Projection) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from scimsvc.protocol.filter.ast import Path
+from scimsvc.protocol.filter.ast import Filter, Path
 from scimsvc.protocol.filter.evaluate import matches
 from scimsvc.schema.model import Attribute
+from scimsvc.schema.paths import AttributePath
 
 
 def value_at(path: Path, resource: Any) -> Any:
@@ -22,6 +23,16 @@ def value_at(path: Path, resource: Any) -> Any:
         values, below = _below(values, path.sub_attribute.steps[len(path.attribute.steps) :])
         many |= below
     return (values or None) if many else values[0] if values else None
+
+
+def values_at(path: AttributePath, resource: Any, value_filter: Filter | None = None) -> list[Any]:
+    """All simple values that a resource has at a path, in their order; with a filter those in the elements that fulfil it."""
+    values = [resource]
+    for step in path.steps:
+        values, _ = _below(values, [step])
+        if value_filter is not None and step.multi_valued and step.type == "complex":
+            values = [value for value in values if matches(value_filter, value)]
+    return values
 
 
 def _below(values: list[Any], steps: Iterable[Attribute]) -> tuple[list[Any], bool]:

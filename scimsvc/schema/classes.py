@@ -2,7 +2,7 @@
 
 What a class yields is canonical: attribute names as the schema spells them, in the schema's order, without
 nulls and empty arrays (both mean "unassigned", RFC 7643 §2.5), without attributes that are unknown or readOnly
-(RFC 7644 §3.3 and §3.5.1 have them ignored).
+(RFC 7644 §3.3 and §3.5.1 have them ignored). In a part of a value that is there null says what it unassigns.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class SimpleField(_Field):
 class ComplexField(_Field):
     """An object: its known sub-attributes in the schema's order; nulls and empty arrays are as if they weren't there.
 
-    Those that are never returned are checked and not kept. What is `partial` becomes part of a value that is there, and need
-    not have what is required.
+    Those that are never returned are checked and not kept. What is `partial` becomes part of a value that is there: it need
+    not have what is required, and has None for what it unassigns.
     """
 
     def __init__(self, declaration: Attribute, partial: bool = False, **options: Any) -> None:
@@ -65,6 +65,7 @@ class ComplexField(_Field):
         self._fields = {spelled: one for one in fields_ for spelled in (one[0].lower(), one[0])}
         self._order = {sub.name: place for place, sub in enumerate(writable)}
         self._required = [sub.name for sub in writable if sub.required and not partial]
+        self._partial = partial
         self._may_be_empty = partial or not declaration.required
         self._secret = frozenset(sub.name for sub in writable if sub.returned == "never")
 
@@ -80,6 +81,8 @@ class ComplexField(_Field):
         errors |= {name: ["is required"] for name in self._required if name not in found and name not in errors}
         if errors:
             raise ValidationError(errors)
+        if self._partial:
+            found |= dict.fromkeys(self._unassigned(value))
         kept = self.ordered(found)
         if not kept and not self._may_be_empty:
             raise ValidationError("is required")
@@ -93,6 +96,12 @@ class ComplexField(_Field):
             known = self._fields.get(sent) or self._fields.get(sent.lower())
             if known and below is not None and below != []:
                 yield *known, below
+
+    def _unassigned(self, value: dict[str, Any]) -> Iterator[str]:
+        for sent, below in value.items():
+            known = self._fields.get(sent) or self._fields.get(sent.lower())
+            if known and below in (None, []):
+                yield known[0]
 
     def ordered(self, found: dict[str, Any]) -> dict[str, Any]:
         """Sub-attributes that have been read, in the schema's order, without those that turned out empty."""
@@ -124,8 +133,8 @@ class ElementsField(_Field):
                 errors[place] = error.messages
         if errors:
             raise ValidationError(errors)
-        if len(found) > 1 and self.declaration.has_primary:
-            primary = sum(one.get("primary") is True for one in found)
+        if len(found) > 1 and self.declaration.primary:
+            primary = sum(one.get(self.declaration.primary) is True for one in found)
             if primary > 1:
                 raise ValidationError(f"may have one primary value, not {primary}")
         return found
@@ -224,9 +233,7 @@ def describe(messages: Any, path: str = "") -> str:
 def _described(messages: Any, path: str) -> Iterator[str]:
     if isinstance(messages, Mapping):
         for key, below in messages.items():
-            if key == "_schema":
-                step = path
-            elif isinstance(key, int):
+            if isinstance(key, int):
                 step = f"{path}[{key}]"
             else:
                 step = f"{path}{':' if ':' in path and '.' not in path.rpartition(':')[2] else '.'}{key}" if path else key

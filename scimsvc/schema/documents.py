@@ -23,7 +23,18 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "uniqueness": get_args(Uniqueness),
 }
 _SIMPLE = tuple(one for one in get_args(Type) if one != "complex")
+_TEXTS = ("string", "reference")
+"""The types whose values may be suggested."""
 _LISTS = ("Schemas", "ResourceTypes")
+_OF_ANY = ("schemas", "id", "externalId", "meta")
+"""What documents have as resources of whoever publishes them."""
+_OF_SCHEMA = ("id", "name", "description", "attributes")
+_OF_TYPE = ("name", "description", "endpoint", "schema", "schemaExtensions")
+_OF_EXTENSION = ("schema", "required")
+_OF_ATTRIBUTE = (
+    *("name", "type", "multiValued", "description", "required", "canonicalValues", "caseExact"),
+    *(*_CHOICES, "referenceTypes", "subAttributes"),
+)
 MAX_ATTRIBUTES = 500
 Result = TypeVar("Result")
 
@@ -38,6 +49,11 @@ class DocumentProblem(ValueError):
 
 class _Problems(list[str]):
     """What is wrong, so that all of it can be told at once."""
+
+    def of_keys(self, found: Mapping[str, Any], where: str, known: Iterable[str], also: Iterable[str] = ()) -> None:
+        """Note the keys of an object that mean nothing, as one does that is known in other case; those of `also` do no harm."""
+        strange = [key for key in found if key not in known and key not in also]
+        self += [f"{where}: unknown key {key[:64]!r}; known are {', '.join(known)}" for key in strange]
 
     def of(self, work: Callable[[], Result], otherwise: Result) -> Result:
         """What `work` returns, or `otherwise` where it finds problems, which are noted."""
@@ -66,6 +82,7 @@ def read_resource_types(documents: Mapping[str, Any]) -> list[ResourceType]:
     schemas = {schema.id.lower(): schema for schema in BUILT_IN}
     for where, found in _members(documents, "Schemas"):
         # One that is wrong stands for itself where resource types name it.
+        problems.of_keys(found, where, _OF_SCHEMA, _OF_ANY)
         schema = problems.of(partial(_schema, found, where), Schema(str(found.get("id")), "", "", ()))
         if schema.id.lower() in schemas:
             problems.append(f"{where}.id: there is a schema {schema.id} already")
@@ -73,6 +90,7 @@ def read_resource_types(documents: Mapping[str, Any]) -> list[ResourceType]:
     types = {type_.name.lower(): type_ for type_ in (USER_TYPE, GROUP_TYPE)}
     seen: set[str] = set()
     for where, found in _members(documents, "ResourceTypes"):
+        problems.of_keys(found, where, _OF_TYPE, _OF_ANY)
         type_ = problems.of(partial(_resource_type, found, where, schemas, types), None)
         if type_ is None:
             continue
@@ -90,15 +108,15 @@ def read_resource_types(documents: Mapping[str, Any]) -> list[ResourceType]:
 def _check_document(file: str, content: Any) -> None:
     if not isinstance(content, dict):
         raise DocumentProblem(f"{file}: must be a JSON object with Schemas and ResourceTypes, lists of RFC 7643's documents")
-    problems = [f"{file}: unknown key {key[:64]!r}; known are {', '.join(_LISTS)}" for key in content if key not in _LISTS]
+    problems = _Problems()
+    problems.of_keys(content, file, _LISTS)
     for key in _LISTS:
         found = content.get(key, [])
         if not isinstance(found, list):
             problems.append(f"{file}: {key} must be a list")
         else:
             problems += [f"{file}: {key}[{n}] must be an object" for n, one in enumerate(found) if not isinstance(one, dict)]
-    if problems:
-        raise DocumentProblem(*problems)
+    problems.tell()
 
 
 def _members(documents: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -125,6 +143,7 @@ def _attributes(found: Mapping[str, Any], key: str, where: str, inside: bool) ->
     attributes: dict[str, Attribute] = {}
     for place, one in enumerate(listed):
         at = f"{where}.{key}[{place}]"
+        problems.of_keys(one if isinstance(one, dict) else {}, at, _OF_ATTRIBUTE)
         attribute = problems.of(partial(_attribute, one, at, inside), None)
         if attribute and attribute.name.lower() in attributes:
             problems.append(f"{at}.name: there is an attribute {attribute.name} already")
@@ -141,6 +160,12 @@ def _attribute(found: Any, where: str, inside: bool) -> Attribute:
     if kind not in _SIMPLE and (kind != "complex" or inside):
         inner = " inside a complex attribute" if inside else ""
         raise DocumentProblem(f"{where}.type must be one of {', '.join(_SIMPLE if inside else (*_SIMPLE, 'complex'))}{inner}")
+    if kind != "complex" and found.get("subAttributes"):
+        raise DocumentProblem(f"{where}.subAttributes: a {kind} has none; the type of what has some is complex")
+    if kind not in _TEXTS and found.get("canonicalValues"):
+        raise DocumentProblem(
+            f"{where}.canonicalValues: these are texts, of {' or '.join(_TEXTS)} alone, and {kind} is none of these"
+        )
     attribute = Attribute(
         _text(found, "name", where, _SUB_NAME if inside else _NAME, "letters, digits, _, $ and -"),
         kind,
@@ -182,21 +207,24 @@ def _resource_type(
     known = types.get(name.lower())
     if known and known.schema is not schema:
         raise DocumentProblem(f"{where}.schema: that of {known.name} is {known.schema.id}")
+    if known and _text(found, "endpoint", where, default=known.endpoint).lower() != known.endpoint.lower():
+        raise DocumentProblem(f"{where}.endpoint: that of {known.name} is {known.endpoint}")
     if not known and schema in BUILT_IN:
         raise DocumentProblem(f"{where}.schema: {schema.id} is the schema of another resource type")
     listed = found.get("schemaExtensions", [])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise DocumentProblem(f"{where}.schemaExtensions must be a list of objects with `schema` and `required`")
     extensions, required = list(known.extensions if known else ()), []
+    problems = _Problems()
     for place, one in enumerate(listed):
         at = f"{where}.schemaExtensions[{place}]"
-        extension = _known(_text(one, "schema", at), f"{at}.schema", schemas)
-        if extension is schema:
-            raise DocumentProblem(f"{at}.schema: a resource type isn't extended by its own schema")
-        if extension not in extensions:
+        problems.of_keys(one, at, _OF_EXTENSION)
+        extension, is_required = problems.of(partial(_extension, one, at, schema, schemas), (schema, False))
+        if extension not in (schema, *extensions):
             extensions.append(extension)
-        if _flag(one, "required", at, False):
+        if is_required:
             required.append(extension.id)
+    problems.tell()
     if known:
         return replace(known, extensions=tuple(extensions), required_extensions=tuple(required))
     own = {attribute.name.lower() for attribute in schema.attributes}
@@ -213,6 +241,14 @@ def _resource_type(
         common,
         tuple(required),
     )
+
+
+def _extension(found: Mapping[str, Any], where: str, core: Schema, schemas: Mapping[str, Schema]) -> tuple[Schema, bool]:
+    """The schema that extends a core schema, and whether a resource must have it."""
+    extension = _known(_text(found, "schema", where), f"{where}.schema", schemas)
+    if extension is core:
+        raise DocumentProblem(f"{where}.schema: a resource type isn't extended by its own schema")
+    return extension, _flag(found, "required", where, False)
 
 
 def _known(urn: str, where: str, schemas: Mapping[str, Schema]) -> Schema:

@@ -45,10 +45,10 @@ class Attribute:
         return self._by_name.get(name) or self._by_name.get(name.lower())
 
     @cached_property
-    def has_primary(self) -> bool:
-        """Whether its elements have the mark of the preferred one (RFC 7643 §2.4)."""
+    def primary(self) -> str | None:
+        """The name of the sub-attribute that marks the preferred one of its elements (RFC 7643 §2.4), where it has one."""
         mark = self.sub_attribute("primary") if self.multi_valued else None
-        return mark is not None and mark.type == "boolean"
+        return mark.name if mark is not None and mark.type == "boolean" else None
 
     @cached_property
     def is_kept(self) -> bool:

@@ -78,6 +78,13 @@ def _resolve(resource_type: ResourceType, text: str) -> AttributePath | None:
     return walk(AttributePath(()), resource_type.root, text.split("."))
 
 
+@lru_cache(maxsize=256)
+def unique_paths(resource_type: ResourceType) -> tuple[AttributePath, ...]:
+    """The simple attributes that clients write and whose values are unique by the schema."""
+    paths = (AttributePath(steps[1:]) for steps in resource_type.root.leaves())
+    return tuple(path for path in paths if path.leaf.uniqueness != "none" and not path.is_read_only)
+
+
 def walk(path: AttributePath, parent: Attribute, names: list[str]) -> AttributePath | None:
     """Follow sub-attribute names from `parent`, whose path is given; None where one is unknown."""
     attribute: Attribute | None = parent

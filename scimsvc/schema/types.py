@@ -36,6 +36,15 @@ def check(type_: Type, value: Any) -> str | None:
     return "a text without NUL characters" if isinstance(value, str) and "\0" in value else _WHAT[type_]
 
 
+def fitting(attribute: Attribute, value: Any) -> Any:
+    """What of a stored value the attribute may have; None where that is nothing. A profile may have given the attribute another
+    type since, or several values, and the resource is as it was written.
+    """
+    if not attribute.multi_valued:
+        return value if _ACCEPTS[attribute.type](value) else None
+    return [one for one in value if _ACCEPTS[attribute.type](one)] or None if isinstance(value, list) else None
+
+
 def normaliser(attribute: Attribute) -> Normalise:
     """The function from an accepted value of a simple attribute to the text by which it is found and ordered.
 

@@ -15,13 +15,13 @@ from scimsvc.protocol.limits import Limits
 from scimsvc.protocol.members import MAX_ID_LENGTH
 from scimsvc.protocol.projection import Projection
 from scimsvc.protocol.references import names_in, parted, resolved
+from scimsvc.schema.core import MEMBERS
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
-from scimsvc.store.filters import MEMBERS
 
-_LITTLE = Projection(excluded=frozenset({MEMBERS}))
+_LITTLE = Projection(excluded=frozenset({MEMBERS.name}))
 """What is rendered of a resource: its location and version are wanted, so nothing is looked up or left out for its attributes."""
 
 

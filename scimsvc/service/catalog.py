@@ -18,9 +18,10 @@ from scimsvc.store.index import Indexer, UniqueRule
 
 @dataclass(frozen=True)
 class ServedType:
-    """A resource type as a profile serves it, with the index that finds its resources."""
+    """A resource type as a profile serves it, with the rules of what is unique, and the index that finds its resources."""
 
     resource_type: ResourceType
+    unique: tuple[UniqueRule, ...]
     indexer: Indexer
     policies: Policies = DEFAULT
 
@@ -48,10 +49,7 @@ class Catalog:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        types = [
-            ServedType(type_, Indexer(type_, _unique_rules(profile, type_)), profile.policies)
-            for type_ in profile.resource_types()
-        ]
+        types = [_served(profile, type_) for type_ in profile.resource_types()]
         _check_numbers(types)
         self.types: Mapping[str, ServedType] = {type_.resource_type.endpoint.strip("/").lower(): type_ for type_ in types}
         self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas_of(self.resource_types())}
@@ -79,5 +77,6 @@ def _check_numbers(types: Iterable[ServedType]) -> None:
                 raise ValueError(f"the attributes {names[number]} and {name} can't be told apart in the index; rename one")
 
 
-def _unique_rules(profile: Profile, resource_type: ResourceType) -> Iterable[UniqueRule]:
-    return [UniqueRule(target.path, target.value_filter) for target in profile.unique_paths(resource_type)]
+def _served(profile: Profile, resource_type: ResourceType) -> ServedType:
+    unique = tuple(UniqueRule(target.path, target.value_filter) for target in profile.unique_paths(resource_type))
+    return ServedType(resource_type, unique, Indexer(resource_type, unique), profile.policies)

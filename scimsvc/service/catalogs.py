@@ -13,7 +13,7 @@ import orjson
 
 from scimsvc.mapping import Finding, ProfileError, parse_profiles, read_profiles
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import PATTERNS
+from scimsvc.mapping.loader import files_in
 from scimsvc.service.catalog import Catalog
 
 CHECK_EVERY = 2.0
@@ -106,7 +106,12 @@ class Catalogs:
         if missing:
             raise MissingProfiles(self._directory, sorted(missing), catalogs)
         if self._kept:
-            texts = {str(path): content.decode() for path, content in contents.items() if isinstance(content, bytes)}
+            used = {name for catalog in catalogs.values() for name in catalog.profile.documents}
+            texts = {
+                str(path): content.decode()
+                for path, content in contents.items()
+                if isinstance(content, bytes) and (path.suffix != ".json" or path.name in used)
+            }
             _replace(self._kept, orjson.dumps(texts))
         return catalogs
 
@@ -128,7 +133,7 @@ def _replace(path: Path, content: bytes) -> None:
 def _signature(directory: Path) -> Signature:
     """What tells changed files from the same ones: names, sizes and times of change."""
     found = []
-    for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
+    for path in files_in(directory):
         try:
             stat = path.stat()
         except OSError:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scimsvc.protocol.errors import ScimError
-from scimsvc.store.index import Indexer
+from scimsvc.protocol.reading import values_at
+from scimsvc.store.index import UniqueRule
 
 _NOT_HIS = ("externalId", "active", "roles", "entitlements")
 """Besides what is unique, by which accounts are matched and logged in to."""
 
 
-def refuse_change(indexer: Indexer, former: Mapping[str, Any], document: Mapping[str, Any]) -> None:
-    """Raise ScimError 403 where a user changes what isn't his to change."""
-    before, after = indexer.claims(former), indexer.claims(document)
+def refuse_change(unique: Iterable[UniqueRule], former: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+    """Raise ScimError 403 where a user changes what isn't his to change, be it in its case alone; `unique` are the rules that say
+    what is unique.
+    """
     changed = [name for name in _NOT_HIS if former.get(name) != document.get(name)]
-    changed += [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+    changed += [rule.path.name for rule in unique if _values(rule, former) != _values(rule, document)]
     if changed:
         raise ScimError(403, f"A user can't change his own {changed[0]}; whoever provisions the account can.")
+
+
+def _values(rule: UniqueRule, document: Mapping[str, Any]) -> frozenset[Any]:
+    return frozenset(values_at(rule.path, document, rule.value_filter))
 
 
 def refuse_inactive(document: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
 from scimsvc.mapping.record import Record
+from scimsvc.mapping.scope import Clause, ScopingFilter, in_scope, undecided
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType
@@ -63,11 +64,6 @@ class Plan:
     resource_type: str
     resources: int
     effects: list[Effect]
-
-    @property
-    def blocked(self) -> bool:
-        """Whether something is in the profile's way."""
-        return any(effect.blocks for effect in self.effects)
 
 
 def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog | None, values: bool = False) -> Iterator[Plan]:
@@ -135,30 +131,56 @@ class _Changes:
         self._gone = [row for row in rows if _sends(row) and row.target_key not in targets]
         # What the accounts have is a match as good as before unless another attribute is matched by.
         self._matching = [row for row in new.matching()[:1] if former and row.target_key != former.matching()[0].target_key]
+        self._scope, self._former_scope = new.scope, former.scope if former else new.scope
+        self._expressions = [(row, RowMapper(row), _meaning(row) in before) for row in new.mappings if row.expression]
 
     def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What happens to an account, and what stands behind its id where it is an example."""
         known = self._inverse.known(document) if self._inverse else {}
-        for row, mapper in self._rows:
-            unknown = [name for name in _sources(row) if name not in known]
-            if unknown or not (row.expression is None or row.expression.deterministic):
-                why = f"{' and '.join(unknown)} can't be told" if unknown else "it comes out differently each time"
-                yield f"{row.target_text} may change: {why}", ""
-                continue
-            has = value_at(row.value_path, document)
-            try:
-                becomes = mapper.value(known, creating=False)
-            except (ExpressionError, SkippedObject) as error:
-                yield f"{row.target_text} can't be worked out", f": {error}"
-                continue
-            if becomes is not None and becomes != has:
-                yield f"{row.target_text} changes", f": {_json(has)} to {_json(becomes)}"
+        yield from self._scoped(known)
+        if not undecided(self._scope, known) and not in_scope(self._scope, known):
+            return
+        for row, mapper, is_former in self._expressions:
+            if _sends(row) and _unsure(row, known) is None and _is_skipped(mapper, known):
+                if not is_former:
+                    yield f"is skipped: the expression for {row.target_text} says IgnoreObjectFlow", ""
+                return
+        yield from self._changed(known, document)
         for row in self._gone:
             if value_at(row.value_path, document) is not None:
                 yield f"{row.target_text} is no longer sent, and stays as it is", ""
         for row in self._matching:
             if value_at(row.value_path, document) is None:
                 yield f"has no {row.target_text}, by which Entra would look for it", ""
+
+    def _scoped(self, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What other scoping filters do to the account of an object of which that is known."""
+        if _clauses(self._scope) == _clauses(self._former_scope):
+            return
+        unknown, former_unknown = undecided(self._scope, known), undecided(self._former_scope, known)
+        was_out = not former_unknown and not in_scope(self._former_scope, known)
+        if unknown:
+            yield f"may {'come into' if was_out else 'fall out of'} scope: {' and '.join(unknown)} can't be told", ""
+        elif was_out and in_scope(self._scope, known):
+            yield "comes into scope: Entra provisions it again", ""
+        elif not was_out and not in_scope(self._scope, known):
+            yield "falls out of scope: Entra disables or removes the account", ""
+
+    def _changed(self, known: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What other rows change of an account."""
+        for row, mapper in self._rows:
+            why = _unsure(row, known)
+            if why is not None:
+                yield f"{row.target_text} may change: {why}", ""
+                continue
+            has = value_at(row.value_path, document)
+            try:
+                becomes = mapper.value(known, creating=False)
+            except ExpressionError as error:
+                yield f"{row.target_text} can't be worked out", f": {error}"
+                continue
+            if becomes is not None and becomes != has:
+                yield f"{row.target_text} changes", f": {_json(has)} to {_json(becomes)}"
 
 
 class _Read:
@@ -186,6 +208,29 @@ def _sends(row: AttributeMapping) -> bool:
     """Whether the row sends something of what an account has itself, each time."""
     of_object = row.source not in REFERENCES if row.source else row.constant is not None or row.expression is not None
     return of_object and row.apply == "always"
+
+
+def _unsure(row: AttributeMapping, known: Mapping[str, Any]) -> str | None:
+    """Why it can't be told what a row comes to for an object of which that is known, or None."""
+    unknown = [name for name in _sources(row) if name not in known]
+    if unknown:
+        return f"{' and '.join(unknown)} can't be told"
+    return None if row.expression is None or row.expression.deterministic else "it comes out differently each time"
+
+
+def _is_skipped(mapper: RowMapper, known: Mapping[str, Any]) -> bool:
+    try:
+        mapper.value(known, creating=False)
+    except SkippedObject:
+        return True
+    except ExpressionError:
+        pass
+    return False
+
+
+def _clauses(scope: Iterable[ScopingFilter]) -> list[tuple[Clause, ...]]:
+    """What of scoping filters counts: not their names."""
+    return [one.clauses for one in scope]
 
 
 def _meaning(row: AttributeMapping) -> tuple[Any, ...]:

@@ -11,9 +11,8 @@ import orjson
 
 from scimsvc.protocol.etag import etag
 from scimsvc.protocol.projection import ALL, Projection, project
-from scimsvc.schema.core import RELATED
+from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import ResourceType
-from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import GroupOf, Member
 from scimsvc.store.resources import Stored
 
@@ -47,10 +46,10 @@ def render(stored: Stored, related: Related, resource_type: ResourceType, projec
         groups = orjson.dumps([_group(group, base) for group in related.groups])
         # The groups are no part of the user's own version, but a cached answer is stale once they change.
         version = f"{version}-{zlib.crc32(groups):08x}"
-        if projection.wants(GROUPS):
-            parts.append(b'"%s":%s' % (GROUPS.encode(), groups))
+        if projection.wants(GROUPS.name):
+            parts.append(b'"%s":%s' % (GROUPS.name.encode(), groups))
     if related.members is not None:
-        parts.append(b'"%s":%s' % (MEMBERS.encode(), orjson.dumps([_member(member, base) for member in related.members])))
+        parts.append(b'"%s":%s' % (MEMBERS.name.encode(), orjson.dumps([_member(member, base) for member in related.members])))
     parts.append(
         b'"meta":{"resourceType":"%s","created":"%sZ","lastModified":"%sZ","location":%s,"version":%s}}'
         % (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -12,24 +13,23 @@ from marshmallow import ValidationError
 from scimsvc.protocol import members as member_steps
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value, not_found, too_many, uniqueness
 from scimsvc.protocol.etag import require
-from scimsvc.protocol.immutable import kept
+from scimsvc.protocol.immutable import contradicts, kept, unchanged
 from scimsvc.protocol.members import Change, Step
-from scimsvc.protocol.messages import Query, list_response
+from scimsvc.protocol.messages import Query, foreign_schemas, list_response
 from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
+from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
 from scimsvc.schema.classes import describe, load
-from scimsvc.schema.core import RELATED
-from scimsvc.schema.model import ResourceType
-from scimsvc.schema.paths import AttributePath
-from scimsvc.service import passwords
+from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath, unique_paths
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.himself import refuse_change, refuse_inactive
 from scimsvc.service.ids import new_id
-from scimsvc.service.passwords import hashed_by, hashed_in
+from scimsvc.service.passwords import hashed_by, hashed_in, password_of
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.filters import GROUPS, MEMBERS
 from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
@@ -63,9 +63,7 @@ class ResourceService:
         self._listed_members = listed_members
         self._type = served.resource_type
         self._policies = served.policies
-        self._keeps_passwords = (
-            served.policies.passwords == "argon2" and self._type.root.sub_attribute(passwords.ATTRIBUTE) is not None
-        )
+        self._password = password_of(self._type) if served.policies.passwords == "argon2" else None
         self._base = base
         self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
         self._awaits = served.policies.unknown_members == "pending"
@@ -75,7 +73,7 @@ class ResourceService:
         """POST (§3.3)."""
         document, members = self._read(body)
         projection = self._answering(projection, _paths_in(self._type, document))
-        hashed = hashed_in(document) if self._keeps_passwords else None
+        hashed = hashed_in(self._password, document) if self._password else None
         id_ = new_id()
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
@@ -102,39 +100,42 @@ class ResourceService:
         """Whether a create may find an account to restore. Raises ScimError for what no create can have."""
         if self._policies.recreate != "restore":
             return False
-        document, _ = self._read(body)
+        document = _canonical(self._type, "", self._read(body)[0])
         with self._database.reading():
-            return bool(self._resources.holders(document))
+            holders = self._resources.holders(document, self._restorable_since())
+        return any(self._is_meant(one.document, document) for one in holders)
 
     def _restore(
         self, document: Document, members: Mapping[str, None], hashed: str | None, projection: Projection
     ) -> Rendered | None:
         """Give an account that is there but inactive, or deleted for less than the grace period, what a create has, and its id
-        again. None where it isn't one account that has the unique values, and no other ones, or that one is active.
+        again. None where no account is the one that is meant, or it is active.
+
+        Raises ScimError uniqueness where several deleted ones may be meant.
         """
         with self._database.reading():
-            holders = self._resources.holders(document)
+            holders = self._resources.holders(document, self._restorable_since())
         there = [one for one in holders if not one.retired]
-        kept = there or [one for one in holders if self._resources.is_account_of(one.document, document)]
-        if len(kept) != 1:
+        meant = [one for one in there or holders if self._is_meant(one.document, document)]
+        if len(there) > 1 or not meant:
             return None
-        id_ = kept[0].id
+        if len(meant) > 1:
+            raise self._several([one.document for one in meant])
+        id_ = meant[0].id
 
         def work() -> Found | None:
             retired = self._resources.lock_retired(id_)
             stored = retired or self._resources.lock(id_)
-            if stored is None or not self._resources.is_account_of(stored.document, document):
+            if stored is None:
                 return None
-            former: Document = {}
+            former: Document = orjson.loads(stored.document)
+            if not self._is_meant(former, document) or not (retired or former.get("active") is False):
+                return None
+            fresh = self._whole(id_, former, _canonical(self._type, id_, document))
             if retired:
                 self._resources.revive(retired)
-            else:
-                former = orjson.loads(stored.document)
-                if former.get("active") is not False:
-                    return None
-            fresh = _canonical(self._type, id_, document)
-            changed = self._resources.update(stored, former, fresh, "restore")
-            if self._keeps_passwords:
+            changed = self._resources.update(stored, {} if retired else former, fresh, "restore")
+            if self._password:
                 self._resources.set_password(stored.seq, hashed)
             if members:
                 self._add_members(stored, members)
@@ -145,6 +146,17 @@ class ResourceService:
         except UniquenessViolation:
             raise self._clash(document, None) from None
         return found and self._render(found, projection)
+
+    def _is_meant(self, former: Document, document: Document) -> bool:
+        """Whether a create is meant for the account that has a document: it contradicts nothing that is the account's own."""
+        return self._resources.is_account_of(former, document) and not contradicts(self._type, former, document)
+
+    def _several(self, documents: Sequence[Document]) -> ScimError:
+        """Why none of several deleted accounts is restored, and what would tell which one is to be."""
+        claims = [self._served.indexer.claims(one) for one in documents]
+        names = sorted(name for name in {*chain(*claims)} if len({one.get(name) for one in claims}) > 1)
+        hint = f"Send a value that tells them apart: of {' or '.join(names)}." if names else "They have the same unique values."
+        return uniqueness(f"{len(documents)} deleted {self._type.name}s may be meant, and one alone can be restored. {hint}")
 
     def _welcomed(self, stored: Stored, document: Document) -> Stored:
         """The resource as a member of the groups that have waited for it."""
@@ -190,17 +202,13 @@ class ResourceService:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
         projection = self._answering(projection, _paths_in(self._type, read))
-        hashed = hashed_in(read) if self._keeps_passwords else None
+        hashed = hashed_in(self._password, read) if self._password else None
         document = _canonical(self._type, id_, read)
 
         def change(former: Document) -> tuple[Document, list[Step]]:
             clear = self._policies.replace_members == "exact"
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
-            whole = kept(self._type, former, self._with_own_login(former, document), carry=True)
-            if whole is not document:
-                whole = _canonical(self._type, id_, whole)
-                require_complete(self._type, document, whole)
-            return whole, steps
+            return self._whole(id_, former, document, self._with_own_login(former, document)), steps
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         password = (hashed is not None, hashed)
@@ -219,7 +227,7 @@ class ResourceService:
         operations = parse_operations(self._type, body)
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
-        password = hashed_by(own) if self._keeps_passwords else (False, None)
+        password = hashed_by(self._password, own) if self._password else (False, None)
         stored = [operation for operation in own if not operation.path.target.is_secret]
 
         def change(former: Document) -> tuple[Document, list[Step]]:
@@ -257,19 +265,36 @@ class ResourceService:
 
     def purge(self) -> int:
         """Remove for good what was deleted longer ago than the grace period, some of it; answers how much. In a transaction."""
-        before = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
-        return self._resources.purge(before.isoformat(timespec="milliseconds")[:23])
+        return self._resources.purge(self._restorable_since())
+
+    def _restorable_since(self) -> str:
+        """The moment before which what was deleted is gone for good, whether it was purged already or not."""
+        since = datetime.now(UTC) - timedelta(days=self._policies.delete_after)
+        return since.isoformat(timespec="milliseconds")[:23]
 
     def _answering(self, projection: Projection, sent: Iterable[tuple[AttributePath, Any]]) -> Projection:
         """The projection for who sent values of these attributes, some of which may be returned on request."""
         return projection.with_sent(sent) if self._type.has_hidden else projection
 
+    def _whole(self, id_: str, former: Document, sent: Document, document: Document | None = None) -> Document:
+        """What becomes of a resource for which a whole document was sent: that, or what was made of it, with the immutable values
+        that it leaves out. Raises ScimError mutability, or invalidValue where something else is missing beside these.
+        """
+        whole = kept(self._type, former, document or sent, carry=True)
+        if whole is sent:
+            return sent
+        whole = _canonical(self._type, id_, whole)
+        require_complete(self._type, sent, whole)
+        return whole
+
     def _with_own_login(self, former: Document, document: Document) -> Document:
         """While an account is inactive a rename, as some directories do to the deleted, leaves it what it logs in with."""
         if self._policies.rename_when_disabled == "accept" or document.get("active") is not False:
             return document
-        logins = [one.name for one in self._type.root.sub_attributes if one.uniqueness == "server" and one.name in former]
-        return document | {name: former[name] for name in logins}
+        for path in unique_paths(self._type):
+            if values_at(path, former) != values_at(path, document):
+                document = unchanged(former, document, path)
+        return document
 
     def _read(self, body: Any) -> tuple[Document, dict[str, None]]:
         """A whole resource as sent: what belongs in its document, and the ids of its members."""
@@ -280,7 +305,7 @@ class ResourceService:
             document = load(self._type, body)
         except ValidationError as error:
             raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
-        return document, member_steps.member_ids(document.pop(MEMBERS, None) if self._served.has_members else None)
+        return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(
         self,
@@ -308,7 +333,7 @@ class ResourceService:
                 refuse_inactive(former)
             document, steps = change(former)
             if self._by_himself:
-                refuse_change(self._served.indexer, former, document)
+                refuse_change(self._served.unique, former, document)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
             if password[0]:
@@ -371,11 +396,11 @@ class ResourceService:
         Raises ScimError tooMany for a page of several that have more than a list may have.
         """
         limit = self._listed_members if len(page) > 1 else NO_LIMIT
-        with_members = page and self._served.has_members and projection.wants(MEMBERS)
+        with_members = page and self._served.has_members and projection.wants(MEMBERS.name)
         of_page = [stored.seq for stored in page]
         members: Any = by_owner(_few(MEMBERS, limit, self._memberships.members_of(of_page, limit + 1))) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
-        shown = tagged or projection.wants(GROUPS) or projection.wants("meta")
+        shown = tagged or projection.wants(GROUPS.name) or projection.wants("meta")
         with_groups = in_groups and self._served.has_groups and shown
         groups: Any = by_owner(_few(GROUPS, limit, self._memberships.groups_of(in_groups, limit + 1))) if with_groups else {}
         return [
@@ -398,16 +423,16 @@ def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple
             yield AttributePath((attribute,)), value
 
 
-_WITHOUT = {MEMBERS: MEMBERS, GROUPS: f"{GROUPS},meta"}
+_WITHOUT = {MEMBERS: "members", GROUPS: "groups,meta"}
 """What to leave out of an answer so that rows of the membership table aren't looked up; versions have the groups in them."""
 
 
-def _few(name: str, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
+def _few(attribute: Attribute, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
     """Rows of the membership table as they are, unless there are more of them than one list may have."""
     if len(rows) > limit:
         raise too_many(
-            f"The {name} of these resources are more than the {limit} that one list may have. "
-            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[name]}."
+            f"The {attribute.name} of these resources are more than the {limit} that one list may have. "
+            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[attribute]}."
         )
     return rows
 
@@ -423,15 +448,10 @@ def _partition(operations: Iterable[Operation]) -> tuple[list[Operation], list[O
 def _check_schemas(resource_type: ResourceType, body: Mapping[str, Any]) -> None:
     """A resource may leave `schemas` out; one that says it is of another type is a mistake."""
     schemas = next((value for name, value in body.items() if name.lower() == "schemas"), None)
-    if schemas is None:
-        return
-    if not isinstance(schemas, list) or not all(isinstance(urn, str) for urn in schemas):
-        raise invalid_syntax("`schemas` must be an array of URNs.")
-    known = {urn.lower() for urn in resource_type.schema_ids}
-    unknown = [urn for urn in schemas if urn.lower() not in known]
-    if unknown:
+    foreign = foreign_schemas(schemas, resource_type.schema_ids)
+    if foreign:
         raise invalid_value(
-            f"A {resource_type.name} has no schema {unknown[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
+            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
         )
 
 

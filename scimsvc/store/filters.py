@@ -14,7 +14,7 @@ from typing import Any
 import peewee
 from peewee import fn
 
-from scimsvc.protocol.errors import invalid_filter
+from scimsvc.protocol.errors import ScimError, invalid_filter
 from scimsvc.protocol.etag import own_part
 from scimsvc.protocol.filter import (
     Absent,
@@ -30,15 +30,12 @@ from scimsvc.protocol.filter import (
     only_attribute,
     scans,
 )
-from scimsvc.schema.core import COMMON, RELATED
-from scimsvc.schema.model import ResourceType
+from scimsvc.schema.core import COMMON, MEMBERS, RELATED
+from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
 from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
 from scimsvc.store.models import AttributeValue, Membership, Resource
-
-MEMBERS = "members"
-GROUPS = "groups"
 
 Expression = Any
 """A Peewee expression; the library has no type for it."""
@@ -152,7 +149,10 @@ def stored_instant(normalised: str) -> str:
 
 
 class _Builder:
-    def __init__(self, resource_type: ResourceType, kind: Kind) -> None:
+    """Builds conditions on Resource. With `beside` another condition chooses the resources, of which each is looked at alone."""
+
+    def __init__(self, resource_type: ResourceType, kind: Kind, beside: bool = False) -> None:
+        self._beside = beside
         self._resource_type = resource_type
         self._tenant = slot(TENANT)
         self._kind = kind
@@ -165,38 +165,88 @@ class _Builder:
         }
 
     def condition(self, node: Filter) -> Expression:
+        rows = self._rows_of(node)
+        if rows is not None:
+            return self._with_row(rows)
         match node:
-            case And(operands):
-                return joined(op.and_, list(map(self.condition, operands)))
+            case And():
+                return self._all(list(_conjuncts(node)))
             case Or(operands):
-                scanning = [group for group in by_attribute(filter(self._scans_rows, operands)) if len(group) > 1]
-                merged = {id(operand) for group in scanning for operand in group}
-                conditions = [self.condition(operand) for operand in operands if id(operand) not in merged]
-                return joined(op.or_, conditions + [self._some_row(group) for group in scanning])
+                return self._some(operands)
             case Not(operand):
                 return ~self.condition(operand)
             case Present(path):
                 return self._present(path)
+            case ValuePath(path, inner) if path.steps[0] not in RELATED:
+                raise _refused(path)
             case ValuePath(path, inner):
-                return self._value_path(path, inner)
+                return self._related(path.steps[0], lambda resource: self.related_condition(inner, resource))
             case Comparison(path, operator, value, _):
                 return self._comparison(path, operator, value)
             case Absent():
                 return Resource.seq.is_null()
         raise TypeError(node)
 
+    def _all(self, operands: Sequence[Filter]) -> Expression:
+        """Where one term tells few resources from the rest, these are looked at for the other terms: SQLite would collect for
+        each term all that it holds for.
+        """
+        telling = [(rank, place) for place, term in enumerate(operands) if (rank := _telling(term)) is not None]
+        lead = operands[min(telling)[1]] if telling else None
+        others = [operand for operand in operands if operand is not lead]
+        beside = _Builder(self._resource_type, self._kind, beside=True) if lead else self
+        conditions = [beside.condition(operand) for operand in others]
+        return joined(op.and_, [self.condition(lead), *conditions] if lead else conditions)
+
+    def _some(self, operands: Sequence[Filter]) -> Expression:
+        """All that are found by rows are found at once: of several sets PostgreSQL makes a look at every resource."""
+        scanning = [group for group in by_attribute(filter(self._scans_rows, operands)) if len(group) > 1]
+        merged = {id(operand) for group in scanning for operand in group}
+        rows = [self._some_row(group) for group in scanning]
+        others = []
+        for operand in operands:
+            found = None if id(operand) in merged else self._rows_of(operand)
+            if found is not None:
+                rows += found
+            elif id(operand) not in merged:
+                others.append(self.condition(operand))
+        return joined(op.or_, ([self._with_row(rows)] if rows else []) + others)
+
+    def _with_row(self, rows: Sequence[Any]) -> Expression:
+        """Resources with a row that is in one of some selections of `resource_seq`."""
+        if self._beside:
+            return joined(op.or_, [fn.EXISTS(one.where(one.selected_columns[0] == Resource.seq)) for one in rows])
+        return Resource.seq.in_(joined(op.add, list(rows)))
+
+    def _rows_of(self, node: Filter) -> list[Any] | None:
+        """Selections of rows, of which a resource that fulfils a term has one; None for what isn't found by rows."""
+        match node:
+            case Present(path) if self._has_rows(path):
+                numbers = [self._number(leaf.name) for leaf in path.leaves()]
+                row = AttributeValue.alias()
+                return [row.select(row.resource_seq).where((row.tenant_id == self._tenant) & row.attribute.in_(numbers))]
+            case ValuePath(path, inner) if self._has_rows(path):
+                alternatives = by_attribute(inner.operands) if isinstance(inner, Or) else [[inner]]
+                return [self._elements(path, _any_of(group)) for group in alternatives]
+            case Comparison(path, operator, value, _) if operator != "ne" and self._has_rows(path):
+                return [self._rows_with(path, operator, _as_slot(value))]
+        return None
+
+    def _has_rows(self, path: AttributePath) -> bool:
+        if path.steps[0] in RELATED or path.steps[0] in COMMON:
+            return False
+        if path.is_read_only:
+            raise _refused(path)
+        return True
+
     def _scans_rows(self, node: Filter) -> bool:
         """Whether a term is a look at every row of its attribute, in which several terms can be answered at once."""
-        if not isinstance(node, Comparison) or node.operator == "ne" or not scans(node):
-            return False
-        first = node.path.steps[0]
-        return first not in RELATED and first not in COMMON and not node.path.is_read_only
+        return isinstance(node, Comparison) and node.operator != "ne" and bool(scans(node)) and self._has_rows(node.path)
 
-    def _some_row(self, operands: Sequence[Filter]) -> Expression:
-        """Resources with a row, all of one attribute, for which one of the comparisons holds."""
-        whole = Or(tuple(operands))
-        path = _attribute_of(whole)
-        return Resource.seq.in_(self._rows(AttributeValue, path.name).where(self._row_test(whole, AttributeValue)))
+    def _some_row(self, operands: Sequence[Filter]) -> Any:
+        """The rows, all of one attribute, for which one of the comparisons holds."""
+        whole, row = Or(tuple(operands)), AttributeValue.alias()
+        return self._rows(row, _attribute_of(whole).name).where(self._row_test(whole, row))
 
     def _row_test(self, node: Filter, row: Any) -> Expression:
         """A condition on a row, of the attribute that all of the filter is about."""
@@ -218,42 +268,38 @@ class _Builder:
             column, form = self._columns[path.name]
             return self._test(column, column, operator, value, form, column)
         if path.steps[0] in RELATED:
-            related = self._related(path.steps[0].name, lambda resource: self._related_test(path, operator, value, resource))
+            related = self._related(path.steps[0], lambda resource: self._related_test(path, operator, value, resource))
             return related | ~self._present(path) if operator == "ne" else related
         if path.name == "schemas":
             return joined(op.or_, [self._schema(urn, operator, value) for urn in self._resource_type.schema_ids])
-        self._refuse_unindexed(path)
-        if operator == "ne":
-            equal = self._comparison(path, "eq", value)
-            if not any(step.multi_valued for step in path.steps):
-                return ~equal
-            return self._with_value(path, "ne", value) | ~self._present(path)
-        return self._with_value(path, operator, value)
+        if not self._has_rows(path):
+            raise _refused(path)
+        # What has a value that differs, or none; of what has one value that is what hasn't this one.
+        if not any(step.multi_valued for step in path.steps):
+            return ~self._with_row([self._rows_with(path, "eq", value)])
+        return self._with_row([self._rows_with(path, "ne", value)]) | ~self.condition(Present(path))
 
-    def _with_value(self, path: AttributePath, operator: str, value: Slot) -> Expression:
-        """Resources with a value for which a comparison holds. Some tests leave SQLite no reason to look for the attribute's own
+    def _rows_with(self, path: AttributePath, operator: str, value: Slot) -> Any:
+        """The rows with a value for which a comparison holds. Some tests leave SQLite no reason to look for the attribute's own
         values by their index, hence the range beside them.
         """
-        rows = self._rows(AttributeValue, path.name).where(self._value_test(AttributeValue, path, operator, value))
+        row = AttributeValue.alias()
+        rows = self._rows(row, path.name).where(self._value_test(row, path, operator, value))
         match operator:
             case "gt" | "ge":
-                rows = rows.where(AttributeValue.value >= slot(value, _prefix))
+                rows = rows.where(row.value >= slot(value, _prefix))
             case "lt" | "le":
-                rows = rows.where(AttributeValue.value < slot(value, _after_prefix))
+                rows = rows.where(row.value < slot(value, _after_prefix))
             case "co" | "ew" | "ne":
-                rows = rows.where(AttributeValue.value >= "")
-        return Resource.seq.in_(rows)
+                rows = rows.where(row.value >= "")
+        return rows
 
     def _schema(self, urn: str, operator: str, value: Slot) -> Expression:
         """Resources with a schema that a comparison holds for: the core schema is everyone's, an extension's follows from it."""
         constant = peewee.Value(urn).cast("TEXT")
         holds = self._test(constant, constant, operator, value, str, constant)
         extension = self._resource_type.root.sub_attribute(urn)
-        return holds & self._present(AttributePath((extension,))) if extension else holds
-
-    def _refuse_unindexed(self, path: AttributePath) -> None:
-        if path.is_read_only:
-            raise invalid_filter(f"Filter: {path.name} can't be filtered by.")
+        return holds & self.condition(Present(AttributePath((extension,)))) if extension else holds
 
     def _number(self, name: str) -> int:
         return number(self._resource_type.name, name)
@@ -294,24 +340,9 @@ class _Builder:
         return {"gt": whole > exact, "ge": whole >= exact, "lt": whole < exact, "le": whole <= exact}[operator]
 
     def _present(self, path: AttributePath) -> Expression:
-        first = path.steps[0]
-        if first in RELATED:
-            return self._related(first.name, lambda resource: resource.seq.is_null(False))
-        if first in COMMON:
-            return Resource.seq.is_null(False)
-        self._refuse_unindexed(path)
-        numbers = [self._number(leaf.name) for leaf in path.leaves()]
-        rows = AttributeValue.select(AttributeValue.resource_seq).where(
-            (AttributeValue.tenant_id == self._tenant) & AttributeValue.attribute.in_(numbers)
-        )
-        return Resource.seq.in_(rows)
-
-    def _value_path(self, path: AttributePath, inner: Filter) -> Expression:
         if path.steps[0] in RELATED:
-            return self._related(path.steps[0].name, lambda resource: self.related_condition(inner, resource))
-        self._refuse_unindexed(path)
-        alternatives = by_attribute(inner.operands) if isinstance(inner, Or) else [[inner]]
-        return joined(op.or_, [Resource.seq.in_(self._elements(path, _any_of(group))) for group in alternatives])
+            return self._related(path.steps[0], lambda resource: resource.seq.is_null(False))
+        return Resource.seq.is_null(False)
 
     def _elements(self, path: AttributePath, inner: Filter) -> Any:
         """The resources of elements that fulfil a filter, by the rows of one attribute where that tells enough of them."""
@@ -364,10 +395,10 @@ class _Builder:
             same &= other.element / apart == row.element / apart
         return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))
 
-    def _related(self, name: str, test: Callable[[Any], Expression]) -> Expression:
+    def _related(self, attribute: Attribute, test: Callable[[Any], Expression]) -> Expression:
         """Resources with a member, or in a group, for which `test` holds."""
         related = Resource.alias()
-        if name == MEMBERS:
+        if attribute is MEMBERS:
             return Resource.seq.in_(
                 Membership.select(Membership.group_seq)
                 .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.member_seq))
@@ -406,7 +437,7 @@ class _Builder:
         name = path.leaf.name
         if name == "value":
             return self._test(related.id, related.id, operator, value, str, related.id)
-        if name == "type" and path.steps[0].name == MEMBERS:
+        if name == "type" and path.steps[0] is MEMBERS:
             folded = fn.LOWER(related.resource_type)
             return self._test(folded, folded, operator, value, str, folded)
         raise invalid_filter(f"Filter: {path.name} can't be filtered by; {path.steps[0].name}.value can.")
@@ -424,6 +455,25 @@ def _driver(inner: Filter) -> Comparison | None:
     """The term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
     terms = [node for node in _conjuncts(inner) if isinstance(node, Comparison) and node.operator == "eq"]
     return min(terms, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
+
+
+def _refused(path: AttributePath) -> ScimError:
+    return invalid_filter(f"Filter: {path.name} can't be filtered by.")
+
+
+def _telling(term: Filter) -> int | None:
+    """How well a term tells resources from one another, best 0; None where it may hold for most of them."""
+    if isinstance(term, ValuePath):
+        driver = _driver(term.filter)
+        return None if driver is None else _telling(driver)
+    if isinstance(term, Or):
+        ranks = [rank for operand in term.operands if (rank := _telling(operand)) is not None]
+        return max(ranks) if len(ranks) == len(term.operands) else None
+    if not isinstance(term, Comparison) or term.operator != "eq" or term.path.leaf.type == "boolean":
+        return None
+    if term.path.steps[0] in RELATED or (term.path.steps[0] in COMMON and term.path.name != "id"):
+        return None
+    return None if term.path.leaf.canonical_values else int(term.path.leaf.uniqueness == "none")
 
 
 def _has_several(path: AttributePath, of: AttributePath) -> bool:

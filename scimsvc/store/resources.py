@@ -45,11 +45,11 @@ class New(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """A resource that has a unique value, or had it until it was retired; `document` is JSON."""
+    """A resource that has a unique value, or, where it is retired, may have had it until then."""
 
     id: str
     retired: bool
-    document: str
+    document: dict[str, Any]
 
 
 _BATCH = 500
@@ -80,10 +80,13 @@ _RETYPE = Statement(
     WHERE tenant_id = :tenant AND seq = :seq"""
 )
 _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
+_CLAIMED = "(attribute, value) IN (SELECT {rows:rows attribute INTEGER, value TEXT})"
 _HOLDERS = Statement(
-    """SELECT resource.id, resource.resource_type, resource.document FROM attribute_value
-    JOIN resource ON resource.tenant_id = attribute_value.tenant_id AND resource.seq = attribute_value.resource_seq
-    WHERE attribute_value.tenant_id = :tenant AND attribute_value.attribute = :attribute AND attribute_value.value = :value"""
+    f"""SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
+    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} AND is_unique = 1)
+    UNION ALL SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
+    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED})
+    AND resource_type = :retired AND last_modified >= :since"""
 )
 _SET_PASSWORD = Statement(
     """INSERT INTO password (tenant_id, resource_seq, hash) VALUES (:tenant, :seq, :hash)
@@ -109,8 +112,7 @@ _DELETE_THESE_VALUES = Statement(
 )
 _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
 _UNIQUE_IN_USE = Statement(
-    """SELECT resource_seq FROM attribute_value
-    WHERE tenant_id = :tenant AND attribute = :attribute AND value = :value AND is_unique = 1"""
+    f"SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} AND is_unique = 1"
 )
 _NEXT = Statement(
     f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND seq > :after
@@ -264,27 +266,30 @@ class ResourceStore:
             _DELETE(self._database, tenant=self._tenant, seq=seq)
         return len(seqs)
 
-    def holders(self, document: Mapping[str, Any]) -> list[Holder]:
-        """The resources that have one of the document's unique values, retired ones too."""
-        found: dict[str, Holder] = {}
-        for key, row in self._indexer.rows(document).items():
-            if row.is_unique:
-                rows = _HOLDERS(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchall()
-                found |= {id_: Holder(id_, type_.startswith(DELETED), stored) for id_, type_, stored in rows}
+    def holders(self, document: Mapping[str, Any], since: str) -> list[Holder]:
+        """The resources that have one of the document's unique values, and those retired since a moment that have it at all:
+        what was unique of it was released.
+        """
+        claims = self._claims(document)
+        retired = f"{DELETED}{self._type.name}"
+        rows = _HOLDERS(self._database, tenant=self._tenant, rows=_json(claims), retired=retired, since=since).fetchall()
+        found = {id_: Holder(id_, type_.startswith(DELETED), orjson.loads(stored)) for id_, type_, stored in rows}
         return list(found.values())
 
-    def is_account_of(self, stored: str, document: Mapping[str, Any]) -> bool:
+    def _claims(self, document: Mapping[str, Any]) -> list[tuple[int, str]]:
+        """The unique values of a document, each with the number of its attribute."""
+        return [(key[0], row.value) for key, row in self._indexer.rows(document).items() if row.is_unique]
+
+    def is_account_of(self, stored: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
         """Whether what a stored document and another have of unique values is one account's."""
-        return agree(self._indexer.claims(orjson.loads(stored)), self._indexer.claims(document))
+        return agree(self._indexer.claims(stored), self._indexer.claims(document))
 
     def attribute_in_use(self, document: Mapping[str, Any], own_seq: int | None) -> str | None:
         """After a UniquenessViolation: the attribute of the document whose value another resource has."""
-        for key, row in self._indexer.rows(document).items():
-            if row.is_unique:
-                found = _UNIQUE_IN_USE(self._database, tenant=self._tenant, attribute=key[0], value=row.value).fetchone()
-                if found and found[0] != own_seq:
-                    return self._indexer.name(key)
-        return None
+        claims = self._claims(document)
+        rows = _UNIQUE_IN_USE(self._database, tenant=self._tenant, rows=_json(claims)).fetchall()
+        in_use = {attribute for attribute, seq in rows if seq != own_seq}
+        return next((self._indexer.numbers()[attribute] for attribute, _ in claims if attribute in in_use), None)
 
     def page(self, query: Filter | None, offset: int, limit: int) -> list[Stored]:
         """Resources that fulfil a filter, in the order in which they were created, from `offset` on."""

@@ -15,6 +15,7 @@ import peewee
 from peewee import fn
 
 from scimsvc.protocol.filter import Filter
+from scimsvc.schema.core import GROUP, USER
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store import filters
@@ -26,6 +27,8 @@ from scimsvc.store.resources import Stored
 
 _COLUMNS = {"id": Resource.id, "meta.lastModified": Resource.last_modified}
 """What every resource has, each with an index. The order of `meta.created` is that of creation, which needs no sorting."""
+
+_STANDARD = frozenset((*USER.attributes, *GROUP.attributes))
 
 
 class Target(NamedTuple):
@@ -115,19 +118,14 @@ class SearchStore:
 
 
 def _parts(targets: Sequence[Target]) -> set[bool]:
-    """Which parts there can be: resources with a value and without, but nobody is without an id or a login, and in the order of
-    creation nobody is with a value.
+    """Which parts there can be: resources with a value and without, but in the order of creation none is with a value, and none
+    is ever without what the standard requires. What a profile requires, resources may have been stored without.
     """
     paths = [target.sort for target in targets]
     if not any(paths):
         return {False}
-    if all(path and (path.name in _COLUMNS or _is_login(path)) for path in paths):
-        return {True}
-    return {True, False}
-
-
-def _is_login(path: AttributePath) -> bool:
-    return path.leaf.uniqueness != "none" and all(step.required for step in path.steps)
+    everyone = all(path and (path.name in _COLUMNS or (path.leaf in _STANDARD and path.leaf.required)) for path in paths)
+    return {True} if everyone else {True, False}
 
 
 def _cut(targets: Sequence[Target]) -> tuple[tuple[Target, ...], dict[int | str, Any]]:

@@ -1,6 +1,7 @@
 """`scimsvc mappings` and `scimsvc expression`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,40 @@ def test_profiles_are_listed(run: Run, folder: Path):
     assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
 
 
+def test_title_moves_no_terminal(run: Run, folder: Path):
+    path = folder / "mappings" / "entra.yaml"
+    path.write_text(path.read_text().replace("title: Microsoft Entra ID", 'title: "a\\nb\\t\\e[31mc"'))
+    assert run("mappings", "list").stdout == "entra\ta b [31mc\n"
+
+
 def test_folder_without_profiles_is_named(run: Run, folder: Path):
     (folder / "empty").mkdir()
     for name in ("absent", "empty"):
         result = run("mappings", "check", SCIMSVC_MAPPINGS_DIRECTORY=name)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == (f"Error: {name}: there are no profiles (*.yaml); setting mappings.directory names the folder\n")
+
+
+def test_hidden_files_are_no_profiles(run: Run, folder: Path):
+    # What Emacs and macOS leave behind.
+    (folder / "mappings" / ".#entra.yaml").symlink_to("somebody@somewhere.1")
+    (folder / "mappings" / "._entra.yaml").write_bytes(b"\x00\x05\x16\x07")
+    assert run("mappings", "list").exit_code == 0
+    result = run("mappings", "check")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "mappings/entra.yaml: ok\n", "")
+
+
+@pytest.mark.parametrize("name", ["endless.yaml", "pipe.yaml", "folder.yaml"])
+def test_what_is_no_file_of_a_profiles_size_is_not_read(run: Run, folder: Path, name: str):
+    with (folder / "mappings" / "endless.yaml").open("wb") as file:
+        file.truncate(2**40)
+    os.mkfifo(folder / "mappings" / "pipe.yaml")
+    (folder / "mappings" / "folder.yaml").mkdir()
+    why = "it has more than 1048576 bytes" if name == "endless.yaml" else "it is no file"
+    for command in ("check", "plan", "apply"):
+        result = run("mappings", command, f"mappings/{name}")
+        assert result.exit_code == 1
+        assert f"can't be read: {why}" in result.stderr
 
 
 def test_two_files_with_one_profile_are_found(run: Run, folder: Path):
@@ -125,7 +154,21 @@ def test_wrong_expression_is_shown_with_its_column(run: Run, expression: str, co
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", '"x"', "\0", b"\xff", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a": ' * 5000]
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"x"',
+        "\0",
+        b"\xff",
+        " " * 2**26 + "{}",
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": "\\ud800"}',
+        '{"a": ' * 5000,
+    ],
 )
 def test_attributes_must_be_a_json_object(run: Run, folder: Path, content: str | bytes):
     (folder / "a.json").write_bytes(content.encode() if isinstance(content, str) else content)

@@ -175,8 +175,10 @@ def planned(ready: Run, folder: Path, text: str, *options: str) -> list[str]:
         ("active", "expression: 'Not([IsSoftDeleted])'", None),
         ("active", 'expression: \'Switch([IsSoftDeleted], , "False", "False")\'', "   1: active changes; such as {0}"),
         ("title", "source: jobTitle", "   2: title may change: jobTitle can't be told; such as {0}, {1}"),
+        ("title", 'expression: \'Switch("a", 99999999999999999999, "b", "c")\'', "   2: title changes; such as {0}, {1}"),
         ("title", "expression: Guid()", "   2: title may change: it comes out differently each time; such as {0}, {1}"),
         ("title", "expression: 'CBool([displayName])'", "   2: title can't be worked out; such as {0}, {1}"),
+        ("title", 'expression: \'IIF([objectId] = "1", IgnoreObjectFlow, "x")\'', "   1: is skipped: the expression for title"),
         (
             'emails[type eq "work"].value',
             None,
@@ -198,6 +200,71 @@ def test_values_are_shown_only_where_they_are_asked_for(ready: Run, folder: Path
     text = with_rows(accounts, displayName="expression: 'ToUpper([displayName])'")
     assert planned(ready, folder, text) == [f"   1: displayName changes; such as {jane}"]
     assert planned(ready, folder, text, "--values") == [f'   1: displayName changes; such as {jane}: "Jane" to "JANE"']
+
+
+@pytest.mark.parametrize(
+    "former", ['expression: \'Switch([city], , "A", "1")\'', "source: city\napply: create", "source: city\ndefault: none"]
+)
+def test_account_without_a_value_does_not_always_tell_that_the_object_has_none(
+    ready: Run, folder: Path, accounts: Accounts, former: str
+):
+    accounts.path.write_text(with_rows(accounts, nickName=former))
+    jane = accounts.create(externalId="1")
+    text = with_rows(accounts, nickName=former, title='expression: \'Join("", "X", [city])\'')
+    assert planned(ready, folder, text) == [f"   1: title may change: city can't be told; such as {jane}"]
+
+
+def test_nothing_else_is_planned_for_an_object_that_is_skipped(ready: Run, folder: Path, accounts: Accounts):
+    jane, jim = accounts.create(externalId="1"), accounts.create(externalId="2")
+    skipping = 'expression: \'IIF([objectId] = "1", IgnoreObjectFlow, "x")\''
+    both = with_rows(accounts, title=skipping, locale="constant: x")
+    assert planned(ready, folder, both) == [
+        f"   1: is skipped: the expression for title says IgnoreObjectFlow; such as {jane}",
+        f"   1: title changes; such as {jim}",
+        f"   1: locale changes; such as {jim}",
+    ]
+    accounts.path.write_text(with_rows(accounts, title=skipping))
+    assert planned(ready, folder, both) == [f"   1: locale changes; such as {jim}"]
+
+
+def with_scope(text: str, *clauses: str) -> str:
+    """The profile with a scoping filter for users, and with another row, which Entra sends of those in scope."""
+    profile = yaml.safe_load(text)
+    profile["users"]["scope"] = [{"clauses": [yaml.safe_load(clause) for clause in clauses]}] if clauses else []
+    return yaml.safe_dump(profile, sort_keys=False)
+
+
+DISPLAY_NAME = "{attribute: displayName, operator: EQUALS, value: Jane}"
+DEPARTMENT = "{attribute: department, operator: EQUALS, value: zz}"
+
+
+def test_accounts_that_change_their_scope_are_planned(ready: Run, folder: Path, accounts: Accounts):
+    jane, jim = accounts.create(externalId="1", displayName="Jane"), accounts.create(externalId="2", displayName="Jim")
+    other = with_rows(accounts, locale="constant: x")
+    locale, out = "   {}: locale changes; such as {}", "falls out of scope: Entra disables or removes the account"
+    unsure = "scope: department can't be told"
+    both = f"{jane}, {jim}"
+    assert planned(ready, folder, with_scope(other, DISPLAY_NAME)) == [locale.format(1, jane), f"   1: {out}; such as {jim}"]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT)) == [
+        f"   2: may fall out of {unsure}; such as {both}",
+        locale.format(2, both),
+    ]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT, DISPLAY_NAME)) == [
+        f"   1: may fall out of {unsure}; such as {jane}",
+        locale.format(1, jane),
+        f"   1: {out}; such as {jim}",
+    ]
+    accounts.path.write_text(with_scope(with_rows(accounts), DISPLAY_NAME))
+    assert planned(ready, folder, with_scope(other, DISPLAY_NAME)) == [locale.format(1, jane)]
+    assert planned(ready, folder, other) == [
+        locale.format(2, both),
+        f"   1: comes into scope: Entra provisions it again; such as {jim}",
+    ]
+    assert planned(ready, folder, with_scope(other, DEPARTMENT)) == [
+        f"   1: may fall out of {unsure}; such as {jane}",
+        locale.format(2, both),
+        f"   1: may come into {unsure}; such as {jim}",
+    ]
 
 
 def test_accounts_that_entra_would_no_longer_find_are_planned(ready: Run, folder: Path, accounts: Accounts):
@@ -271,6 +338,48 @@ def test_broken_profile_is_replaced_by_a_good_one_and_a_new_one_is_added(ready: 
     assert (result.exit_code, result.stderr) == (0, "no tenant follows the profile 'other'\n")
     assert (folder / "mappings" / "other.yaml").exists()
     assert "mappings/other.yaml is new\n" in result.stdout
+
+
+def test_profile_is_never_put_where_another_one_is(ready: Run, folder: Path, accounts: Accounts):
+    taken = folder / "mappings" / "b.yaml"
+    good = accounts.shipped.replace("profile: entra", "profile: c")
+    (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: b"))
+    # Another profile is there: a right one, a wrong one, and one that can't be read, of which the former version tells.
+    for content, former in ((good, ""), (good.replace("target: title", "target: titl"), ""), ("profile: [", good)):
+        taken.write_text(content)
+        taken.with_name("b.yaml.former").write_text(former)
+        result = ready("mappings", "apply", "new.yaml")
+        assert (result.exit_code, taken.read_text()) == (1, content)
+        assert "b.yaml:1:1: the profile 'b' would go here, where 'c' is: call this file c.yaml" in result.stderr
+
+
+def test_profile_is_brought_back_where_its_file_is_broken_and_called_otherwise(ready: Run, folder: Path, accounts: Accounts):
+    custom = accounts.path.rename(accounts.path.with_name("custom.yaml"))
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    for broken in ("profile: [", "profile: entra\nusers: 5\n"):
+        former = custom.with_name("custom.yaml.former")
+        former.write_text(accounts.shipped)
+        custom.write_text(broken)
+        assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
+        assert (custom.read_text(), former.read_text()) == (accounts.shipped, broken)
+
+
+def test_file_keeps_its_owner_and_rights_and_a_link_stays_one(
+    ready: Run, folder: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+):
+    (folder / "shared").mkdir()
+    real = accounts.path.rename(folder / "shared" / "real.yaml")
+    real.chmod(0o640)
+    accounts.path.symlink_to(real)
+    (folder / "new.yaml").write_text(unique_display_name(accounts))
+    given = []
+    monkeypatch.setattr("os.chown", lambda path, uid, gid: given.append((uid, gid)))
+    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert accounts.path.is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == (unique_display_name(accounts), 0o640)
+    assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
+    assert set(given) == {(real.stat().st_uid, real.stat().st_gid)}
 
 
 def test_tenant_follows_another_profile(ready: Run, folder: Path, accounts: Accounts):

@@ -135,6 +135,27 @@ def test_token_is_alone_on_standard_output(ready: Run):
     assert speaks_for(result.stdout.strip()) == "default"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("token", "create", "--tenant", "\udcff"),
+        ("token", "create", "--tenant", "default", "--description", "\udcff"),
+        ("token", "create", "--tenant", "default", "--scope", "me", "--user", "\udcff"),
+        ("token", "list", "--tenant", "\udcff"),
+        ("tenant", "update", "\udcff", "--profile", "entra"),
+    ],
+)
+def test_what_is_no_utf_8_is_refused(ready: Run, command: tuple[str, ...]):
+    result = ready(*command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not UTF-8" in result.stderr
+
+
+def test_description_of_a_token_moves_no_terminal(ready: Run):
+    assert ready("token", "create", "--tenant", "default", "--description", "a\x1b[31m\tb").exit_code == 0
+    assert ready("token", "list", "--tenant", "default").stdout.endswith("\ta [31m b\n")
+
+
 def test_tokens_are_listed_without_their_secrets(ready: Run):
     secret = ready("token", "create", "--tenant", "default", "--description", "for Entra", "--expires-in", "30").stdout.strip()
     first, second = (line.split("\t") for line in ready("token", "list", "--tenant", "default").stdout.splitlines())

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from scimsvc.mapping import ProfileError, load_profile, parse_profile
+from scimsvc.mapping import Finding, ProfileError, load_profile, parse_profile
 from scimsvc.mapping import examples as examples_module
 from scimsvc.mapping import loader as loader_module
 from scimsvc.mapping.custom import TYPES
@@ -24,6 +24,11 @@ def text(*rows: str, more: str = "", head: str = "") -> str:
     listed = "".join(f"    - {row}\n" for row in rows)
     users = f"users:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n{listed}{more}"
     return f"profile: p\n{head}{users}groups:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n"
+
+
+def doubts(text: str) -> list[Finding]:
+    """The warnings about a profile, but for those about required attributes that the rows of `text` don't have."""
+    return [one for one in parse_profile(text, FILE).warnings if "no row has it" not in one.message]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def text(*rows: str, more: str = "", head: str = "") -> str:
     ],
 )
 def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, message: str):
-    (warning,) = parse_profile(text(row), FILE).warnings
+    (warning,) = doubts(text(row))
     line = 5 + row.count("\n    - ")
     assert (warning.line, warning.column, warning.severity) == (line, column, "warning")
     assert message in warning.message
@@ -77,11 +82,31 @@ def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, mess
     ],
 )
 def test_row_without_doubt_has_no_warning(row: str):
-    assert parse_profile(text(row), FILE).warnings == ()
+    assert doubts(text(row)) == []
 
 
 def test_attributes_of_another_directory_are_its_own():
-    assert parse_profile(text("{source: login, target: title}", head="directory: okta\n"), FILE).warnings == ()
+    assert doubts(text("{source: login, target: title}", head="directory: okta\n")) == []
+
+
+def test_directory_is_known_in_any_case_and_a_slip_in_its_name_is_a_warning():
+    (warning,) = doubts(text("{source: login, target: title}", head="directory: Entra\n"))
+    assert "Entra's users have no attribute 'login'" in warning.message
+    (warning,) = doubts(text("{source: login, target: title}", head="directory: entrra\n"))
+    message = "of the directory 'entrra' no source attribute is known, did you mean 'entra'?"
+    assert (warning.line, warning.column, warning.message) == (2, 12, message)
+
+
+def test_required_attribute_that_no_row_has_is_a_warning():
+    custom = "  attributes:\n    - {name: badge, required: true}\n"
+    found = parse_profile(text("{source: mail, target: title}", more=custom), FILE).warnings
+    assert [(one.line, one.message.partition(":")[0]) for one in found] == [
+        (3, "userName is required and no row has it, so every create is refused"),
+        (3, "badge is required and no row has it, so every create is refused"),
+        (9, "displayName is required and no row has it, so every create is refused"),
+    ]
+    rows = ("{source: mail, target: userName}", "{source: city, target: badge}")
+    assert [one.line for one in parse_profile(text(*rows, more=custom), FILE).warnings] == [10]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +128,7 @@ def test_row_that_can_never_work_is_an_error(row: str, message: str):
 ROWS = (
     'expression: Join(" ", [givenName], [surname])\n      target: name.formatted',
     "{source: city, target: title, default: x}",
+    "{source: mail, target: 'emails[type eq \"work\"].value'}",
 )
 
 
@@ -112,6 +138,7 @@ ROWS = (
         "{source: {givenName: A, surname: B}, expect: {name.formatted: A B, title: x}}",
         "{name: one, source: {city: Oslo}, expect: {TITLE: Oslo}}",
         "{source: {}, expect: {externalId: null}}",
+        "{source: {mail: m}, expect: {'emails[Type eq \"work\" ].value': m}}",
         "{source: {city: 2001-13-45}, expect: {title: 2001-13-45}}",
     ],
 )
@@ -126,6 +153,9 @@ def test_example_that_holds_is_no_finding(example: str):
         ("{source: {givenName: A}, expect: {name.formatted: null}}", 57, "name.formatted comes to 'A', not to nothing"),
         ("{source: {}, expect: {titel: x}}", 29, "no mapping has the target 'titel', did you mean 'title'?"),
         ("{source: {}}", 7, "an example needs 'expect'"),
+        ("{source: {}, expect: {[c]: d}}", 29, "the name of an attribute must be a text"),
+        ("{source: {[a]: b}, expect: {}}", 17, "the name of an attribute must be a text"),
+        ("{source: {a: [{b: 1, b: 2}]}, expect: {}}", 28, "b stands here twice"),
         ("{source: [], expect: {}}", 16, "an example needs 'source'"),
         ("{source: {}, expect: {}, wanted: {}}", 32, "unknown key 'wanted' in an example"),
         ("x", 7, "an example must be a mapping"),
@@ -134,7 +164,7 @@ def test_example_that_holds_is_no_finding(example: str):
 def test_example_that_does_not_hold_is_an_error_at_its_place(example: str, column: int, message: str):
     with pytest.raises(ProfileError) as caught:
         parse_profile(text(*ROWS, more=f"  examples:\n    - {example}\n"), FILE)
-    assert any((one.line, one.column) == (9, column) and message in one.message for one in caught.value.findings), caught.value
+    assert any((one.line, one.column) == (10, column) and message in one.message for one in caught.value.findings), caught.value
 
 
 def test_example_that_can_not_be_worked_out_says_why():

@@ -49,7 +49,9 @@ def test_number_has_its_value(spelling: str, value: int):
     ("text", "column", "message"),
     [
         ("", 1, "found the end"),
-        ("   ", 4, "found the end"),
+        ("   ", 1, "found the end"),
+        ('Join(",",\n', 10, "found the end"),
+        ('Join(",", [a] \n', 14, "found the end"),
         ("F(", 3, "found the end"),
         ("F([a]", 6, r"expected a comma or \)"),
         ("F([a] [b])", 7, r"expected a comma or \), found \[b\]"),

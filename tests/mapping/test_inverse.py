@@ -91,10 +91,8 @@ def test_inverse_of_a_plugin_is_believed_only_where_it_holds():
         return Function(name, "", (Parameter("source"),), plain(lambda value: str(value)[::-1], 1), inverse=back)
 
     functions = [known for name in installed().names() if (known := installed().get(name))]
-    registry = Registry(
-        [*functions, function("Right", lambda value: value[::-1]), function("Wrong", str), function("Broken", lambda: 1)]
-    )
-    for name, source in [("Right", {"x": "cba"}), ("Wrong", {}), ("Broken", {})]:
+    registry = Registry([*functions, function("Right", lambda value: value[::-1]), function("Wrong", str)])
+    for name, source in [("Right", {"x": "cba"}), ("Wrong", {})]:
         rows = inverse(f"{{expression: '{name}([x])', target: title}}", registry=registry)
         assert rows.source({"title": "abc"}) == source
 

@@ -11,6 +11,7 @@ import pytest
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.functions import PluginError, installed, load_registry
 from tests.cli.conftest import Run
+from tests.mapping.test_inverse import inverse as rows_undone
 from tests.support.server import ROOT
 
 EXAMPLE = ROOT / "examples" / "acme-functions"
@@ -84,6 +85,9 @@ def test_plugin_that_is_wrong_is_named_with_the_reason(tmp_path: Path, module, t
         ("plain(lambda value: [object()], 1)", "F gave a object, which is no value of an attribute"),
         ("plain(lambda value: {1: 'x'}, 1)", "F gave a key of the type int"),
         ("plain(lambda value: float('nan'), 1)", "F gave nan"),
+        ("plain(lambda value: 2**63, 1)", "F gave a whole number of more than 64 bits"),
+        ("plain(lambda value: '\\ud800', 1)", "F gave a text with half of a character"),
+        ("plain(lambda value: {'\\ud800': 1}, 1)", "F gave a text with half of a character"),
         ("plain(lambda value: (lambda own: own.append(own) or own)([]), 1)", "F gave a value that is nested more than 64 deep"),
         ("lambda arguments: 1 / 0", "F failed: ZeroDivisionError"),
         ("lambda arguments: 5", "F failed: TypeError"),
@@ -97,6 +101,14 @@ def test_function_that_fails_is_a_mistake_of_the_expression(tmp_path: Path, modu
     with pytest.raises(ExpressionError, match=message) as caught:
         compile_expression('ToLower(F("a"))', registry).evaluate({})
     assert caught.value.column == 9
+
+
+@pytest.mark.parametrize("inverse", ["lambda value: value.nothing", "lambda: 1", "lambda value: object()", "lambda value: 2**64"])
+def test_inverse_that_fails_tells_nothing(tmp_path: Path, module, inverse: str) -> None:
+    function = f"Function('F', 'x', (Parameter('source'),), plain(lambda value: value, 1), inverse={inverse})"
+    registry = load_registry([module(f"{HEAD}FUNCTIONS = {function}")], tmp_path)
+    row = "expression: 'F([x])'\n      target: title"
+    assert rows_undone(row, registry=registry).source({"title": "abc"}) == {}
 
 
 def test_every_problem_of_every_plugin_is_told_at_once(tmp_path: Path, module) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from flask import Flask
 from hypothesis import given, settings
@@ -181,6 +182,18 @@ def test_row_that_can_not_be_worked_out_is_explained_as_far_as_it_came():
     assert [step["value"] for step in failed["steps"]] == ["Doe", "doe"]
     assert failed["error"].endswith("(column 1)")
     assert created_only == {"target": "nickName", "apply": "create", "default": "x", "source": "city", "value": None}
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "-9223372036854775809", "9223372036854775808"])
+@pytest.mark.parametrize(
+    "row", ["source: employeeType", "expression: 'Join(\"\", [employeeType])'", 'expression: \'Switch("a", {}, "b", "c")\'']
+)
+def test_whole_number_that_json_can_not_hold_stays_a_text(number: str, row: str):
+    custom = "target: num}\n  attributes:\n    - {name: num, type: Integer}"
+    shown = preview(profile(f"{{{row.format(number)}, {custom}").users, JANE | {"employeeType": number})
+    assert shown["create"]["num"] == number
+    assert "num must be a whole number of at most 64 bits, so the create is refused" in shown["warnings"]
+    assert orjson.dumps(shown)
 
 
 @pytest.mark.parametrize(

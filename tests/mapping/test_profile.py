@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
-from scimsvc.mapping.source import MAX_BYTES, written_at
+from scimsvc.mapping.source import MAX_BYTES, MAX_FINDINGS, written_at
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import resolve
@@ -214,6 +214,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{<<: {source: a}, target: title}", 8, "unknown key '<<'"),
         ("{source: a, source: b, target: title}", 19, "source stands here twice"),
         ("{source: a}", 7, "the key 'target' is missing"),
+        ("{source: a, default: [], target: title}", 28, "default must be a text"),
         ("abc", 7, "a row must be a mapping"),
         ("[1]", 7, "a row must be a mapping"),
         ("{source: [a], target: title}", 16, "source must be a text"),
@@ -250,7 +251,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: title, matching: }", 43, "matching must be a whole number"),
         ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
         ("{source: a, target: title, unique: 1}", 42, "unique must be true or false"),
-        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique"),
+        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique: true and false tell nobody"),
         (
             "{source: a, target: name}",
             27,
@@ -263,7 +264,7 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ),
         ("{source: a, target: 'emails[type sw \"w\"].value'}", 27, "only eq, joined by and, says what the element is to be like"),
         ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "only eq, joined by and"),
-        ("{source: a, target: password, unique: true}", 27, "password can't be matched by or unique"),
+        ("{source: a, target: password, unique: true}", 27, "can't be matched by or unique: it is never returned"),
         ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
         ("{constant: maybe, target: active}", 18, "active must be true or false, not 'maybe'"),
         ("{source: a, target: active, default: perhaps}", 44, "active must be true or false, not 'perhaps'"),
@@ -291,6 +292,7 @@ def test_mistake_in_a_row_is_found_at_its_place(row: str, column: int, message: 
         ("expression: 'Join(\"''\", x)'\n      target: title", 5, 31),
         ('expression: "Join(\\"\\x41\\", x)"\n      target: title', 5, 35),
         ('expression: "Join(\\"\\", \\\n        x)"\n      target: title', 6, 9),
+        ("expression: |\n        Join(\x85          x, y)\n      target: title", 7, 11),
     ],
 )
 def test_mistake_in_an_expression_is_found_where_it_is_written(row: str, line: int, column: int):
@@ -368,10 +370,13 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
         ("# nothing\n", 1, 1, "the file is empty"),
         ("abc", 1, 1, "a profile must be a mapping"),
         ("[]", 1, 1, "a profile must be a mapping"),
-        ("a: [1, 2\nb: {", 2, 2, "not YAML: expected ',' or ']'"),
+        ("a: [1, 2\nb: {", 2, 2, "not YAML: while parsing a flow sequence (1:4), expected ',' or ']'"),
         ("a:\n\t- b\n", 2, 1, "not YAML"),
-        ("a: 'b", 1, 6, "not YAML"),
-        ("a: 1\n---\nb: 1\n", 2, 1, "another document"),
+        ("a: 'b", 1, 4, "not YAML: while scanning a quoted scalar, found unexpected end of stream"),
+        ("a: 1\n---\nb: 1\n", 2, 1, "expected a single document in the stream (1:1), but found another document"),
+        ("a:\n- b\nc: [1,\n2: 3: 4\n]", 4, 5, "not YAML: while parsing a flow sequence (3:4), expected ',' or ']'"),
+        ('a: 1\nb: ["\\ud83d"]', 2, 5, "a text can't have U+D83D, half of a character"),
+        (HEAD + "    - target: title\n      expression: |", 6, 19, "found the end"),
         ("a: %b", 1, 4, "not YAML"),
         ('a: "\0"', 1, 5, "not YAML: special characters are not allowed: U+0000"),
         ("a: b\nc: \x01", 2, 4, "not YAML: special characters are not allowed: U+0001"),
@@ -437,6 +442,13 @@ def test_what_is_no_utf_8_is_found_at_its_place():
         parse_profile(b"a: 1\n\xc3\xa9: 2\nab\xff", FILE)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85"])
+def test_places_in_a_block_are_found_whatever_ends_the_lines(end: str):
+    text = rows("expression: |\n        Join(\n\n          x, y)\n      target: title").replace("\n", end)
+    ((line, column, _),) = findings(text)
+    assert (line, column) == (8, 11)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028"])
 def test_places_are_found_whatever_ends_the_lines(end: str):
     text = rows("expression: 'Join(\"\", x)'\n      target: title").replace("\n", end)
@@ -464,6 +476,39 @@ def test_all_mistakes_are_found_at_once_and_shown_with_a_caret():
         "                      ^",
     ]
     assert str(caught.value) == "\n".join(map(str, (first, second, third, fourth)))
+
+
+def test_wrong_or_missing_target_hides_no_other_mistake():
+    found = findings(
+        rows('{expression: "Foo(", matching: x, apply: never, unique: maybe}', "{source: [a], default: {}, target: nope}")
+    )
+    assert [place[:2] for place in found] == [(5, 7), (5, 25), (5, 38), (5, 48), (5, 63), (6, 16), (6, 30), (6, 42)]
+
+
+def test_matching_row_with_a_wrong_target_is_there_all_the_same():
+    text = HEAD.replace("externalId", "externaId") + GROUPS
+    assert [place[:2] for place in findings(text)] == [(4, 34)]
+
+
+def test_expression_that_ends_too_early_is_shown_where_it_ends():
+    row = 'expression: |\n        Join(" ",\n          [givenName],\n          [surname]\n      target: displayName'
+    assert findings(rows(row)) == [(8, 20, "expected a comma or ), found the end")]
+
+
+def test_mistakes_without_end_are_shown_up_to_a_number_and_keep_the_profile_away():
+    shown = findings(rows(*["{a: b}"] * 1200))
+    assert (len(shown), shown[-1][2]) == (MAX_FINDINGS + 1, "and more from here on")
+    custom = [f"{{name: a{n}}}" for n in range(1001)]
+    assert findings(attributes(*custom)) == [(1006, 7, "a table can't have more than 1000 custom attributes")]
+    # Warnings without end hide no mistake.
+    doubts = [f"{{source: x{n}, target: a{n}}}" for n in range(1000)]
+    text = attributes(*custom[:-1]).replace("  attributes:", "".join(f"    - {one}\n" for one in doubts * 2) + "  attributes:")
+    assert findings(text)[0][2] == "two mappings for a0"
+
+
+def test_only_yamls_own_white_space_is_left_out_of_a_value():
+    text = rows('expression: "Join(\\"\\",\\\n        \u00a0x)"\n      target: title')
+    assert findings(text) == [(6, 9, "unexpected character '\\xa0'")]
 
 
 def test_findings_of_all_files_of_a_folder_come_together(tmp_path: Path):

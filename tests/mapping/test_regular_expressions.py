@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.functions import FunctionError
-from scimsvc.mapping.functions.regular_expressions import MAX_RESULT, compiled
+from scimsvc.mapping.functions.regular_expressions import compiled
 from scimsvc.mapping.functions.regular_expressions.reader import MAX_DEPTH
 from scimsvc.mapping.functions.regular_expressions.unicode_names import BLOCKS
+from scimsvc.mapping.functions.values import MAX_RESULT
 
 
 def matches(pattern: str, text: str) -> list[str]:

@@ -94,8 +94,14 @@ def test_mistake_in_a_filter_is_found_at_its_place(entry: str, column: int, mess
     assert any((one.line, one.column) == (6, column) and message in one.message for one in caught.value.findings), caught.value
 
 
+def test_every_filter_without_clauses_is_found():
+    with pytest.raises(ProfileError) as caught:
+        profile("{name: a}", "{name: b, clauses: }", "{clauses: []}")
+    assert [(one.line, one.column) for one in caught.value.findings] == [(6, 7), (7, 7), (8, 7)]
+
+
 def test_attribute_that_entra_does_not_have_is_a_warning():
-    (warning,) = profile("{clauses: [{attribute: citty, operator: IS NULL}]}").warnings
+    (warning, *_) = profile("{clauses: [{attribute: citty, operator: IS NULL}]}").warnings
     assert (warning.line, warning.column) == (6, 30)
     assert "no attribute 'citty', did you mean 'city'?" in warning.message
 
@@ -115,6 +121,7 @@ def test_filters_go_to_graph_and_come_back():
     )
     schema = json.loads(json.dumps(export_schema(scoped, REGISTRY)))
     clauses = schema["synchronizationRules"][0]["objectMappings"][1]["scope"]["groups"][0]["clauses"]
+    assert [one["name"] for one in schema["directories"][0]["objects"][0]["attributes"]] == ["objectId", "department", "city"]
     assert clauses[0] == {
         "operatorName": "EQUALS",
         "sourceOperandName": "department",

@@ -89,6 +89,11 @@ def test_table_is_exported_as_graph_documents_it():
         "givenName",
         "surname",
     ]
+    people, groups = (one["attributes"] for one in source_directory["objects"])
+    kinds = ("name", "type", "required", "multivalued")
+    assert [people[1][key] for key in kinds] == ["IsSoftDeleted", "Boolean", True, False]
+    assert [groups[-1][key] for key in kinds] == ["members", "Reference", False, True]
+    assert [one["referencedObjectName"] for one in groups[-1]["referencedObjects"]] == ["User", "Group"]
     for one in (*source_directory["objects"], *target_directory["objects"]):
         assert sum(attribute["anchor"] for attribute in one["attributes"]) == 1
     members = target_directory["objects"][1]["attributes"][-1]
@@ -245,6 +250,7 @@ def function(**more: Any) -> dict[str, Any]:
         (users({"targetAttributeName": "title", "matchingPriority": "1"}), "matchingPriority must be a whole number"),
         (users(function(parameters="x")), "the parameters of Join must be"),
         (users(function(parameters=[{"key": "source", "value": 5}])), "a source must be an object with name, type"),
+        (users({"targetAttributeName": "title"}), r"Rules\[0\].objectMappings\[0\]: no User mapping has `matching`"),
         (users(MATCH) | {"directories": 5}, "directories must be a list of objects"),
         (users(MATCH) | {"directories": [{"objects": [5]}]}, r"directories\[0\].objects\[0\] must be an object"),
         (users(MATCH, function(expression='Join(", ")')), r"attributeMappings\[1\]: write Join"),
@@ -474,3 +480,10 @@ def test_command_names_what_is_wrong_and_prints_no_profile(run: Run, folder: Pat
         result = run("mappings", *command)
         assert (result.exit_code, result.stdout) == (1, "")
         assert message in result.stderr
+
+
+def test_name_that_no_profile_can_have_is_not_the_files_fault(run: Run, folder: Path):
+    (folder / "s.json").write_text(json.dumps(users(MATCH)))
+    result = run("mappings", "import", "--name", "a b", "s.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for --name: is 1 to 63 letters, digits, dashes and underscores" in result.stderr

@@ -188,7 +188,7 @@ def values(attribute: Attribute) -> st.SearchStrategy[Any]:
     one = objects(attribute) if attribute.type == "complex" else simple.get(attribute.type, st.sampled_from(["a", "é", "B c"]))
     if not attribute.multi_valued:
         return one
-    return st.lists(one, max_size=2).filter(lambda found: not attribute.has_primary or sum(map(is_primary, found)) < 2)
+    return st.lists(one, max_size=2).filter(lambda found: not attribute.primary or sum(map(is_primary, found)) < 2)
 
 
 def is_primary(element: Any) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.paths import resolve
 from scimsvc.store import membership, resources, tenants
 from scimsvc.store.database import Database
+from scimsvc.store.index import Indexer
 from scimsvc.store.migrations import migrate
 from scimsvc.store.search import Place, SearchStore, Target
 from scimsvc.store.statement import Statement
@@ -51,6 +53,33 @@ def test_statement_looks_at_nothing_but_what_it_is_about(sqlite: Database, name:
 def test_whole_tables_would_be_noticed(sqlite: Database):
     for sql in ("SELECT * FROM membership", "SELECT * FROM resource WHERE tenant_id = 1 AND version = 2"):
         assert [line for line in plan(sqlite, sql) if WHOLE.search(line)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'active eq true and userName eq "a"',
+        'userName eq "a" and title pr and not (active eq false) and displayName ne "x"',
+        'emails[type eq "work"] and emails[type eq "work" and value eq "x"]',
+        'active eq true and (userName eq "a" or externalId eq "b")',
+    ],
+)
+def test_one_telling_term_chooses_the_resources_that_others_look_at(sqlite: Database, monkeypatch: pytest.MonkeyPatch, text: str):
+    query = parse_filter(text, USER_TYPE)
+    plans: list[list[str]] = []
+    execute = sqlite.execute
+
+    def explained(sql: str, parameters: Any) -> Any:
+        plans.append([row[3] for row in execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
+        return execute(sql, parameters)
+
+    monkeypatch.setattr(sqlite, "execute", explained)
+    store = resources.ResourceStore(sqlite, 1, USER_TYPE, Indexer(USER_TYPE, ()))
+    store.page(query, 0, 100)
+    store.count(query)
+    for found in plans:
+        assert len([line for line in found if line.startswith("LIST SUBQUERY")]) == 1
+        assert [line for line in found if WHOLE.search(line)] == []
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -223,6 +223,9 @@ def test_a_bulk_id_is_given_once(ask: Ask):
         {},
         {"Operations": {}},
         {"schemas": ["urn:x"], "Operations": []},
+        {"schemas": [], "Operations": []},
+        {"schemas": [REQUEST, "urn:x"], "Operations": []},
+        {"schemas": REQUEST, "Operations": []},
         {"Operations": [], "failOnErrors": -1},
         {"Operations": [], "failOnErrors": True},
         {"Operations": [], "failOnErrors": "1"},
@@ -230,6 +233,11 @@ def test_a_bulk_id_is_given_once(ask: Ask):
 )
 def test_request_that_is_wrong_is_refused(ask: Ask, body: Any):
     assert_scim_error(ask("POST", "/Bulk", body), 400)
+
+
+@pytest.mark.parametrize("schemas", [[REQUEST], [REQUEST.lower()], None])
+def test_the_kind_of_a_request_is_found_in_any_case(ask: Ask, schemas: Any):
+    assert ask("POST", "/Bulk", {"schemas": schemas, "Operations": []}).status == 200
 
 
 def test_no_more_operations_than_announced(settings: Settings, database: Database):

@@ -44,6 +44,7 @@ THING_SCHEMA: dict[str, Any] = {
             {"name": "$ref", "type": "reference", "referenceTypes": ["external"], "caseExact": False},
             multiValued=True,
         ),
+        complex_("marks", VALUE | {"mutability": "writeOnly"}, {"name": "type"}, multiValued=True),
         complex_("vault", VALUE, {"name": "code"}, returned="never"),
         complex_("lock", VALUE, {"name": "words", "multiValued": True}, {"name": "pin", "returned": "never"}),
         complex_("memo", VALUE, {"name": "by"}, returned="request"),
@@ -160,6 +161,15 @@ def test_what_nothing_can_be_found_by_is_refused(ask: Ask, name: str):
     for text in (f'{name} eq "2026-01-01T00:00:00Z"', f"{name} pr"):
         assert_scim_error(ask("POST", "/Things/.search", {"filter": text}), 400, "invalidFilter")
     assert_scim_error(ask("GET", f"/Things?sortBy={name}"), 400, "invalidValue")
+
+
+def test_elements_without_a_value_to_find_are_found_by_the_rest(ask: Ask):
+    path = made(ask, {"marks": [{"value": "secret", "type": "a"}]})
+    for text, found in (('marks[type eq "a"]', 1), ('marks[type eq "b"]', 0)):
+        assert ask("POST", "/Things/.search", {"filter": text}).body["totalResults"] == found
+    assert own(patch(ask, path, ("replace", 'marks[type eq "a"].type', "b"))) == {"marks": [{"type": "b"}]}
+    for text in ("marks", "marks.value"):
+        assert_scim_error(ask("POST", "/Things/.search", {"filter": f'{text} eq "secret"'}), 400, "invalidFilter")
 
 
 def test_value_filter_by_what_is_never_returned_is_refused(ask: Ask):

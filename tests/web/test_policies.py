@@ -29,15 +29,28 @@ ENTRA = (ROOT / "mappings" / "entra.yaml").read_text()
 Ask = Callable[..., Answer]
 
 
+THING = "urn:example:schemas:2.0:Thing"
+
+
+def things(*attributes: dict[str, Any]) -> dict[str, Any]:
+    """Documents of a resource type that has a unique login and can be inactive."""
+    own = [{"name": "login", "uniqueness": "global"}, {"name": "active", "type": "boolean"}, *attributes]
+    return {
+        "Schemas": [{"id": THING, "name": "Thing", "attributes": own}],
+        "ResourceTypes": [{"name": "Thing", "endpoint": "/Things", "schema": THING}],
+    }
+
+
 @pytest.fixture
-def serve(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Callable[[str], Ask]]:
-    """Serves a profile with policies; answers what sends requests."""
+def serve(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Callable[..., Ask]]:
+    """Serves a profile with policies, and with documents where there are any; answers what sends requests."""
     apps = []
 
-    def start(policies: str) -> Ask:
+    def start(policies: str, profile: str = ENTRA, documents: dict[str, Any] | None = None) -> Ask:
         folder = tmp_path / str(len(apps))
         folder.mkdir()
-        (folder / "entra.yaml").write_text(f"{ENTRA}\npolicies: {{{policies}}}\n")
+        (folder / "things.json").write_text(json.dumps(documents or {}))
+        (folder / "entra.yaml").write_text(f"{profile}\npolicies: {{{policies}}}\ndocuments: [things.json]\n")
         app = create_app(replace(settings, mappings=MappingsSettings(folder), database=DatabaseSettings(database.url)))
         apps.append(app)
         headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
@@ -74,7 +87,7 @@ def patch(ask: Ask, path: str, op: str, where: str, value: Any = None) -> Answer
 
 
 @pytest.mark.parametrize("policies", ["unknownMembers: pending", "unknownMembers: reject"])
-def test_an_id_that_no_index_can_hold_is_refused_for_ever(serve: Callable[[str], Ask], policies: str):
+def test_an_id_that_no_index_can_hold_is_refused_for_ever(serve: Callable[..., Ask], policies: str):
     ask = serve(policies)
     group = create(ask, "/Groups", displayName="g", externalId="g")
     long = [{"value": "x" * 20_000}]
@@ -82,7 +95,7 @@ def test_an_id_that_no_index_can_hold_is_refused_for_ever(serve: Callable[[str],
     assert_scim_error(ask("POST", "/Groups", {"displayName": "h", "externalId": "h", "members": long}), 400, "invalidValue")
 
 
-def test_unknown_members_are_rejected_or_wait(serve: Callable[[str], Ask]):
+def test_unknown_members_are_rejected_or_wait(serve: Callable[..., Ask]):
     ask = serve("unknownMembers: reject")
     assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": "later"}]}), 400, "invalidValue")
     ask = serve("unknownMembers: pending")
@@ -106,7 +119,7 @@ def test_unknown_members_are_rejected_or_wait(serve: Callable[[str], Ask]):
     assert ask("DELETE", f"/Groups/{other}").status == 204
 
 
-def test_who_is_waited_for_may_get_the_external_id_later(serve: Callable[[str], Ask]):
+def test_who_is_waited_for_may_get_the_external_id_later(serve: Callable[..., Ask]):
     ask = serve("unknownMembers: pending")
     for number, (method, body) in enumerate(
         [
@@ -230,13 +243,13 @@ def test_who_is_deleted_while_he_is_added_is_no_member(serve: Callable[[str], As
     assert members(ask, group) == set()
 
 
-def test_waiting_members_do_not_keep_a_group_from_being_deleted(serve: Callable[[str], Ask]):
+def test_waiting_members_do_not_keep_a_group_from_being_deleted(serve: Callable[..., Ask]):
     group = create(serve("unknownMembers: pending"), "/Groups", displayName="g", members=[{"value": "later"}])
     assert serve("unknownMembers: reject")("DELETE", f"/Groups/{group}").status == 204
 
 
 @pytest.mark.parametrize(("policy", "merged"), [("exact", False), ("merge", True)])
-def test_members_are_replaced_or_merged(serve: Callable[[str], Ask], policy: str, merged: bool):
+def test_members_are_replaced_or_merged(serve: Callable[..., Ask], policy: str, merged: bool):
     ask = serve(f"replaceMembers: {policy}")
     one, two, three = (create(ask, userName=name) for name in ("one", "two", "three"))
     group = create(ask, "/Groups", displayName="g", members=[{"value": one}])
@@ -261,7 +274,7 @@ NOTHING: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("policy", ["exact", "merge"])
-def test_replace_by_nothing_is_merged_too(serve: Callable[[str], Ask], policy: str):
+def test_replace_by_nothing_is_merged_too(serve: Callable[..., Ask], policy: str):
     ask = serve(f"replaceMembers: {policy}")
     one, two = (create(ask, userName=name) for name in ("one", "two"))
     for nothing in NOTHING:
@@ -274,7 +287,7 @@ def test_replace_by_nothing_is_merged_too(serve: Callable[[str], Ask], policy: s
         assert members(ask, group) == {two}
 
 
-def test_merge_keeps_those_who_are_waited_for(serve: Callable[[str], Ask]):
+def test_merge_keeps_those_who_are_waited_for(serve: Callable[..., Ask]):
     ask = serve("unknownMembers: pending, replaceMembers: merge")
     jane = create(ask, userName="jane")
     for method, body in (
@@ -289,14 +302,14 @@ def test_merge_keeps_those_who_are_waited_for(serve: Callable[[str], Ask]):
         assert create(ask, userName=later, externalId=later) in members(ask, group)
 
 
-def test_answer_to_a_patch_of_a_group(serve: Callable[[str], Ask]):
+def test_answer_to_a_patch_of_a_group(serve: Callable[..., Ask]):
     ask = serve("groupPatchAnswer: resource")
     group = create(ask, "/Groups", displayName="g")
     answer = patch(ask, f"/Groups/{group}", "replace", "displayName", "h")
     assert (answer.status, answer.body["displayName"], answer.body["members"]) == (200, "h", [])
 
 
-def test_create_of_someone_inactive_is_a_conflict_or_restores(serve: Callable[[str], Ask]):
+def test_create_of_someone_inactive_is_a_conflict_or_restores(serve: Callable[..., Ask]):
     jane = {"userName": "jane", "externalId": "1", "title": "T", "emails": [{"value": "a"}, {"value": "b"}]}
     ask = serve("recreate: restore")
     id_ = create(ask, **jane, active=True)
@@ -367,7 +380,7 @@ def test_an_account_that_is_restored_stays_where_what_it_refers_to_fails(serve: 
     assert ask("GET", "/Groups").body["totalResults"] == 0
 
 
-def test_nobody_gets_the_account_of_another_person(serve: Callable[[str], Ask]):
+def test_nobody_gets_the_account_of_another_person(serve: Callable[..., Ask]):
     ask = serve("deleteAfter: 30, recreate: restore")
     jane = create(ask, userName="jane", externalId="J1", active=False)
     admins = create(ask, "/Groups", displayName="Admins", members=[{"value": jane}])
@@ -386,7 +399,7 @@ def test_nobody_gets_the_account_of_another_person(serve: Callable[[str], Ask]):
     assert create(ask, userName="jane", externalId="J1") == jane
 
 
-def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[[str], Ask]):
+def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[..., Ask]):
     ask = serve("renameWhenDisabled: accept")
     id_ = create(ask, userName="jane", active=True)
     leaves = {"Operations": [{"op": "replace", "value": {"active": False, "userName": "0123jane", "title": "x"}}]}
@@ -404,7 +417,34 @@ def test_rename_of_the_inactive_is_accepted_or_ignored(serve: Callable[[str], As
     assert ask("PATCH", f"/Users/{id_}", back).body["userName"] == "jane.doe"
 
 
-def test_deleted_can_be_restored_for_a_while(serve: Callable[[str], Ask], monkeypatch: pytest.MonkeyPatch, database: Database):
+def test_every_value_that_is_unique_by_the_schema_stays_with_the_inactive(serve: Callable[..., Ask]):
+    unique = {"name": "id", "uniqueness": "server"}
+    inside = {"name": "acct", "type": "complex", "subAttributes": [unique, {"name": "note"}, {"name": "kind", "required": True}]}
+    several = {"name": "ids", "type": "complex", "multiValued": True, "subAttributes": [unique, {"name": "note"}]}
+    ask = serve("renameWhenDisabled: ignore", documents=things(inside, several))
+    own = {"login": "l", "acct": {"id": "a", "kind": "k"}, "ids": [{"id": "1"}, {"id": "2"}]}
+    path = f"/Things/{create(ask, '/Things', **own, active=False)}"
+
+    def kept(body: dict[str, Any]) -> bool:
+        return {name: body[name] for name in own} == own
+
+    for where, value in (
+        ("login", "m"),
+        ("acct.id", "b"),
+        ("acct", {"id": "b", "kind": "k"}),
+        ('ids[id eq "1"].id', "3"),
+        ("ids", [{"id": "2"}]),
+    ):
+        assert kept(patch(ask, path, "replace", where, value).body), where
+    assert kept(patch(ask, path, "remove", "acct").body)
+    assert kept(ask("PUT", path, {"login": "m", "active": False}).body)
+    noted = patch(ask, path, "add", 'ids[id eq "1"].note', "n").body
+    assert noted["ids"] == [{"id": "1", "note": "n"}, {"id": "2"}]
+    patch(ask, path, "replace", "active", True)
+    assert patch(ask, path, "replace", "acct.id", "b").body["acct"]["id"] == "b"
+
+
+def test_deleted_can_be_restored_for_a_while(serve: Callable[..., Ask], monkeypatch: pytest.MonkeyPatch, database: Database):
     ask = serve("deleteAfter: 30, recreate: restore")
     jane = {"userName": "jane", "externalId": "1", "emails": [{"value": "a"}, {"value": "b"}]}
     id_ = create(ask, **jane, active=True)
@@ -430,7 +470,7 @@ def test_deleted_can_be_restored_for_a_while(serve: Callable[[str], Ask], monkey
     assert create(ask, **jane) != id_
 
 
-def test_deleted_does_not_hold_its_login(serve: Callable[[str], Ask]):
+def test_deleted_does_not_hold_its_login(serve: Callable[..., Ask]):
     ask = serve("deleteAfter: 30")
     id_ = create(ask, userName="jane", externalId="1")
     assert ask("DELETE", f"/Users/{id_}").status == 204
@@ -442,7 +482,65 @@ def test_deleted_does_not_hold_its_login(serve: Callable[[str], Ask]):
     assert create(ask, userName="jane") == again
 
 
-def test_group_is_restored_with_the_members_of_its_create(serve: Callable[[str], Ask]):
+@pytest.mark.parametrize("delete_after", [0, 30])
+def test_who_has_a_value_that_is_not_unique_for_him_keeps_nobody_from_coming_back(serve: Callable[..., Ask], delete_after: int):
+    row = 'target: emails[type eq "work"].value\n'
+    ask = serve(f"deleteAfter: {delete_after}, recreate: restore", ENTRA.replace(row, f"{row}      unique: true\n"))
+    ann = create(ask, userName="ann", active=bool(delete_after))
+    create(ask, userName="bob", emails=[{"type": "home", "value": "ann@x"}])
+    if delete_after:
+        assert ask("DELETE", f"/Users/{ann}").status == 204
+    assert create(ask, userName="ann", emails=[{"type": "work", "value": "ann@x"}]) == ann
+
+
+def test_who_of_several_deleted_comes_back_must_be_told(serve: Callable[..., Ask]):
+    ask = serve("deleteAfter: 30, recreate: restore")
+    ids = []
+    for number in "12":
+        ids.append(create(ask, userName="ann", externalId=number))
+        assert ask("DELETE", f"/Users/{ids[-1]}").status == 204
+    answer = ask("POST", "/Users", {"userName": "Ann"})
+    assert_scim_error(answer, 409, "uniqueness")
+    assert answer.body["detail"] == (
+        "2 deleted Users may be meant, and one alone can be restored. Send a value that tells them apart: of externalId."
+    )
+    assert ask("GET", "/Users").body["totalResults"] == 0
+    assert create(ask, userName="Ann", externalId="1") == ids[0]
+
+
+def test_deleted_longer_ago_than_the_grace_period_is_not_restored(serve: Callable[..., Ask], database: Database):
+    ask = serve("deleteAfter: 2, recreate: restore")
+    for days, back in ((1, True), (3, False)):
+        id_ = create(ask, userName=f"ann{days}")
+        assert ask("DELETE", f"/Users/{id_}").status == 204
+        moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")[:23]
+        database.peewee.execute_sql(f"UPDATE resource SET last_modified = '{moment}' WHERE id = '{id_}'")
+        assert (create(ask, userName=f"ann{days}") == id_) == back
+
+
+@pytest.mark.parametrize("delete_after", [0, 30])
+def test_restore_leaves_what_is_immutable(serve: Callable[..., Ask], delete_after: int):
+    fixed = {"name": "fixed", "mutability": "immutable"}
+    inside = {"name": "made", "type": "complex", "subAttributes": [{"name": "by", "mutability": "immutable"}, {"name": "at"}]}
+    ask = serve(f"deleteAfter: {delete_after}, recreate: restore", documents=things(fixed, inside))
+    id_ = create(ask, "/Things", login="a", fixed="1", made={"by": "x", "at": "y"}, active=False)
+    if delete_after:
+        assert ask("DELETE", f"/Things/{id_}").status == 204
+    for other in ({"fixed": "2"}, {"made": {"by": "z"}}):
+        answer = ask("POST", "/Things", {"login": "a", **other})
+        if delete_after:
+            assert (answer.status, answer.body["id"] == id_) == (201, False)
+            assert ask("DELETE", f"/Things/{answer.body['id']}").status == 204
+        else:
+            assert_scim_error(answer, 409, "uniqueness")
+    answer = ask("POST", "/Things", {"login": "A", "fixed": "1", "made": {"at": "later", "by": "x"}})
+    assert (answer.status, answer.body["id"]) == (201, id_)
+    patch(ask, f"/Things/{id_}", "replace", "active", False)
+    answer = ask("POST", "/Things", {"login": "A"})
+    assert (answer.status, answer.body["id"], answer.body["fixed"], answer.body["made"]) == (201, id_, "1", {"by": "x"})
+
+
+def test_group_is_restored_with_the_members_of_its_create(serve: Callable[..., Ask]):
     ask = serve("deleteAfter: 30, recreate: restore")
     one, two = create(ask, userName="one"), create(ask, userName="two")
     group = create(ask, "/Groups", displayName="g", externalId="g", members=[{"value": one}])
@@ -483,7 +581,7 @@ def verified(database: Database, password: str) -> bool:
         return False
 
 
-def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[[str], Ask], database: Database):
+def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[..., Ask], database: Database):
     ask = serve("passwords: ignore")
     assert ask("GET", "/ServiceProviderConfig").body["changePassword"] == {"supported": False}
     answer = ask("POST", "/Users", {"userName": "forgotten", "password": "secret"})
@@ -516,7 +614,45 @@ def test_passwords_are_kept_as_hashes_where_that_is_asked_for(serve: Callable[[s
     assert "third" not in str(database.peewee.execute_sql("SELECT document FROM resource").fetchall())
 
 
-def test_a_hash_costs_what_owasp_recommends(serve: Callable[[str], Ask], database: Database):
+@pytest.mark.parametrize("spelled", ["password", "Password"])
+@pytest.mark.parametrize(
+    ("characteristics", "value", "changes", "is_kept"),
+    [
+        ({"mutability": "writeOnly"}, "s", [("PASSWORD", "t")], True),
+        ({"returned": "never"}, "s", [("password", "t")], True),
+        ({}, "s", [("password", "t")], False),
+        ({"type": "integer", "mutability": "writeOnly"}, 5, [("password", 6)], False),
+        ({"mutability": "writeOnly", "multiValued": True}, ["s"], [("password", ["t"])], False),
+        (
+            {"type": "complex", "subAttributes": [{"name": "value", "returned": "never"}, {"name": "hint"}]},
+            {"value": "s", "hint": "h"},
+            [("password.hint", "t"), ("password.value", "t"), ("password", {"value": "t"})],
+            False,
+        ),
+    ],
+)
+def test_a_hash_is_of_a_password_alone(
+    serve: Callable[..., Ask],
+    database: Database,
+    spelled: str,
+    characteristics: dict[str, Any],
+    value: Any,
+    changes: list[tuple[str, Any]],
+    is_kept: bool,
+):
+    ask = serve("passwords: argon2", documents=things({"name": spelled, **characteristics}))
+    path = f"/Things/{create(ask, '/Things', **{spelled: value})}"
+    assert len(hashes(database)) == is_kept
+    for where, changed in changes:
+        assert patch(ask, path, "replace", where, changed).status == 200
+        assert len(hashes(database)) == is_kept
+    if is_kept:
+        assert verified(database, "t")
+        patch(ask, path, "remove", spelled)
+        assert hashes(database) == []
+
+
+def test_a_hash_costs_what_owasp_recommends(serve: Callable[..., Ask], database: Database):
     create(serve("passwords: argon2"), userName="a", password="secret")
     assert hashes(database)[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
@@ -532,7 +668,7 @@ def test_a_hash_costs_what_owasp_recommends(serve: Callable[[str], Ask], databas
     ],
 )
 def test_a_bulk_request_sets_so_many_passwords_where_they_are_hashed(
-    serve: Callable[[str], Ask], monkeypatch: pytest.MonkeyPatch, data: dict[str, Any]
+    serve: Callable[..., Ask], monkeypatch: pytest.MonkeyPatch, data: dict[str, Any]
 ):
     hashed: list[str] = []
     hasher = SimpleNamespace(hash=lambda password: hashed.append(password) or "hash")

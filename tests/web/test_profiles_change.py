@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from scimsvc.mapping import ProfileError
@@ -62,6 +63,16 @@ def test_changed_files_are_taken_and_broken_ones_are_not(profile: Path, tmp_path
         one.refresh()
         assert not has_badge(one)
         assert one.problem is None
+
+
+def test_only_the_documents_that_profiles_name_are_kept(profile: Path, tmp_path: Path) -> None:
+    profile.with_name("used.json").write_text("{}")
+    profile.with_name("other.json").write_bytes(b"\xff")
+    profile.with_name("._other.json").write_bytes(b"\xff")
+    profile.write_text(f"{ENTRA}\ndocuments: [used.json]\n")
+    assert Catalogs(profile.parent, installed(), tmp_path / "kept").problem is None
+    kept = orjson.loads((tmp_path / "kept").read_bytes())
+    assert sorted(Path(path).name for path in kept) == ["entra.yaml", "used.json"]
 
 
 def test_every_worker_keeps_the_same_good_profiles(profile: Path, tmp_path: Path) -> None:

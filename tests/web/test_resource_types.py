@@ -72,8 +72,13 @@ def policies() -> str:
 
 
 @pytest.fixture
-def ask(settings: Settings, database: Database, tmp_path: Path, policies: str) -> Iterator[Ask]:
-    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\npolicies: {policies}\n")
+def profile() -> str:
+    return ENTRA
+
+
+@pytest.fixture
+def ask(settings: Settings, database: Database, tmp_path: Path, policies: str, profile: str) -> Iterator[Ask]:
+    (tmp_path / "entra.yaml").write_text(f"{profile}\ndocuments: [devices.json]\npolicies: {policies}\n")
     (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
     app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
     headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
@@ -204,6 +209,42 @@ def test_extension_of_users(ask: Ask):
     created = ask("POST", "/Users", {"userName": "a", BADGE: {"number": 7}})
     assert (created.status, created.body["schemas"][-1]) == (201, BADGE)
     assert ask("GET", f"/Users?filter={BADGE}:number+eq+7").body["totalResults"] == 1
+
+
+def with_attributes(of_users: list[str], of_groups: list[str]) -> str:
+    """The profile with custom attributes of users and of groups."""
+    users, groups = (f"  attributes: {json.dumps([{'name': name} for name in one])}" for one in (of_users, of_groups))
+    return ENTRA.replace("  attributes: []", users).replace("groups:\n", f"groups:\n{groups}\n")
+
+
+@pytest.mark.parametrize(
+    "profile", [with_attributes([f"{BADGE}:colour", f"{PLACE}:floor", "urn:x:new:a"], [f"{PLACE.upper()}:desk", "URN:x:new:b"])]
+)
+def test_a_schema_is_one_whoever_extends_it(ask: Ask):
+    shown = {
+        one["id"]: [attribute["name"] for attribute in one["attributes"]] for one in ask("GET", "/Schemas").body["Resources"]
+    }
+    assert (shown[BADGE], shown[PLACE], shown["urn:x:new"]) == (["number", "colour"], ["room", "floor", "desk"], ["a", "b"])
+    place = {"room": "1", "floor": "2", "desk": "3"}
+    for path, body in (("/Devices", LAPTOP), ("/Users", {"userName": "u"}), ("/Groups", {"displayName": "g"})):
+        answer = ask("POST", path, {**body, PLACE: place})
+        assert (answer.status, answer.body[PLACE]) == (201, place)
+    assert ask("GET", f"/?filter={PLACE}:floor+eq+%222%22").body["totalResults"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (f"{DEVICE}:x", f"{DEVICE} is the schema of Device; the URN of an extension of User is another"),
+        ("urn:ietf:params:scim:schemas:core:2.0:Group:x", "2.0:Group is the schema of Group"),
+        (f"{PLACE}:room", f"User has an attribute {PLACE}:room already"),
+    ],
+)
+def test_attribute_that_a_schema_can_not_have_is_refused(tmp_path: Path, name: str, message: str):
+    (tmp_path / "entra.yaml").write_text(f"{with_attributes([name], [])}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
+    with pytest.raises(ProfileError, match=message):
+        load_profile(tmp_path / "entra.yaml")
 
 
 def test_device_is_no_member_of_a_group(ask: Ask):
@@ -342,6 +383,24 @@ def with_(path: str, value: Any) -> Any:
         (with_("ResourceTypes.0.endpoint", "/bulk"), "endpoint: /bulk is taken"),
         (with_("ResourceTypes.0.name", "deleted:User"), "name must be letters"),
         (with_("ResourceTypes.1.name", "Device"), r"ResourceTypes\[1\].schema: that of Device|ResourceTypes\[1\].name: there is"),
+        (with_("Schemas.0.attribute", []), r"Schemas\[0\]: unknown key 'attribute'; known are id, name, description, attributes"),
+        (
+            with_("Schemas.0.attributes.1.multivalued", True),
+            r"attributes\[1\]: unknown key 'multivalued'; known are name, type, multiValued, .*, mutability, .*, subAttributes",
+        ),
+        (with_("Schemas.0.attributes.6.subAttributes.1.unique", True), r"subAttributes\[1\]: unknown key 'unique'; known are"),
+        (with_("Schemas.0.attributes.1.subAttributes", [{"name": "x"}]), r"attributes\[1\].subAttributes: a string has none"),
+        (
+            with_("Schemas.0.attributes.2.canonicalValues", ["low"]),
+            r"attributes\[2\].canonicalValues: these are texts, of string or reference alone, and integer is none",
+        ),
+        (with_("Schemas.0.attributes.6.canonicalValues", ["x"]), r"attributes\[6\].canonicalValues: these are texts"),
+        (with_("ResourceTypes.0.extensions", []), r"ResourceTypes\[0\]: unknown key 'extensions'; known are name, description"),
+        (
+            with_("ResourceTypes.0.schemaExtensions.0.Required", True),
+            r"schemaExtensions\[0\]: unknown key 'Required'; known are schema, required",
+        ),
+        (with_("ResourceTypes.1.endpoint", "/People"), r"ResourceTypes\[1\].endpoint: that of User is /Users"),
         (with_("ResourceTypes.0.schemaExtensions", {}), "schemaExtensions must be a list of objects"),
         (with_("ResourceTypes.0.schemaExtensions.0.schema", DEVICE), "isn't extended by its own schema"),
     ],
@@ -351,14 +410,29 @@ def test_mistake_in_a_document_is_named(documents: Any, message: str):
         read_resource_types({"f.json": documents})
 
 
+def test_documents_as_other_service_providers_publish_them_are_read():
+    published = with_("ResourceTypes.1.endpoint", "/users")
+    for name, documents in published.items():
+        for one in documents:
+            one |= {"schemas": [f"urn:ietf:params:scim:schemas:core:2.0:{name[:-1]}"], "meta": {"resourceType": name[:-1]}}
+    for one in published["ResourceTypes"]:
+        one |= {"id": one["name"], "externalId": "x"}
+    for attribute in published["Schemas"][0]["attributes"]:
+        characteristics = {"canonicalValues": [], "referenceTypes": [], "subAttributes": []}
+        attribute |= characteristics | attribute
+    assert [one.name for one in read_resource_types({"f.json": published})] == ["User", "Group", "Device"]
+
+
 def test_all_mistakes_in_documents_are_named_at_once():
     wrong = with_("Schemas.0.attributes.0.type", "text")
+    wrong["Schemas"][0]["attributes"][0]["Type"] = "string"
     wrong["Schemas"][0]["attributes"][1]["name"] = "a b"
     wrong["Schemas"][2]["id"] = "x"
     wrong["ResourceTypes"][0]["endpoint"] = "/users"
     with pytest.raises(DocumentProblem) as caught:
         read_resource_types({"f.json": wrong})
     assert [one.split(" ")[1].rstrip(":") for one in caught.value.problems] == [
+        "Schemas[0].attributes[0]",
         "Schemas[0].attributes[0].type",
         "Schemas[0].attributes[1].name",
         "Schemas[2].id",
@@ -372,6 +446,7 @@ def test_all_mistakes_in_documents_are_named_at_once():
     [
         ("[other.json]", "{}", "other.json: there is no such file|other.json: can't be read"),
         ("[devices.json]", "{", "devices.json: not JSON"),
+        ("[devices.json]", "{\xff", "devices.json: not UTF-8: byte 0xff at position 1"),
         ("[devices.json]", '{"Schemas": 5}', "devices.json: Schemas must be a list"),
         ("[../devices.json]", "{}", "a document is the name of a"),
         ("[[devices.json]]", "{}", "a document must be a text"),
@@ -380,7 +455,13 @@ def test_all_mistakes_in_documents_are_named_at_once():
 )
 def test_profile_with_wrong_documents_is_refused_at_its_place(tmp_path: Path, documents: str, content: str, message: str):
     (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: {documents}\n")
-    (tmp_path / "devices.json").write_text(content)
+    (tmp_path / "devices.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(ProfileError, match=message) as caught:
         load_profile(tmp_path / "entra.yaml")
     assert caught.value.findings[0].line == len(ENTRA.splitlines()) + 2
+
+
+def test_document_may_have_a_byte_order_mark(tmp_path: Path):
+    (tmp_path / "entra.yaml").write_text(f"{ENTRA}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text("{}", encoding="utf-8-sig")
+    assert load_profile(tmp_path / "entra.yaml").documents == ("devices.json",)

@@ -251,10 +251,17 @@ def test_search_by_post_is_the_query(ask: Ask):
     assert names(ask("POST", "/.search", {"schemas": [SEARCH]})) == ["d", "a", "c", "b", "e", "g"]
 
 
+@pytest.mark.parametrize("schemas", [[SEARCH], [SEARCH.upper()], None])
+def test_the_kind_of_a_search_request_is_found_in_any_case(ask: Ask, schemas: Any):
+    assert ask("POST", "/.search", {"schemas": schemas}).status == 200
+
+
 @pytest.mark.parametrize(
     ("body", "scim_type"),
     [
         ([], "invalidSyntax"),
+        ({"schemas": []}, "invalidSyntax"),
+        ({"schemas": [SEARCH, "urn:x"]}, "invalidSyntax"),
         ({"schemas": ["urn:x"]}, "invalidSyntax"),
         ({"schemas": "urn:x"}, "invalidSyntax"),
         ({"schemas": 5}, "invalidSyntax"),

@@ -19,8 +19,8 @@ from tests.support.server import ROOT, Server
     [
         ("DATABASE_URL", "mysql://host/name", "the database URL must be sqlite:///"),
         ("DATABASE_URL", "sqlite:///{folder}/x.db?mode=ro", "'?mode=ro' would count for nothing"),
-        ("SCIM_MAX_RESULTS", "99999999999999999999999", "scim.max_results must be from 1 to 10000, not 9999"),
-        ("LOG_LEVEL", "loud", "log.level must be one of debug, info"),
+        ("SCIM_MAX_RESULTS", "99999999999999999999999", "SCIMSVC_SCIM_MAX_RESULTS must be from 1 to 10000, not 9999"),
+        ("LOG_LEVEL", "loud", "SCIMSVC_LOG_LEVEL must be one of debug, info"),
         ("SERVER_WORKER", "2", "SCIMSVC_SERVER_WORKER: there is no such setting"),
         ("CONFIG", "absent.yaml", "absent.yaml: No such file"),
         ("MAPPINGS_DIRECTORY", "{folder}", "wrong.yaml:1:10: a profile's name is"),

@@ -55,6 +55,11 @@ def test_members_of_a_request(ask: Ask):
         [{"op": "add", "path": "members", "value": three}],
         [{"op": "remove", "path": "MEMBERS", "value": three}],
         [{"op": "add", "value": {"members": three}}],
+        [{"op": "add", "path": "urn:ietf:params:scim:schemas:core:2.0:Group:members", "value": three}],
+        [{"op": "add", "path": "urn:ietf:params:scim:schemas:core:2.0:Group.members", "value": three}],
+        [{"op": "add", "path": " Members", "value": three}],
+        [{"op": "add", "value": {"urn:ietf:params:scim:schemas:core:2.0:Group:members": three}}],
+        [{"op": "add", "value": {"members": [], "Members": three}}],
         [{"op": "add", "path": "members", "value": two}, {"op": "add", "path": "members", "value": two[:1]}],
     ):
         assert_scim_error(ask("PATCH", path, {"Operations": operations}), 400, "tooMany")

@@ -22,7 +22,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def comparison(operator: str, left: Lazy, right: Lazy, left_is_attribute: bool, right_is_attribute: bool) -> Lazy:
-    """What works out a comparison. With a source attribute that is null or empty none holds, not even `<>` (Entra's IIF)."""
+    """What works out a comparison. With a source attribute that is null or empty none holds, not even `<>` (Entra's IIF), and no
+    order with anything else that is, or between what can't be compared.
+    """
     holds = _OPERATORS[operator]
     ordering = operator not in ("=", "<>")
 
@@ -30,15 +32,16 @@ def comparison(operator: str, left: Lazy, right: Lazy, left_is_attribute: bool, 
         one, other = left(attributes), right(attributes)
         if not ordering and one.__class__ is str and other.__class__ is str:
             return holds(one, other) and bool((one or not left_is_attribute) and (other or not right_is_attribute))
-        if (left_is_attribute and is_empty(one)) or (right_is_attribute and is_empty(other)):
+        if ((left_is_attribute or ordering) and is_empty(one)) or ((right_is_attribute or ordering) and is_empty(other)):
             return False
-        return holds(*_comparable(one, other, ordering))
+        sides = _comparable(one, other, ordering)
+        return sides is not None and holds(*sides)
 
     return compare
 
 
-def _comparable(one: Any, other: Any, ordering: bool) -> tuple[Any, Any]:
-    """Two values as what they can be compared as: dates, numbers, texts."""
+def _comparable(one: Any, other: Any, ordering: bool) -> tuple[Any, Any] | None:
+    """Two values as what they can be compared as: dates, numbers, texts; None where they have no order."""
     if isinstance(one, Moment) or isinstance(other, Moment):
         try:
             first, second = as_moment(one), as_moment(other)
@@ -50,6 +53,8 @@ def _comparable(one: Any, other: Any, ordering: bool) -> tuple[Any, Any]:
         numbers = as_number(one), as_number(other)
         if None not in numbers:
             return numbers
+    if ordering and any(_is_number(side) or isinstance(side, Moment) for side in (one, other)):
+        return None
     return as_text(one) or "", as_text(other) or ""
 
 

@@ -34,7 +34,7 @@ WORDS = frozenset({*_COMPARE_TYPES, *_IGNORED})
 _IMPOSSIBLE = {("integer", "dateTime"), ("dateTime", "integer"), ("dateTime", "boolean")}
 """Types of parameters, and of results that are never one."""
 _TYPES = {"dateTime": "date", "integer": "number", "boolean": "truth value"}
-_PLAIN = frozenset({str, int, bool, float, type(None), Ignored})
+_PLAIN = frozenset({str, bool, float, type(None), Ignored})
 """The classes of values that are what they are."""
 
 

@@ -47,7 +47,9 @@ def tokens(text: str) -> list[Token]:
         piece = match[kind]
         if kind == "number" and len(piece) > MAX_NUMBER_LENGTH:
             raise ExpressionError(f"a number is longer than {MAX_NUMBER_LENGTH} characters", match.start(kind) + 1)
-        found.append(Token(piece if kind in ("mark", "operator") else kind, piece, match.start(kind) + 1))
+        # The end is behind what stands before it, whatever white space follows.
+        column = (position if kind == "end" else match.start(kind)) + 1
+        found.append(Token(piece if kind in ("mark", "operator") else kind, piece, column))
         if kind == "end":
             return found
         position = match.end()

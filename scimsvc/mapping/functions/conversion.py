@@ -6,11 +6,14 @@ import base64
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
-from scimsvc.mapping.functions.values import as_integer, as_text
+from scimsvc.mapping.functions.values import as_integer, as_text, is_64_bit
 
 
 def _bit_and(first: Any, second: Any) -> int:
-    return as_integer(first, "value1") & as_integer(second, "value2")
+    one, other = as_integer(first, "value1"), as_integer(second, "value2")
+    if not (is_64_bit(one) and is_64_bit(other)):
+        raise FunctionError("BitAnd takes numbers of at most 64 bits")
+    return one & other
 
 
 def _base64(source: Any) -> str | None:

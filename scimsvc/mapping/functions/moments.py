@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from scimsvc.mapping.functions.model import FunctionError
 
@@ -88,7 +88,27 @@ def read(text: str) -> Moment:
     raise FunctionError(f"{text[:40]!r} is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
 
 
-def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.min) -> Moment:
+Hour: TypeAlias = Callable[[int, str], int | None]
+"""From an hour as it is written, and A, P or nothing, to the hour of the day; None where there is no such hour."""
+
+
+def _any_hour(hour: int, half: str) -> int | None:
+    if half:
+        return hour % 12 + 12 * (half == "P") if 1 <= hour <= 12 else None
+    return hour
+
+
+def _hour_of_12(hour: int, half: str) -> int | None:
+    """As .NET reads what is written by `h`: without AM or PM it is AM."""
+    return hour % 12 + 12 * (half == "P") if hour <= 12 else None
+
+
+def _hour_of_24(hour: int, half: str) -> int | None:
+    """As .NET reads what is written by `H`: AM and PM must be right."""
+    return None if half and (half == "P") != (hour >= 12) else hour
+
+
+def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.min, hour_of: Hour = _any_hour) -> Moment:
     """The moment that the parts of a text are; of a date, what is missing is taken from `today` as .NET does."""
 
     def number(name: str, default: int) -> int:
@@ -99,10 +119,9 @@ def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.
     if parts.get("year") and len(parts["year"] or "") <= 2:
         year += 2000 if year < 50 else 1900
     month = parts.get("month_name")
-    hour, half = number("hour", 0), (parts.get("half") or "").upper()[:1]
-    if half and not 1 <= hour <= 12:
-        raise FunctionError(f"{text[:40]!r} has no hour from 1 to 12")
-    hour = hour % 12 + (12 if half == "P" else 0) if half else hour
+    hour = hour_of(number("hour", 0), (parts.get("half") or "").upper()[:1])
+    if hour is None:
+        raise FunctionError(f"{text[:40]!r} has no hour that there is, or none of AM and PM that goes with it")
     fraction = f"{parts.get('fraction') or '':0<7}"[:7]
     try:
         clock = datetime(
@@ -155,6 +174,7 @@ _STANDARD = {
     "t": "h:mm tt",
     "T": "h:mm:ss tt",
     "u": "yyyy-MM-dd HH:mm:ss'Z'",
+    "U": "dddd, MMMM d, yyyy h:mm:ss tt",
     "y": "MMMM yyyy",
     "Y": "MMMM yyyy",
 }
@@ -253,6 +273,8 @@ def _written(form: str, moment: Moment) -> str:
 def write(moment: Moment, format_: str) -> str:
     """The moment in a .NET format, standard or custom, in the culture en-US. Raises FunctionError where it is none."""
     text = ""
+    # The one standard format that moves the clock.
+    moment = moment.utc() if format_ == "U" else moment
     for form, literal in _pieces(format_):
         written = _written(form, moment) if form else literal
         # A point before a fraction that has no digits goes with it.
@@ -336,4 +358,5 @@ def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
     if match is None:
         raise FunctionError(f"{text[:40]!r} is no date in the format {format_[:40]!r}")
     today = datetime.min if NO_CURRENT_DATE in styles else datetime.now(UTC)
-    return _moment(match.groupdict(), text, today)
+    twelve = any(form[:1] == "h" for form, _ in _pieces(format_))
+    return _moment(match.groupdict(), text, today, _hour_of_12 if twelve else _hour_of_24)

@@ -6,7 +6,7 @@ import importlib
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -16,7 +16,7 @@ from typing import Any
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter
 from scimsvc.mapping.functions.moments import Moment
 from scimsvc.mapping.functions.registry import Registry
-from scimsvc.mapping.functions.values import MAX_DEPTH, Ignored
+from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, Ignored, is_64_bit
 
 GROUP = "scimsvc.functions"
 _VALUES = (str, bool, int, float, Moment, Ignored)
@@ -109,23 +109,25 @@ def _guarded(function: Function) -> Function:
         except Exception as error:
             raise FunctionError(f"{function.name} failed: {type(error).__name__}") from error
 
+    def value_of(work: Callable[[], Any]) -> Any:
+        value = guarded(work)
+        stranger = _stranger(value)
+        if stranger:
+            raise FunctionError(f"{function.name} gave {stranger}, which is no value of an attribute")
+        return value
+
     def build(arguments: Sequence[Lazy | None]) -> Lazy:
         run = guarded(partial(function.build, arguments))
 
-        def call(attributes: Mapping[str, Any]) -> Any:
-            value = guarded(lambda: run(attributes))
-            stranger = _stranger(value)
-            if stranger:
-                raise FunctionError(f"{function.name} gave {stranger}, which is no value of an attribute")
-            return value
-
-        return call
+        return lambda attributes: value_of(lambda: run(attributes))
 
     def check(constants: Sequence[Any]) -> None:
         if function.check:
             guarded(partial(function.check, constants))
 
-    return replace(function, build=build, check=check)
+    back = function.inverse
+    inverse = (lambda value, *constants: value_of(lambda: back(value, *constants))) if back else None
+    return replace(function, build=build, check=check, inverse=inverse)
 
 
 def _stranger(value: Any, depth: int = 0) -> str | None:
@@ -133,11 +135,16 @@ def _stranger(value: Any, depth: int = 0) -> str | None:
     if depth > MAX_DEPTH:
         return f"a value that is nested more than {MAX_DEPTH} deep"
     if isinstance(value, (list, dict)):
-        below = value.values() if isinstance(value, dict) else value
-        keys = [f"a key of the type {type(key).__name__}" for key in value if isinstance(value, dict) and type(key) is not str]
-        return next((stranger for one in below if (stranger := _stranger(one, depth + 1))), keys[0] if keys else None)
+        keys = list(value) if isinstance(value, dict) else []
+        wrong = next((f"a key of the type {type(key).__name__}" for key in keys if type(key) is not str), None)
+        below = [*value.values(), *keys] if isinstance(value, dict) else value
+        return wrong or next((stranger for one in below if (stranger := _stranger(one, depth + 1))), None)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, int) and not is_64_bit(value):
+        return "a whole number of more than 64 bits"
+    if isinstance(value, str) and SURROGATE.search(value):
+        return "a text with half of a character"
     return None if value is None or isinstance(value, _VALUES) else f"a {type(value).__name__}"
 
 

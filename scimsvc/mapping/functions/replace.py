@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, each
-from scimsvc.mapping.functions.regular_expressions import MAX_RESULT, TIME_LIMIT, compiled, result_too_long
-from scimsvc.mapping.functions.values import as_text
+from scimsvc.mapping.functions.regular_expressions import TIME_LIMIT, compiled
+from scimsvc.mapping.functions.values import MAX_RESULT, as_text, limited, result_too_long
 
 
 def _check_group(text: str, group: str) -> None:
@@ -56,9 +56,7 @@ def _build(arguments: Sequence[Lazy | None]) -> Lazy:
 
     def replace(attributes: Mapping[str, Any]) -> str | None:
         found = _replace(*[as_text(argument(attributes)) if argument else None for argument in given])
-        if found is not None and len(found) > MAX_RESULT:
-            raise result_too_long()
-        return found
+        return None if found is None else limited(found)
 
     return replace
 

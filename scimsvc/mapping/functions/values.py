@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -14,6 +15,10 @@ MAX_DEPTH = 64
 
 MAX_RESULT = 100_000
 """Characters that a function may make of its arguments."""
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character beyond U+FFFF, which no UTF-8 has."""
 
 
 class Ignored(Enum):
@@ -46,11 +51,12 @@ def as_text(value: Any, depth: int = 0) -> str | None:
 
 
 def plain_value(value: Any, depth: int = 0) -> Any:
-    """What JSON can hold of a value: a date as its text, and lists without nulls and without what is ignored.
+    """What JSON can hold of a value: a date and a whole number beyond 64 bits as texts, and lists without nulls and without what
+    is ignored.
 
     Raises FunctionError for what is nested too deep.
     """
-    if isinstance(value, Moment):
+    if isinstance(value, Moment) or (isinstance(value, int) and not is_64_bit(value)):
         return str(value)
     if depth > MAX_DEPTH:
         raise FunctionError(f"a value is nested more than {MAX_DEPTH} deep")
@@ -60,6 +66,11 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {name: plain_value(one, depth + 1) for name, one in value.items()}
     return value
+
+
+def is_64_bit(number: int) -> bool:
+    """Whether a whole number is one that JSON's readers and the store have."""
+    return -(2**63) <= number < 2**63
 
 
 def as_texts(value: Any) -> list[str]:
@@ -73,8 +84,13 @@ def as_texts(value: Any) -> list[str]:
 def limited(text: str) -> str:
     """The text. Raises FunctionError where it is too long: put into one another, functions make much of little."""
     if len(text) > MAX_RESULT:
-        raise FunctionError(f"the result is longer than {MAX_RESULT} characters")
+        raise result_too_long()
     return text
+
+
+def result_too_long() -> FunctionError:
+    """The error for a result of more than MAX_RESULT characters."""
+    return FunctionError(f"the result is longer than {MAX_RESULT} characters")
 
 
 def nested_too_deep(value: Any) -> bool:
@@ -92,6 +108,11 @@ def is_empty(value: Any) -> bool:
     return value is None or value == "" or value == [] or isinstance(value, Ignored)
 
 
+_NUMBER = re.compile(
+    r"&[hH](?P<hexadecimal>[0-9a-fA-F]+)|(?P<whole>[-+]?\d+)|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII
+)
+
+
 def as_number(value: Any) -> int | float | None:
     """A number, or the number that a text spells; None where it is none."""
     if isinstance(value, bool):
@@ -99,15 +120,13 @@ def as_number(value: Any) -> int | float | None:
     if isinstance(value, (int, float)):
         return value
     text = (as_text(value) or "").strip()
-    if len(text) > 32:
+    match = _NUMBER.fullmatch(text) if len(text) <= 32 else None
+    if match is None:
         return None
-    try:
-        if text[:2].lower() == "&h":
-            return int(text[2:], 16)
-        number = float(text) if any(mark in text for mark in ".eE") else int(text)
-    except (ValueError, OverflowError):
-        return None
-    return number if abs(number) < 10**32 and "_" not in text else None
+    if match["hexadecimal"]:
+        return int(match["hexadecimal"], 16)
+    number = int(text) if match["whole"] else float(text)
+    return number if abs(number) < 10**32 else None
 
 
 def as_integer(value: Any, name: str) -> int:

@@ -22,6 +22,19 @@ _TARGET_ID = "8ffa6169-f354-4751-9b77-9c00765be92d"
 _PORTAL_TYPES = {ours: portal for portal, ours in TYPES.items()}
 
 
+def _referenced(*names: str) -> list[dict[str, Any]]:
+    return [{"referencedObjectName": name, "referencedProperty": None} for name in names]
+
+
+_SOURCE_TYPES: dict[str, dict[str, Any]] = {
+    "IsSoftDeleted": {"type": "Boolean", "required": True},
+    "manager": {"type": "Reference", "referencedObjects": _referenced("User")},
+    "members": {"type": "Reference", "referencedObjects": _referenced("User", "Group"), "multivalued": True},
+    "owners": {"type": "Reference", "referencedObjects": _referenced("User"), "multivalued": True},
+}
+"""What of Entra's source attributes is no single text."""
+
+
 def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dict[str, Any]:
     """The schema of a profile. With `base`, a schema that was downloaded, its attribute mappings and scoping filters are
     exchanged and all else, such as ids, which are each job's own, stays.
@@ -172,7 +185,8 @@ def _source_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
             names[row.source] = None
         if row.expression is not None:
             names |= dict.fromkeys(row.expression.source_attributes)
-    return [_definition(name, anchor=name == "objectId", multivalued=name in ("members", "owners")) for name in names]
+    names |= dict.fromkeys(clause.attribute for one in table.scope for clause in one.clauses)
+    return [_definition(name, anchor=name == "objectId", **_SOURCE_TYPES.get(name, {})) for name in names]
 
 
 def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
@@ -188,7 +202,7 @@ def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
                 multivalued=leaf.multi_valued,
                 required=leaf.required,
                 caseExact=leaf.case_exact,
-                referencedObjects=[{"referencedObjectName": _target_name(one), "referencedProperty": None} for one in referenced],
+                referencedObjects=_referenced(*map(_target_name, referenced)),
             )
         )
     return found

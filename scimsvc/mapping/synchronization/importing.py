@@ -53,7 +53,11 @@ def import_schema(schema: Any, name: str, title: str, registry: Registry) -> Imp
         rows = _Rows(text, reader.places)
         found = [(finding, rows.place_of(finding)) for finding in error.findings if finding.severity == "error"]
         # What is missing where something could not be read is no further problem.
-        problems += [f"{place or finding.path}: {_shown(finding)}" for finding, place in found if place or not reader.problems]
+        problems += [
+            f"{place or rows.table_of(finding) or finding.path}: {_shown(finding)}"
+            for finding, place in found
+            if place or not reader.problems
+        ]
         raise ImportProblem("\n".join(problems)) from None
     if problems:
         raise ImportProblem("\n".join(problems))
@@ -65,16 +69,28 @@ class _Rows:
 
     def __init__(self, text: str, places: Mapping[tuple[str, str], list[str]]) -> None:
         self._ranges: list[tuple[int, int, str]] = []
+        self._tables: list[tuple[int, int, str]] = []
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         for key, table in root.value if root else ():
             if isinstance(table, yaml.MappingNode):
+                for place in places.get((key.value, ""), []):
+                    self._tables.append((table.start_mark.line + 1, table.end_mark.line, place))
                 for part, rows in table.value:
                     origins = places.get((key.value, part.value), [])
                     for row, place in zip(rows.value, origins, strict=True) if origins else ():
                         self._ranges.append((row.start_mark.line + 1, row.end_mark.line, place))
 
     def place_of(self, finding: Finding) -> str | None:
-        return next((place for first, last, place in self._ranges if first <= finding.line <= max(first, last)), None)
+        """The place of the row, filter or attribute that a finding is about, or None."""
+        return _within(self._ranges, finding)
+
+    def table_of(self, finding: Finding) -> str | None:
+        """The place of the object mapping that a finding is about, or None."""
+        return _within(self._tables, finding)
+
+
+def _within(ranges: list[tuple[int, int, str]], finding: Finding) -> str | None:
+    return next((place for first, last, place in ranges if first <= finding.line <= max(first, last)), None)
 
 
 def _shown(finding: Finding) -> str:
@@ -149,6 +165,7 @@ class _Reader:
         rows = [(where, row) for where, one in self._list(mapping, "attributeMappings", place) if (row := self._row(one, where))]
         attributes = list(self._custom_attributes(schema, mapping, type_, [row["target"] for _, row in rows]))
         found: dict[str, Any] = {"mappings": [row for _, row in rows]}
+        self.places[table, ""] = [place]
         self.places[table, "mappings"] = [where for where, _ in rows]
         if attributes:
             found["attributes"] = [attribute for _, attribute in attributes]

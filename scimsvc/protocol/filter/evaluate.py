@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
-from scimsvc.schema.types import normaliser
+from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.types import fitting, normaliser
 
 _HOLDS: dict[Operator, Callable[[str, str], bool]] = {
     "eq": lambda have, want: have == want,
@@ -31,9 +32,9 @@ def matches(value_filter: Filter, element: Any) -> bool:
         case Not(operand):
             return not matches(operand, element)
         case Present(path):
-            return _value(path.leaf.name, element) is not None
+            return _value(path, element) is not None
         case Comparison(path, operator, wanted, _):
-            value = _value(path.leaf.name, element)
+            value = _value(path, element)
             if value is None:
                 return operator == "ne"
             holds, normalise = _HOLDS[operator], normaliser(path.leaf)
@@ -44,5 +45,5 @@ def matches(value_filter: Filter, element: Any) -> bool:
             raise TypeError("the parser refuses a value filter inside a value filter")
 
 
-def _value(name: str, element: Any) -> Any:
-    return element.get(name) if isinstance(element, dict) else element
+def _value(path: AttributePath, element: Any) -> Any:
+    return fitting(path.leaf, element.get(path.leaf.name)) if isinstance(element, dict) else element

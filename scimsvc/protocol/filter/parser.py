@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,10 +19,10 @@ from scimsvc.schema.types import check, normaliser
 
 MAX_DEPTH = 32
 MAX_TERMS = 256
-MAX_LENGTH = 8192
-"""Characters of a path."""
+_MAX_REMEMBERED = 1024
+"""Characters of a path that is remembered when it has been read."""
 MAX_FILTER_LENGTH = 65536
-"""Characters of a filter, whatever the settings allow."""
+"""Characters of a filter, whatever the settings allow, and of a path."""
 _SIMPLEST = re.compile(r'([\w:.$-]+) eq "([^"\\\x00-\x1f]*)"')
 _OPERATORS = frozenset(get_args(Operator))
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
@@ -90,12 +91,16 @@ def _any_filter(text: str, resource_type: ResourceType) -> Filter:
 
 def parse_path(text: str, resource_type: ResourceType) -> Path:
     """A PATCH operation's path. Raises ScimError invalidPath."""
-    if len(text) > MAX_LENGTH:
-        raise invalid_path(f"Path: longer than {MAX_LENGTH} characters.")
-    return _any_path(text, resource_type)
+    if len(text) > MAX_FILTER_LENGTH:
+        raise invalid_path(f"Path: longer than {MAX_FILTER_LENGTH} characters.")
+    return _known_path(text, resource_type) if len(text) <= _MAX_REMEMBERED else _any_path(text, resource_type)
 
 
 @lru_cache(maxsize=1024)
+def _known_path(text: str, resource_type: ResourceType) -> Path:
+    return _any_path(text, resource_type)
+
+
 def _any_path(text: str, resource_type: ResourceType) -> Path:
     try:
         return _Parser(text, resource_type).path(_scope_of(resource_type))
@@ -112,6 +117,8 @@ def literal(token: Token) -> Any:
             value = json.loads(token.text, strict=False, parse_constant=_refuse)
             if isinstance(value, str):
                 value.encode()
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(token.text)
             return value
         except ValueError:
             pass
@@ -144,6 +151,13 @@ def _scope_of_element(path: AttributePath) -> Scope:
 
 def _names(attribute: Attribute) -> list[str]:
     return [sub.name for sub in attribute.sub_attributes]
+
+
+@lru_cache(maxsize=256)
+def _spellings(resource_type: ResourceType) -> tuple[str, ...]:
+    """All names that may be right somewhere in a filter or a path."""
+    every = [AttributePath(steps[1:place]) for steps in resource_type.root.leaves() for place in range(2, len(steps) + 1)]
+    return tuple(dict.fromkeys(name for path in every for name in (path.name, path.leaf.name)))
 
 
 class _Parser:
@@ -214,7 +228,7 @@ class _Parser:
         return path, token
 
     def _unknown(self, token: Token, scope: Scope) -> _Unknown:
-        spellings = {known.lower(): known for known in _names(self._resource_type.root) if scope(known)}
+        spellings = {known.lower(): known for known in _spellings(self._resource_type) if scope(known)}
         close = difflib.get_close_matches(token.text.lower(), spellings, 1)
         suggestion = f", did you mean {spellings[close[0]]!r}?" if close else ""
         return _Unknown(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
@@ -236,9 +250,10 @@ class _Parser:
 
     def _sensible(self, scope: Scope) -> Filter:
         path, token = self._attribute(scope)
-        if path.value().is_secret:
+        brackets = self._at("[")
+        if (path if brackets else path.value()).is_secret:
             raise _Senseless(f"{path.name} can't be filtered by", token.start + 1)
-        if self._at("["):
+        if brackets:
             return ValuePath(path, self._value_filter(path, scope))
         name = self._operator()
         return Present(path) if name == "pr" else self._comparison(path.value(), name, self._next())
@@ -272,6 +287,8 @@ class _Parser:
             raise FilterSyntaxError("a value filter inside a value filter", bracket.start + 1)
         if path.leaf.type != "complex" and not path.leaf.multi_valued:
             raise _Senseless(f"{path.name} has no sub-attributes to filter by", bracket.start + 1)
+        if path.leaf.name in self._resource_type.schema_ids:
+            raise _Senseless(f"{path.name} is an extension: write {path.name}:attribute in the terms", bracket.start + 1)
         self._in_brackets = True
         # An element's terms make sense together or not at all.
         senseless, self.senseless = self.senseless, None

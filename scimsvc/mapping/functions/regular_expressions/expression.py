@@ -13,13 +13,12 @@ from scimsvc.mapping.functions.model import FunctionError
 from scimsvc.mapping.functions.regular_expressions.reader import translated
 from scimsvc.mapping.functions.regular_expressions.replacement import Piece, pieces
 from scimsvc.mapping.functions.regular_expressions.units import from_units, in_units
+from scimsvc.mapping.functions.values import MAX_RESULT, result_too_long
 
 TIME_LIMIT = 0.1
 """Seconds that one regular expression may take for one value."""
 MAX_LENGTH = 5_000
 """Characters of a pattern."""
-MAX_RESULT = 100_000
-"""Characters that a replacement may come to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +104,6 @@ class RegularExpression:
                     break
                 yield match
                 empty = match.end() if match.start() == match.end() else -1
-
-
-def result_too_long() -> FunctionError:
-    """The error for a result of more than MAX_RESULT characters."""
-    return FunctionError(f"the result is longer than {MAX_RESULT} characters")
 
 
 @lru_cache(maxsize=1024)

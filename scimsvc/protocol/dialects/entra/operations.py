@@ -8,14 +8,16 @@ from typing import Any
 
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.dialects.entra.values import CLEARED, standard_value
+from scimsvc.protocol.dialects.entra.values import standard_value
 from scimsvc.protocol.errors import invalid_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
 Operation = dict[str, Any]
 _REMOVED_AT_ONCE = 100
-"""Elements that one filter chooses; a filter has a limit of its own."""
+"""Terms of the filters that choose what is removed, each of which has a limit."""
+_LENGTH_AT_ONCE = 8192
+"""Characters of such a filter, where it has several terms."""
 
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -33,9 +35,17 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     value = operation.get("value")
     if operation.get("path") or not isinstance(value, dict):
         return [operation]
-    plain = {name: below for name, below in value.items() if resource_type.root.sub_attribute(name) and below not in ("", None)}
+    if operation.get("op") == "add":
+        # Null is nothing to add.
+        value = {name: below for name, below in value.items() if below is not None or not _attribute_at(resource_type, name)}
+    plain = {name: below for name, below in value.items() if _may_stay(resource_type.root.sub_attribute(name), below)}
     paths = [{**operation, "path": name, "value": below} for name, below in value.items() if name not in plain]
     return ([{**operation, "value": plain}] if plain or not paths else []) + paths
+
+
+def _may_stay(attribute: Attribute | None, value: Any) -> bool:
+    """Whether it can stay in an operation without path: what has a value, and what is read-only and ignored there."""
+    return attribute is not None and (value not in ("", None) or attribute.mutability == "readOnly")
 
 
 def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -68,11 +78,10 @@ def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Ope
 
     SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test.
     """
-    cleared = "value" in operation and operation["value"] in (None, CLEARED)
-    if operation.get("op") not in ("add", "replace") or not cleared or not operation.get("path"):
+    value, attribute = operation.get("value"), _attribute_at(resource_type, operation.get("path"))
+    if operation.get("op") not in ("add", "replace") or value is None or attribute is None or attribute.multi_valued:
         return [operation]
-    attribute = _attribute_at(resource_type, operation.get("path"))
-    if attribute is None or attribute.required:
+    if attribute.required or standard_value(attribute, value) is not None:
         return [operation]
     return [{"op": "replace", "path": operation["path"], "value": None}]
 
@@ -87,12 +96,25 @@ def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[O
     if operation.get("op") != "remove" or value is None or attribute is None or not attribute.multi_valued or "[" in str(path):
         return [operation]
     elements = value if isinstance(value, list) else [value]
-    terms = [_equal_to(attribute, element) for element in elements]
-    groups = [terms[start : start + _REMOVED_AT_ONCE] for start in range(0, len(terms), _REMOVED_AT_ONCE)]
-    return [{"op": "remove", "path": f"{path}[{' or '.join(group)}]"} for group in groups]
+    filters = _filters_of([_equal_to(attribute, element) for element in elements])
+    return [{"op": "remove", "path": f"{path}[{chosen}]"} for chosen in filters]
 
 
-def _equal_to(attribute: Attribute, element: Any) -> str:
+def _filters_of(elements: list[list[str]]) -> list[str]:
+    """Filters that choose elements, each of which is given by its terms; as few filters as their limits let there be."""
+    groups: list[list[str]] = []
+    terms = length = 0
+    for element in elements:
+        text = " and ".join(element)
+        terms, length = terms + len(element), length + len(text) + len(" or ")
+        if not groups or terms > _REMOVED_AT_ONCE or length > _LENGTH_AT_ONCE:
+            groups.append([])
+            terms, length = len(element), len(text)
+        groups[-1].append(text)
+    return [" or ".join(group) for group in groups]
+
+
+def _equal_to(attribute: Attribute, element: Any) -> list[str]:
     if isinstance(element, dict):
         by_name = {name.lower(): below for name, below in element.items() if attribute.sub_attribute(name) and below is not None}
         terms = {"value": by_name["value"]} if "value" in by_name else by_name
@@ -100,7 +122,7 @@ def _equal_to(attribute: Attribute, element: Any) -> str:
         terms = {"value": element}
     if not terms or any(isinstance(below, (dict, list)) or below is None for below in terms.values()):
         raise invalid_value(f"To remove elements of {attribute.name} by value, each must be an object with a `value`.")
-    return " and ".join(f"{name} eq {json.dumps(below)}" for name, below in terms.items())
+    return [f"{name} eq {json.dumps(below)}" for name, below in terms.items()]
 
 
 def _attribute_at(resource_type: ResourceType, path: Any) -> Attribute | None:
@@ -116,7 +138,7 @@ RULES: tuple[Callable[[ResourceType, Operation], list[Operation]], ...] = (
     op_in_any_case,
     names_instead_of_path,
     path_spelling,
-    value_spelling,
     cleared_value,
+    value_spelling,
     remove_by_value,
 )

@@ -9,9 +9,6 @@ import orjson
 
 from scimsvc.schema.model import Attribute
 
-CLEARED: dict[str, Any] = {}
-"""What a value that unassigns a complex attribute becomes: a value with nothing in it."""
-
 
 def boolean_as_string(attribute: Attribute, value: Any) -> Any:
     """`"active": "False"`. Compliance list, "PATCH compliance": without the flag, booleans are strings."""
@@ -45,13 +42,13 @@ def reference_as_string(attribute: Attribute, value: Any) -> Any:
         if isinstance(value, str):
             value = {"value": value}
         if isinstance(value, dict) and value.get("value", value) in ("", None):
-            return CLEARED
+            return None
     return value
 
 
 def json_in_string(attribute: Attribute, value: Any) -> Any:
     """A role as a JSON document inside the string `value`, with `id`, `value`, `displayName`. Customize, roles."""
-    if not attribute.multi_valued or attribute.type != "complex" or not isinstance(value, list):
+    if attribute.name != "roles" or attribute.type != "complex" or not isinstance(value, list):
         return value
     return [_from_json(attribute, element) for element in value]
 
