@@ -43,12 +43,12 @@ _TYPES = "('User', 'Group')"
 """The resource types of members."""
 _EXTERNAL_ID = number("User", "externalId")
 _BY_ID = "SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})"
-_BY_NAME = f"""{_BY_ID} UNION ALL
+_BY_NAME = f"""{_BY_ID} UNION
     SELECT resource_seq FROM attribute_value AS named
     WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value IN ({{each:ids}})
     AND NOT EXISTS (SELECT 1 FROM resource AS other
-        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES})"""
-"""A name is the externalId of a user where it is no id."""
+        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES} LIMIT 1 OFFSET 0)"""
+"""A name is the externalId of a user where it is no id. OFFSET has PostgreSQL look up each; a join may read all there are."""
 
 
 def _of_members(text: str) -> tuple[Statement, Statement]:
@@ -57,12 +57,11 @@ def _of_members(text: str) -> tuple[Statement, Statement]:
 
 
 # Whoever is being deleted meanwhile is waited for, and looked at once more.
-_ADD, _ADD_NAMED = _of_members(
-    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}})
-    AND resource_type IN {_TYPES} ORDER BY seq {{for_reference}}
-    ON CONFLICT DO NOTHING"""
-)
+_ADDING = f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND {{whose}} AND resource_type IN {_TYPES}
+    ORDER BY seq {{for_reference}} ON CONFLICT DO NOTHING"""
+_ADD = Statement(_ADDING.replace("{whose}", "id IN ({each:ids})"))
+_ADD_NAMED = Statement(_ADDING.replace("{whose}", f"seq IN ({_BY_NAME})"))
 _REMOVE, _REMOVE_NAMED = _of_members(
     "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})"
 )
