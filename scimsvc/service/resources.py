@@ -35,6 +35,8 @@ from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
+_PURGED_BESIDE = 20
+"""Resources whose grace period is over that go for good with each one that is deleted."""
 
 Document = dict[str, Any]
 Found = tuple[Stored, Related]
@@ -259,13 +261,13 @@ class ResourceService:
                 self._resources.retire(stored)
             else:
                 self._resources.delete(stored)
-            self.purge()
+            self.purge(_PURGED_BESIDE)
 
         self._database.transaction(work)
 
-    def purge(self) -> int:
-        """Remove for good what was deleted longer ago than the grace period, some of it; answers how much. In a transaction."""
-        return self._resources.purge(self._restorable_since())
+    def purge(self, most: int = 500) -> int:
+        """Remove for good what was deleted before the grace period, so many at most; answers how many. In a transaction."""
+        return self._resources.purge(self._restorable_since(), most)
 
     def _restorable_since(self) -> str:
         """The moment before which what was deleted is gone for good, whether it was purged already or not."""

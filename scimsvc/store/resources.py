@@ -95,9 +95,19 @@ _SET_PASSWORD = Statement(
 _FORGET_PASSWORD = Statement("DELETE FROM password WHERE tenant_id = :tenant AND resource_seq = :seq")
 _EXPIRED = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND last_modified < :before
-    ORDER BY last_modified LIMIT 500"""
+    ORDER BY last_modified LIMIT :most"""
 )
-_END_MEMBERSHIPS = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND (member_seq = :seq OR group_seq = :seq)")
+_OF_EXPIRED = "WHERE tenant_id = :tenant AND {seq} IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"
+_PURGE = [
+    Statement(f"DELETE FROM {table} {_OF_EXPIRED.replace('{seq}', seq)}")
+    for table, seq in (
+        ("membership", "member_seq"),
+        ("membership", "group_seq"),
+        ("attribute_value", "resource_seq"),
+        ("resource", "seq"),
+    )
+]
+"""What goes with resources that are gone for good, and they themselves."""
 DELETED = "deleted:"
 """Before the resource type of what is deleted and may still be restored: no query of the type finds it."""
 _PUT_VALUES = Statement(
@@ -256,14 +266,13 @@ class ResourceStore:
             now=stored.last_modified,
         )
 
-    def purge(self, before: str) -> int:
-        """Remove for good what was retired before a moment, 500 resources at most; answers how many."""
-        expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=f"{DELETED}{self._type.name}", before=before)
+    def purge(self, before: str, most: int) -> int:
+        """Remove for good what was retired before a moment, so many resources at most; answers how many."""
+        retired = f"{DELETED}{self._type.name}"
+        expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=retired, before=before, most=most)
         seqs = [seq for (seq,) in expired.fetchall()]
-        for seq in seqs:
-            _END_MEMBERSHIPS(self._database, tenant=self._tenant, seq=seq)
-            _DELETE_VALUES(self._database, tenant=self._tenant, seq=seq)
-            _DELETE(self._database, tenant=self._tenant, seq=seq)
+        for statement in _PURGE if seqs else ():
+            statement(self._database, tenant=self._tenant, seqs=_json(seqs))
         return len(seqs)
 
     def holders(self, document: Mapping[str, Any], since: str) -> list[Holder]:

@@ -440,6 +440,6 @@ def test_what_is_purged_leaves_its_groups(company: Company):
 
     company.users.database.transaction(retire)
     for resources in (company.users, company.groups):
-        assert resources.database.transaction(lambda store=resources.store: store.purge("9999")) == 1
+        assert resources.database.transaction(lambda store=resources.store: store.purge("9999", 10)) == 1
     assert company.members("g0") == ["u1"]
     assert company.groups_of("u1") == {"g0": True}
