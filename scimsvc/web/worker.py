@@ -3,6 +3,9 @@
 gunicorn's own gives a thread to every connection, and the thread waits for whatever the client sends, for ever. Here a thread
 takes what is there and gives the connection back, to the loop that watches all of them, until the request has arrived. It reads
 on only where a request is large, and not for long.
+
+What threads do for each other costs as much as a small request does, so there is little of it: a thread has the loop watch a
+connection without waking it, an answer leaves in one piece, and nobody makes futures.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
+from queue import SimpleQueue
 from selectors import EVENT_READ
+from threading import Thread
 from typing import Any
 
 from gunicorn.http import RequestParser
@@ -29,8 +33,12 @@ COLLECTED = 65536
 """Bytes of a request that are collected before a thread reads on; all connections of a worker may have as many in memory."""
 SENDING = 20
 """Seconds that one piece of an answer waits for a client that takes nothing; what the system holds may be three such pieces."""
+TOGETHER = 65536
+"""Bytes of a piece of an answer that leaves at once, with what was kept before it."""
 LEFTOVER = 0.05
 """Seconds for which a thread waits for the rest of a body that nobody has read; then the connection ends."""
+STOPPING = 2.0
+"""Seconds for which a worker that stops keeps a connection that waits for the next request."""
 LINGERING = 2.0
 """Seconds for which what a client still sends is thrown away behind the last answer (RFC 9112 §9.6)."""
 
@@ -117,6 +125,11 @@ class Connection(TConn):
                 self.sock.send(_CONTINUE, socket.MSG_DONTWAIT)
         return complete
 
+    def has_more(self) -> bool:
+        """Whether something behind the request was read with it, which the system no longer has to tell of."""
+        assert isinstance(self.parser, RequestParser)
+        return bool(self.parser.unreader.buf.getvalue())
+
     def hurry(self, deadline: float) -> None:
         """Give a request that has begun no more time than this, and one that hasn't none."""
         self.deadline = min(self.deadline, deadline) if self._received else 0.0
@@ -131,29 +144,100 @@ class Connection(TConn):
 
 
 class _Timed:
-    """A socket as a parser reads from it: until the connection's deadline, and no longer than the socket's own timeout."""
+    """A socket as a parser reads from it: until the connection's deadline, and no longer than the timeout that is set."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.gettimeout = connection.sock.gettimeout
-        self.settimeout = connection.sock.settimeout
+        self._timeout: float | None = None
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def settimeout(self, seconds: float | None) -> None:
+        # The socket is told only where something is to be read.
+        self._timeout = seconds
 
     def recv(self, size: int) -> bytes:
         left = self._connection.deadline - time.monotonic()
         if left <= 0:
             raise TooSlow
-        allowed = self.gettimeout()
-        self.settimeout(left if allowed is None else min(left, allowed))
+        self._connection.sock.settimeout(left if self._timeout is None else min(left, self._timeout))
         try:
             return self._connection.sock.recv(size)
         except TimeoutError:
             raise TooSlow from None
         finally:
-            self.settimeout(allowed)
+            self._connection.sock.settimeout(None)
+
+
+class _Socket(socket.socket):
+    """A socket that blocks always, where gunicorn has it block for each request and no longer behind it; and whose pieces of an
+    answer leave together. Each system call that this saves is one for which a thread would let others pass it.
+    """
+
+    def __init__(self, accepted: socket.socket) -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        self._pieces: list[bytes] | None = None
+
+    def setblocking(self, flag: bool) -> None:
+        """Nothing: what mustn't wait here says so itself."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send, or keep it until the answer is complete or large."""
+        if self._pieces is None:
+            super().sendall(data, flags)
+            return
+        self._pieces.append(bytes(data))
+        if len(data) > TOGETHER:
+            self._send_pieces([])
+
+    def collect(self) -> None:
+        """An answer begins."""
+        self._pieces = []
+
+    def release(self) -> None:
+        """It is complete."""
+        self._send_pieces(None)
+
+    def _send_pieces(self, following: list[bytes] | None) -> None:
+        pieces, self._pieces = self._pieces, following
+        if pieces:
+            super().sendall(b"".join(pieces))
 
 
 _NOT_YET = object()
 """What a thread answers for a request of which more is to come."""
+_WATCHED = object()
+"""What a thread answers where the loop watches the connection already."""
+
+
+class _Threads:
+    """Threads that do what is submitted. An executor makes a future of each, for whose result nobody waits here."""
+
+    def __init__(self, number: int, failed: Callable[[str], object]) -> None:
+        self._failed = failed
+        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._threads = [Thread(target=self._run, name=f"requests-{place}", daemon=True) for place in range(number)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Callable[..., object], *arguments: Any) -> None:
+        """Have the next free thread call `work`."""
+        self._work.put(partial(work, *arguments))
+
+    def shutdown(self, wait: bool = True) -> None:
+        """End the threads when all is done that was submitted, and with `wait` not before."""
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads if wait else ():
+            thread.join()
+
+    def _run(self) -> None:
+        while work := self._work.get():
+            try:
+                work()
+            except Exception:
+                self._failed("a thread could not do its work")
 
 
 class Worker(ThreadWorker):
@@ -167,6 +251,10 @@ class Worker(ThreadWorker):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._lingering: deque[TConn] = deque()
+
+    def get_thread_pool(self) -> Any:
+        """The threads of this worker."""
+        return super().get_thread_pool() if self.cfg.is_ssl else _Threads(self.cfg.threads, self.log.exception)
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection."""
@@ -183,34 +271,65 @@ class Worker(ThreadWorker):
         # A timeout of Python's own would cost each request three more system calls.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
         self.nr_conns += 1
-        connection = Connection(self.read_timeout, self.cfg, client, address, listener.getsockname())
+        socket_ = client if self.cfg.is_ssl else _Socket(client)
+        connection = Connection(self.read_timeout, self.cfg, socket_, address, listener.getsockname())
         if self.cfg.is_ssl:
             self.enqueue_req(connection)
             return
         connection.begin()
         self._wait_for_more(connection)
 
-    def handle(self, conn: TConn) -> Any:
-        """In a thread: answer a request that has arrived, or else give the connection back."""
-        if isinstance(conn, Connection) and not self.cfg.is_ssl and not conn.arrived():
-            return _NOT_YET
-        return super().handle(conn)
+    def enqueue_req(self, conn: TConn) -> None:
+        """Have a thread answer what is there of a request."""
+        if self.cfg.is_ssl or not isinstance(conn, Connection):
+            super().enqueue_req(conn)
+        else:
+            self.tpool.submit(self._serve, conn)
 
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Go on with a connection behind an answer, or end it without letting all others wait for its client."""
-        if self.cfg.is_ssl:
-            super().finish_request(conn, fs)
-            return
+    def _serve(self, conn: Connection) -> None:
+        """In a thread: answer a request that has arrived, and go on with its connection or have the loop do so."""
+        result: Any = False
         try:
-            result = fs.result()
-        except (Exception, CancelledError):
-            result = False
-        if result is _NOT_YET and isinstance(conn, Connection):
+            result = self.handle(conn) if conn.arrived() else _NOT_YET
+            if result is True and self.alive and not conn.has_more():
+                self._keep(conn)
+                result = _WATCHED
+        finally:
+            if result is not _WATCHED:
+                self.method_queue.defer(self._finish, conn, result)
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """In a thread: answer a request, all of it at once."""
+        if not isinstance(conn.sock, _Socket):
+            return bool(super().handle_request(req, conn))
+        conn.sock.collect()
+        try:
+            return bool(super().handle_request(req, conn))
+        finally:
+            conn.sock.release()
+
+    def _keep(self, conn: Connection) -> None:
+        """Watch a connection for its next request."""
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
+        # A loop that is about to end may have closed it meanwhile.
+        with suppress(OSError, ValueError, KeyError):
+            self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        if not self.alive:
+            conn.timeout = min(conn.timeout or 0, time.monotonic() + STOPPING)
+
+    def _finish(self, conn: Connection, result: Any) -> None:
+        """In the loop: go on with a connection, or end it without letting all others wait for its client."""
+        if result is _NOT_YET:
             self._wait_for_more(conn)
-            return
-        if result:
-            super().finish_request(conn, fs)
-            return
+        elif result and conn.has_more():
+            self.enqueue_req(conn)
+        elif result:
+            self._keep(conn)
+        else:
+            self._end_behind_answer(conn)
+
+    def _end_behind_answer(self, conn: Connection) -> None:
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -221,7 +340,9 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         """At a stop, end what waits for its client by a deadline at the latest."""
-        super()._cap_keepalive(deadline)  # type: ignore[misc]  # the stubs are of an older gunicorn
+        # Threads add to them meanwhile.
+        for conn in list(self.keepalived_conns):
+            conn.timeout = min(conn.timeout or 0, deadline)
         for conn in self.pending_conns:
             if isinstance(conn, Connection):
                 conn.hurry(deadline)
