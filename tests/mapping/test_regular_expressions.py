@@ -5,7 +5,7 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping.expression import ExpressionError, compile_expression
@@ -358,6 +358,8 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 @settings(max_examples=400, deadline=None)
 @given(st.recursive(ATOMS, larger, max_leaves=6), st.text(LETTERS, max_size=12))
 def test_what_all_engines_have_matches_as_in_python(pattern: str, text: str):
+    # Python alone, before its version 3.14, finds no \B in an empty text.
+    assume(text or "\\B" not in pattern)
     expected = re.compile(pattern).search(text)
     assert compiled(pattern).first(text, 0) == (expected[0] if expected else None)
     assert compiled(pattern).is_whole(text) == bool(re.compile(pattern).fullmatch(text))
