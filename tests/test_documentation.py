@@ -3,12 +3,14 @@
 import re
 import shlex
 from configparser import ConfigParser
+from pathlib import Path
 from string import Template
 from typing import get_type_hints
 
 import click
 
 from scimsvc.cli import main
+from scimsvc.mapping import parse_profile
 from scimsvc.settings import sections
 from tests.support.client import Client
 from tests.support.server import ROOT
@@ -65,3 +67,9 @@ def test_every_dependency_has_its_reason() -> None:
     listed = setup["options"]["install_requires"] + setup["options.extras_require"]["test"]
     for name in re.findall(r"^([A-Za-z0-9-]+)", listed, re.MULTILINE):
         assert f"| {name} |" in ARCHITECTURE, name
+
+
+def test_profile_in_the_readme_is_one_without_a_warning():
+    texts = re.findall(r"```yaml\n(profile: .*?)```", README, re.DOTALL)
+    profiles = [parse_profile(text, Path("README.md")) for text in texts]
+    assert [(one.name, list(one.warnings)) for one in profiles] == [("acme", [])]

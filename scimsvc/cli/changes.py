@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -130,6 +131,7 @@ def _place_of(name: str) -> Path:
 
 
 def _put(name: str, new: Path, force: bool) -> None:
+    _catalog_in(new)
     place = _place_of(name)
     try:
         content = read_file(new)
@@ -140,7 +142,10 @@ def _put(name: str, new: Path, force: bool) -> None:
         raise click.ClickException(f"{new} can't be read: {error.strerror}") from error
     except KeyError:
         raise click.ClickException(f"{new}: is no longer the profile {name!r}") from None
-    before = place.read_bytes() if place.exists() else None
+    try:
+        before = read_file(place) if os.path.lexists(place) else None
+    except OSError as error:
+        raise click.ClickException(f"{place} can't be read: {error.strerror}") from error
     with database() as found:
         following = _following(found, catalog)
         clear_the_way(found, following, force)

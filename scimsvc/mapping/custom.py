@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from scimsvc.schema.model import Attribute, ResourceType, Schema, Type
 from scimsvc.schema.paths import resolve
@@ -72,6 +73,23 @@ def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
     theirs = {one.id.lower(): one for one in (other.schema, *other.extensions)}
     schema, *extensions = shared = tuple(theirs.get(one.id.lower(), one) for one in own)
     return resource_type if shared == own else replace(resource_type, schema=schema, extensions=tuple(extensions))
+
+
+def shared_with(resource_type: ResourceType, name: Name, others: Iterable[ResourceType]) -> tuple[ResourceType, Attribute] | None:
+    """Another resource type that has an attribute of that name below a URN in the extension that both have, and the attribute."""
+    path = f"{name.parent}.{name.sub}" if name.sub else name.parent
+    own = resolve(resource_type, path) if name.urn else None
+    for other in others if own else ():
+        theirs = resolve(other, path)
+        if own and theirs and theirs.leaf is own.leaf and theirs.steps[0].name != other.schema.id:
+            return other, own.leaf
+    return None
+
+
+def alike(one: Attribute, other: Attribute) -> bool:
+    """Whether two declarations are of the same attribute, whatever they say of it in words."""
+    what = attrgetter("type", "multi_valued", "required", "case_exact", "reference_types")
+    return bool(what(one) == what(other))
 
 
 def _has(resource_type: ResourceType, urn: str) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 import yaml
 
 from scimsvc.mapping.expression import ExpressionError
+from scimsvc.mapping.functions.values import is_64_bit
 from scimsvc.mapping.mapper import Mapper, SkippedObject
 from scimsvc.mapping.profile import ObjectMapping, key_of, parse_target
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
 
 _KEYS = ("name", "source", "expect")
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
@@ -97,4 +98,5 @@ def _plain(node: yaml.Node) -> Any:
         return None
     if node.tag.endswith(":bool"):
         return text.lower() in ("true", "yes", "on")
-    return int(text) if node.tag.endswith(":int") and _NUMBER.fullmatch(text) else text
+    number = int(text) if node.tag.endswith(":int") and _NUMBER.fullmatch(text) else None
+    return text if number is None or not is_64_bit(number) else number

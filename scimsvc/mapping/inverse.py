@@ -10,7 +10,7 @@ from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import as_text
-from scimsvc.mapping.mapper import RowMapper
+from scimsvc.mapping.mapper import RowMapper, SkippedObject
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
 from scimsvc.protocol.reading import value_at
 
@@ -64,7 +64,7 @@ class Inverse:
                 before = undo(_in_text(value))
                 if mapper.value({name: before}) == value:
                     source[name] = before
-            except ValueError:
+            except (ValueError, SkippedObject):
                 continue
         return source
 

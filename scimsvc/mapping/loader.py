@@ -15,7 +15,7 @@ import orjson
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
-from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, extended, obstacle, parse_name, sharing
+from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, alike, extended, obstacle, parse_name, shared_with, sharing
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
@@ -415,7 +415,8 @@ def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, o
         )
         return resource_type
     own_type = adopting(resource_type, name.urn, others)
-    problem = obstacle(own_type, name, others)
+    shared = shared_with(own_type, name, others)
+    problem = None if shared else obstacle(own_type, name, others)
     if problem:
         source.complain(entries["name"], problem)
         return resource_type
@@ -438,6 +439,12 @@ def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, o
         source.complain(entries["multiValued"], "a sub-attribute has one value")
     elif name.value_filter and attribute.required:
         source.complain(entries["required"], f"elements that {name.value_filter} doesn't choose have no {name.sub}")
+    if shared:
+        of, known = shared
+        if not alike(known, attribute):
+            problem = f"{of.name} has another attribute {text}, and a schema is one definition: make both the same"
+            source.complain(node, problem)
+        return own_type
     found = extended(own_type, name, attribute)
     if name.value_filter and not _parses(source, entries["name"], text, found):
         return resource_type

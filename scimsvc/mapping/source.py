@@ -155,7 +155,7 @@ class Source:
         if self._counts[severity] > MAX_FINDINGS + 1:
             return
         if self._counts[severity] > MAX_FINDINGS:
-            message = "and more from here on"
+            message = "and more, here and elsewhere"
         text = self._lines[line - 1] if line <= len(self._lines) else ""
         self.findings.append(Finding(self.path, line, column, message, text, severity))
 

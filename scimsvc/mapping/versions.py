@@ -58,7 +58,7 @@ def put(path: Path, content: bytes) -> None:
 
     A symbolic link stays one: what it leads to is replaced.
     """
-    file = path.resolve()
+    file = Path(os.path.realpath(path))
     fresh = _written(file, content)
     try:
         if file.exists():
@@ -79,7 +79,7 @@ def _written(path: Path, content: bytes) -> Path:
             os.fsync(file.fileno())
         if path.exists():
             like = path.stat()
-            with suppress(PermissionError):
+            with suppress(OSError):
                 os.chown(written, like.st_uid, like.st_gid)
             written.chmod(like.st_mode & 0o777)
         else:

@@ -187,9 +187,13 @@ def _changed(attribute: Attribute, have: Any, value: Any, op: Op) -> Any:
 
 
 def _merged(attribute: Attribute, have: Document, value: Document, op: Op) -> Document:
-    """Sub-attributes that are not named stay (§3.5.2.3); those of an extension are attributes of their own right."""
+    """Sub-attributes that are not named stay (§3.5.2.3); those of an extension are attributes of their own right. None unassigns,
+    and is nothing to add.
+    """
     changed = have
     for name, below in value.items():
+        if below is None and op == "add":
+            continue
         sub_attribute = attribute.sub_attribute(name)
         if below is not None and sub_attribute:
             below = _changed(sub_attribute, fitting(sub_attribute, have.get(name)), below, op)

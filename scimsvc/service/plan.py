@@ -93,6 +93,13 @@ def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog
             for what, example in read.of(document) if read and former else ():
                 effects.add(what, False, f"{stored.id}{example if values else ''}")
         yield Plan(tenant.name, served.name, resources, effects.listed())
+    gone = [old for endpoint, old in former.types.items() if endpoint not in new.types] if former else []
+    for old in gone:
+        effects = Effects()
+        ids = [stored.id for stored in ResourceStore(database, tenant.id, old.resource_type, old.indexer).all()]
+        for id_ in ids:
+            effects.add(f"{old.name} is a resource type that the profile no longer has", True, id_)
+        yield Plan(tenant.name, old.name, len(ids), effects.listed())
 
 
 def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Iterator[Plan]:

@@ -66,11 +66,11 @@ def worth_a_thread(received: bytes | bytearray) -> bool:
 
 
 class TooSlow(TimeoutError):
-    """A client did not send its request in time."""
+    """A client did not send its request in time, or takes nothing of the answer."""
 
     def __init__(self) -> None:
         # gunicorn logs a traceback for errors of a socket, but not for this one, which a client causes as easily.
-        super().__init__(errno.ECONNRESET, "the request did not arrive in time")
+        super().__init__(errno.ECONNRESET, "the client is too slow")
 
 
 class Connection(TConn):
@@ -185,7 +185,7 @@ class _Socket(socket.socket):
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send, or keep it until the answer is complete or large."""
         if self._pieces is None:
-            super().sendall(data, flags)
+            self._send(data, flags)
             return
         self._pieces.append(bytes(data))
         if len(data) > TOGETHER:
@@ -202,7 +202,13 @@ class _Socket(socket.socket):
     def _send_pieces(self, following: list[bytes] | None) -> None:
         pieces, self._pieces = self._pieces, following
         if pieces:
-            super().sendall(b"".join(pieces))
+            self._send(b"".join(pieces))
+
+    def _send(self, data: Any, flags: int = 0) -> None:
+        try:
+            super().sendall(data, flags)
+        except BlockingIOError:
+            raise TooSlow from None
 
 
 _NOT_YET = object()

@@ -1,6 +1,7 @@
 """What a changed profile would do to the accounts that are stored, and doing it."""
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,27 @@ def test_attributes_and_values_that_would_be_refused_are_planned(ready: Run, fol
         f" ! 1: urn:x:User is an attribute that the profile no longer has; such as {one}",
         f" ! 2: size must be a whole number of at most 64 bits; such as {one}, {two}",
     }
+
+
+def test_resource_type_that_goes_is_planned(ready: Run, folder: Path, accounts: Accounts):
+    device = {"id": "urn:x:Device", "attributes": [{"name": "serial"}]}
+    types = [{"name": "Device", "endpoint": "/Devices", "schema": "urn:x:Device"}]
+    (accounts.path.parent / "acme.json").write_text(json.dumps({"Schemas": [device], "ResourceTypes": types}))
+    accounts.path.write_text(accounts.shipped + "documents: [acme.json]\n")
+    id_ = accounts.service("devices").create({"serial": "1"}).location.rpartition("/")[2]
+    (folder / "new.yaml").write_text(accounts.shipped)
+    for command in ("plan", "apply"):
+        result = ready("mappings", command, "new.yaml")
+        assert result.exit_code == 1
+        assert f" ! 1: Device is a resource type that the profile no longer has; such as {id_}" in result.stdout.splitlines()
+    assert "acme.json" in accounts.path.read_text()
+
+
+def test_what_is_in_a_profile_s_place_and_is_no_file_is_said(ready: Run, folder: Path, accounts: Accounts):
+    (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: fresh"))
+    (accounts.path.parent / "fresh.yaml").mkdir()
+    result = ready("mappings", "apply", "new.yaml")
+    assert (result.exit_code, "fresh.yaml" in result.stderr) == (1, True)
 
 
 def test_no_more_than_three_examples_are_named(ready: Run, folder: Path, accounts: Accounts):

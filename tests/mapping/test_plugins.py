@@ -111,6 +111,15 @@ def test_inverse_that_fails_tells_nothing(tmp_path: Path, module, inverse: str) 
     assert rows_undone(row, registry=registry).source({"title": "abc"}) == {}
 
 
+def test_inverse_to_what_its_function_skips_tells_nothing(tmp_path: Path, module) -> None:
+    imported = "from scimsvc.mapping.functions.values import Ignored"
+    skipping = "plain(lambda value: Ignored.OBJECT if str(value).startswith('z') else value, 1)"
+    function = f"Function('F', 'x', (Parameter('source'),), {skipping}, inverse=lambda value: 'z' + value)"
+    registry = load_registry([module(f"{HEAD}{imported}\nFUNCTIONS = {function}")], tmp_path)
+    row = "expression: 'F([x])'\n      target: title"
+    assert rows_undone(row, registry=registry).source({"title": "abc"}) == {}
+
+
 def test_every_problem_of_every_plugin_is_told_at_once(tmp_path: Path, module) -> None:
     with pytest.raises(PluginError) as caught:
         load_registry([module("x = 1 / 0"), "absent_plugin", module("FUNCTIONS = [1, 2]")], tmp_path)

@@ -497,7 +497,7 @@ def test_expression_that_ends_too_early_is_shown_where_it_ends():
 
 def test_mistakes_without_end_are_shown_up_to_a_number_and_keep_the_profile_away():
     shown = findings(rows(*["{a: b}"] * 1200))
-    assert (len(shown), shown[-1][2]) == (MAX_FINDINGS + 1, "and more from here on")
+    assert (len(shown), shown[-1][2]) == (MAX_FINDINGS + 1, "and more, here and elsewhere")
     custom = [f"{{name: a{n}}}" for n in range(1001)]
     assert findings(attributes(*custom)) == [(1006, 7, "a table can't have more than 1000 custom attributes")]
     # Warnings without end hide no mistake.
@@ -612,3 +612,23 @@ def test_any_text_is_a_profile_or_gives_findings(text: str):
 def test_damaged_profile_gives_findings(start: int, length: int, instead: str):
     text = SHIPPED.read_text()
     read(text[:start] + instead + text[start + length :])
+
+
+@pytest.mark.parametrize(("type_", "alike"), [("String", True), ("Integer", False)])
+def test_attribute_below_a_urn_may_be_in_the_lists_of_both_tables(type_: str, alike: bool):
+    row, listed = "    - {source: department, target: 'urn:x:ext:a'}\n", "  attributes: [{name: 'urn:x:ext:a', type: %s}]\n"
+    text = HEAD + row + listed % "String" + GROUPS + row + listed % type_
+    if alike:
+        profile = parse_profile(text, FILE)
+        types = [profile.users.resource_type, profile.groups.resource_type]
+        assert types[0].extensions[-1] is types[1].extensions[-1]
+    else:
+        (found,) = findings(text)
+        assert "User has another attribute urn:x:ext:a, and a schema is one definition" in found[2]
+
+
+def test_example_may_expect_the_greatest_integer():
+    number = 2**63 - 1
+    example = f"  examples:\n    - source: {{c: '{number}'}}\n      expect: {{n: {number}}}\n"
+    text = HEAD + "    - {source: c, target: n}\n  attributes: [{name: n, type: Integer}]\n" + example + GROUPS
+    assert parse_profile(text, FILE)

@@ -74,8 +74,15 @@ def patched(document: Any, *operations: Any, type_: ResourceType = TYPE) -> Any:
         ({"keys": [{"value": "v"}]}, ("add", 'keys[value eq "v"].strings', []), {"keys": [{"value": "v"}]}),
         ({"keys": [{"strings": ["v"]}]}, ("replace", "keys.strings", []), {}),
         ({}, ("add", "keys.strings", []), {}),
-        ({"keys": [{"value": "v", "type": "x"}]}, ("add", 'keys[value eq "v"]', {"type": None}), {"keys": [{"value": "v"}]}),
-        # Null unassigns, wherever it stands; in an add by itself it is nothing.
+        ({"keys": [{"value": "v", "type": "x"}]}, ("replace", 'keys[value eq "v"]', {"type": None}), {"keys": [{"value": "v"}]}),
+        ({"keys": [{"value": "v", "type": "x"}]}, ("add", 'keys[value eq "v"]', {"type": None}), ...),
+        ({"solo": {"string": "a"}}, ("add", "solo", {"string": None, "type": "x"}), {"solo": {"string": "a", "type": "x"}}),
+        (
+            {EXTRA: {"string": "a"}},
+            ("add", None, {EXTRA: {"string": None, "integer": 1}}),
+            {EXTRA: {"string": "a", "integer": 1}},
+        ),
+        # Null unassigns, wherever it stands; in an add it is nothing.
         ({"solo": {"value": "a", "string": "b"}}, ("replace", "solo", {"string": None}), {"solo": {"value": "a"}}),
         ({"solo": {"value": "a", "string": "b"}}, ("replace", None, {"solo": {"string": ""}}), {"solo": {"value": "a"}}),
         ({"solo": {"strings": ["b"]}}, ("replace", None, {"solo": {"strings": []}}), {}),

@@ -64,7 +64,8 @@ IIF = Function(
     "The first value where the condition holds, else the second. A condition is a comparison with =, <>, >, >=, < or <=, or "
     "something that is True or False; for and and or, put an IIF into an IIF. A comparison with a source attribute that is "
     'null or empty never holds, not even with <> or "": ask with Switch, whose key "" is for that. Nothing is before or behind '
-    "what comes to null, and no text before or behind a number or date that it doesn't spell. Texts that spell numbers compare "
+    "what comes to null or empty, and no text before or behind a number or date that it doesn't spell. "
+    "Texts that spell numbers compare "
     "with numbers as numbers.",
     (Parameter("condition", "condition"), Parameter("valueIfTrue", "any"), Parameter("valueIfFalse", "any")),
     _build_iif,

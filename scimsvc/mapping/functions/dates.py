@@ -211,7 +211,8 @@ def _check_formats(constants: Sequence[Any]) -> None:
 FORMAT_DATE_TIME = Function(
     "FormatDateTime",
     "A date that is written in one format, in another. Formats are .NET's, such as yyyy-MM-dd or M/d/yyyy h:mm:ss tt. The clock "
-    "stays as it is written, whatever its offset, unless dateTimeStyles has AdjustToUniversal; without dateTimeStyles they are "
+    "stays as it is written, whatever its offset, unless dateTimeStyles has AdjustToUniversal or the output format is U; "
+    "without dateTimeStyles they are "
     "RoundtripKind, AllowLeadingWhite and AllowTrailingWhite. May also be called without the place for dateTimeStyles, with "
     "three arguments. A null or empty source gives null.",
     (
