@@ -75,13 +75,17 @@ def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
     return resource_type if shared == own else replace(resource_type, schema=schema, extensions=tuple(extensions))
 
 
-def shared_with(resource_type: ResourceType, name: Name, others: Iterable[ResourceType]) -> tuple[ResourceType, Attribute] | None:
-    """Another resource type that has an attribute of that name below a URN in the extension that both have, and the attribute."""
+def shared_with(
+    resource_type: ResourceType, plain: ResourceType, name: Name, others: Iterable[ResourceType]
+) -> tuple[ResourceType, Attribute] | None:
+    """Another resource type from which a resource type has an attribute of that name below a URN, and the attribute; None where
+    it has none, or has it by itself, as `plain`.
+    """
     path = f"{name.parent}.{name.sub}" if name.sub else name.parent
-    own = resolve(resource_type, path) if name.urn else None
+    own = resolve(resource_type, path) if name.urn and not resolve(plain, path) else None
     for other in others if own else ():
         theirs = resolve(other, path)
-        if own and theirs and theirs.leaf is own.leaf and theirs.steps[0].name != other.schema.id:
+        if own and theirs and theirs.leaf is own.leaf:
             return other, own.leaf
     return None
 

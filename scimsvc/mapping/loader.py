@@ -169,8 +169,10 @@ def parse_profile(
     user_type, group_type, *others = _resource_types(source, entries.get("documents"), documents)
     of_users = source.mapping(entries.get("users"), f"the {user_type.name} table", _TABLE_KEYS)
     of_groups = source.mapping(entries.get("groups"), f"the {group_type.name} table", _TABLE_KEYS)
-    user_type = _extended(source, of_users.get("attributes"), user_type, (group_type, *others))
-    group_type = _extended(source, of_groups.get("attributes"), sharing(group_type, user_type), (user_type, *others))
+    plain_group_type = group_type
+    user_type = _extended(source, of_users.get("attributes"), user_type, user_type, (group_type, *others))
+    group_type = sharing(group_type, user_type)
+    group_type = _extended(source, of_groups.get("attributes"), group_type, plain_group_type, (user_type, *others))
     user_type = sharing(user_type, group_type)
     others = [sharing(sharing(other, user_type), group_type) for other in others]
     users = _table(source, entries.get("users"), of_users, user_type, directory)
@@ -387,19 +389,23 @@ def _obstacle_to_find(target: Path) -> str | None:
 
 
 def _extended(
-    source: Source, node: yaml.Node | None, resource_type: ResourceType, others: Sequence[ResourceType]
+    source: Source, node: yaml.Node | None, resource_type: ResourceType, plain: ResourceType, others: Sequence[ResourceType]
 ) -> ResourceType:
-    """The resource type with the custom attributes of the list; `others` may have extensions that these are added to."""
+    """The resource type with the custom attributes of the list; `others` may have extensions that these are added to, and `plain`
+    is the resource type without what the list of another table adds.
+    """
     found = resource_type
     for count, entry in enumerate(source.sequence(node, "attributes")):
         if count == MAX_ATTRIBUTES:
             source.complain(entry, f"a table can't have more than {MAX_ATTRIBUTES} custom attributes")
             break
-        found = _with_custom(source, entry, found, others)
+        found = _with_custom(source, entry, found, plain, others)
     return found
 
 
-def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, others: Sequence[ResourceType]) -> ResourceType:
+def _with_custom(
+    source: Source, node: yaml.Node, resource_type: ResourceType, plain: ResourceType, others: Sequence[ResourceType]
+) -> ResourceType:
     """The resource type with one custom attribute; as it is where that has a mistake that keeps it out."""
     entries = source.mapping(node, "a custom attribute", _ATTRIBUTE_KEYS)
     text = source.text_of(entries.get("name"), "name")
@@ -415,7 +421,7 @@ def _with_custom(source: Source, node: yaml.Node, resource_type: ResourceType, o
         )
         return resource_type
     own_type = adopting(resource_type, name.urn, others)
-    shared = shared_with(own_type, name, others)
+    shared = shared_with(own_type, plain, name, others)
     problem = None if shared else obstacle(own_type, name, others)
     if problem:
         source.complain(entries["name"], problem)

@@ -237,7 +237,6 @@ def test_a_schema_is_one_whoever_extends_it(ask: Ask):
     [
         (f"{DEVICE}:x", f"{DEVICE} is the schema of Device; the URN of an extension of User is another"),
         ("urn:ietf:params:scim:schemas:core:2.0:Group:x", "2.0:Group is the schema of Group"),
-        (f"{PLACE}:room", f"User has an attribute {PLACE}:room already"),
     ],
 )
 def test_attribute_that_a_schema_can_not_have_is_refused(tmp_path: Path, name: str, message: str):
@@ -245,6 +244,14 @@ def test_attribute_that_a_schema_can_not_have_is_refused(tmp_path: Path, name: s
     (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
     with pytest.raises(ProfileError, match=message):
         load_profile(tmp_path / "entra.yaml")
+
+
+def test_extension_of_another_type_is_had_by_listing_an_attribute_of_it(tmp_path: Path):
+    (tmp_path / "entra.yaml").write_text(f"{with_attributes([f'{PLACE}:room'], [])}\ndocuments: [devices.json]\n")
+    (tmp_path / "devices.json").write_text(json.dumps(DOCUMENTS))
+    users, _, *others = load_profile(tmp_path / "entra.yaml").resource_types()
+    (device,) = [one for one in others if one.name == "Device"]
+    assert [one for one in users.extensions if one.id == PLACE] == [one for one in device.extensions if one.id == PLACE]
 
 
 def test_device_is_no_member_of_a_group(ask: Ask):
