@@ -45,6 +45,8 @@ LINGERING = 2.0
 NO_FILES = 0.05
 """Seconds after which a worker that can open no more files tries again to take a connection."""
 
+_UNREAD = frozenset({"408", "413"})
+"""Answers to a body that is too slow or too large."""
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
 _LAST_CHUNK = re.compile(rb"\r\n0+[ \t]*(?:;[^\r\n]*)?\r\n")
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
@@ -261,6 +263,21 @@ class Worker(ThreadWorker):
     def get_thread_pool(self) -> Any:
         """The threads of this worker."""
         return super().get_thread_pool() if self.cfg.is_ssl else _Threads(self.cfg.threads, self.log.exception)
+
+    def load_wsgi(self) -> None:
+        """Load the application, whose answers to a body that was not read to its end say that the connection ends."""
+        super().load_wsgi()
+        application = self.wsgi
+
+        def closing(environ: Any, start_response: Any) -> Any:
+            def started(status: str, *more: Any) -> Any:
+                if status[:3] in _UNREAD:
+                    start_response.__self__.force_close()
+                return start_response(status, *more)
+
+            return application(environ, started)
+
+        self.wsgi = closing
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection."""

@@ -143,6 +143,7 @@ def test_what_does_not_arrive_in_time_is_ended(impatient: Callable[..., Server])
             found = rest(connection)
             assert found[9:12] == status, found
             assert (b"408" in found) == (status != b""), found
+            assert (b"Connection: close" in found) == (b"408" in found), found
     assert client.get("/Users").status == 200
     client.close()
     assert not [line for line in server.messages if "Traceback" in line]
