@@ -7,7 +7,7 @@ the tree (`Slot`), and each execution binds its own.
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
 from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
+from scimsvc.store.leading import all_of, any_of, apart, attribute_of, conjuncts, driver, has_several, leads, telling
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 Expression = Any
@@ -170,7 +171,7 @@ class _Builder:
             return self._with_row(rows)
         match node:
             case And():
-                return self._all(list(_conjuncts(node)))
+                return self._all(list(conjuncts(node)))
             case Or(operands):
                 return self._some(operands)
             case Not(operand):
@@ -191,8 +192,8 @@ class _Builder:
         """Where one term tells few resources from the rest, these are looked at for the other terms: SQLite would collect for
         each term all that it holds for.
         """
-        telling = [(rank, place) for place, term in enumerate(operands) if (rank := _telling(term)) is not None]
-        lead = operands[min(telling)[1]] if telling else None
+        ranks = [(rank, place) for place, term in enumerate(operands) if (rank := telling(term)) is not None]
+        lead = operands[min(ranks)[1]] if ranks else None
         others = [operand for operand in operands if operand is not lead]
         beside = _Builder(self._resource_type, self._kind, beside=True) if lead else self
         conditions = [beside.condition(operand) for operand in others]
@@ -227,7 +228,7 @@ class _Builder:
                 return [row.select(row.resource_seq).where((row.tenant_id == self._tenant) & row.attribute.in_(numbers))]
             case ValuePath(path, inner) if self._has_rows(path):
                 alternatives = by_attribute(inner.operands) if isinstance(inner, Or) else [[inner]]
-                return [self._elements(path, _any_of(group)) for group in alternatives]
+                return [self._elements(path, any_of(group)) for group in alternatives]
             case Comparison(path, operator, value, _) if operator != "ne" and self._has_rows(path):
                 return [self._rows_with(path, operator, _as_slot(value))]
         return None
@@ -246,7 +247,7 @@ class _Builder:
     def _some_row(self, operands: Sequence[Filter]) -> Any:
         """The rows, all of one attribute, for which one of the comparisons holds."""
         whole, row = Or(tuple(operands)), AttributeValue.alias()
-        return self._rows(row, _attribute_of(whole).name).where(self._row_test(whole, row))
+        return self._rows(row, attribute_of(whole).name).where(self._row_test(whole, row))
 
     def _row_test(self, node: Filter, row: Any) -> Expression:
         """A condition on a row, of the attribute that all of the filter is about."""
@@ -347,29 +348,29 @@ class _Builder:
     def _elements(self, path: AttributePath, inner: Filter) -> Any:
         """The resources of elements that fulfil a filter, by the rows of one attribute where that tells enough of them."""
         row = AttributeValue.alias()
-        terms = list(_conjuncts(inner))
-        lead = _driver(inner) or next((term for term in terms if _leads(term, path)), None)
+        terms = list(conjuncts(inner))
+        lead = driver(inner) or next((term for term in terms if leads(term, path)), None)
         if lead is None:
             numbers = [self._number(leaf.name) for leaf in path.leaves()]
             return row.select(row.resource_seq).where(
                 (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row, path)
             )
-        rows = self._rows(row, _attribute_of(lead).name).where(self._row_test(lead, row))
+        rows = self._rows(row, attribute_of(lead).name).where(self._row_test(lead, row))
         rest = [self._element(operand, row, path) for operand in terms if operand is not lead]
         return rows.where(joined(op.and_, rest)) if rest else rows
 
     def _element(self, node: Filter, row: Any, of: AttributePath) -> Expression:
         """A condition on the element of `of` that the row `row` belongs to; one look-up for each attribute with one value."""
         alone = only_attribute(node)
-        if alone is not None and not _has_several(alone, of):
+        if alone is not None and not has_several(alone, of):
             if not matches(node, {}):
                 return self._same_element(alone, row, of, lambda other: self._row_test(node, other))
             return ~self._same_element(alone, row, of, lambda other: ~self._row_test(node, other))
         match node:
             case And(operands):
-                return joined(op.and_, [self._element(_all_of(group), row, of) for group in _apart(operands, of)])
+                return joined(op.and_, [self._element(all_of(group), row, of) for group in apart(operands, of)])
             case Or(operands):
-                return joined(op.or_, [self._element(_any_of(group), row, of) for group in _apart(operands, of)])
+                return joined(op.or_, [self._element(any_of(group), row, of) for group in apart(operands, of)])
             case Not(operand):
                 return ~self._element(operand, row, of)
             case Present(path):
@@ -443,72 +444,8 @@ class _Builder:
         raise invalid_filter(f"Filter: {path.name} can't be filtered by; {path.steps[0].name}.value can.")
 
 
-def _conjuncts(node: Filter) -> Iterator[Filter]:
-    if isinstance(node, And):
-        for operand in node.operands:
-            yield from _conjuncts(operand)
-    else:
-        yield node
-
-
-def _driver(inner: Filter) -> Comparison | None:
-    """The term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
-    terms = [node for node in _conjuncts(inner) if isinstance(node, Comparison) and node.operator == "eq"]
-    return min(terms, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
-
-
 def _refused(path: AttributePath) -> ScimError:
     return invalid_filter(f"Filter: {path.name} can't be filtered by.")
-
-
-def _telling(term: Filter) -> int | None:
-    """How well a term tells resources from one another, best 0; None where it may hold for most of them."""
-    if isinstance(term, ValuePath):
-        driver = _driver(term.filter)
-        return None if driver is None else _telling(driver)
-    if isinstance(term, Or):
-        ranks = [rank for operand in term.operands if (rank := _telling(operand)) is not None]
-        return max(ranks) if len(ranks) == len(term.operands) else None
-    if not isinstance(term, Comparison) or term.operator != "eq" or term.path.leaf.type == "boolean":
-        return None
-    if term.path.steps[0] in RELATED or (term.path.steps[0] in COMMON and term.path.name != "id"):
-        return None
-    return None if term.path.leaf.canonical_values else int(term.path.leaf.uniqueness == "none")
-
-
-def _has_several(path: AttributePath, of: AttributePath) -> bool:
-    """Whether one element of `of` may have several values of an attribute in it."""
-    return any(step.multi_valued for step in path.steps[len(of.steps) :])
-
-
-def _leads(term: Filter, of: AttributePath) -> bool:
-    """Whether every element that fulfils a term has a row of one attribute that does."""
-    path = only_attribute(term)
-    return path is not None and not _has_several(path, of) and not matches(term, {})
-
-
-def _apart(operands: Iterable[Filter], of: AttributePath) -> Iterator[list[Filter]]:
-    """Operands in groups that one row can answer."""
-    for group in by_attribute(operands):
-        path = only_attribute(group[0])
-        if path is not None and _has_several(path, of):
-            yield from ([one] for one in group)
-        else:
-            yield group
-
-
-def _any_of(operands: Sequence[Filter]) -> Filter:
-    return operands[0] if len(operands) == 1 else Or(tuple(operands))
-
-
-def _all_of(operands: Sequence[Filter]) -> Filter:
-    return operands[0] if len(operands) == 1 else And(tuple(operands))
-
-
-def _attribute_of(node: Filter) -> AttributePath:
-    path = only_attribute(node)
-    assert path
-    return path
 
 
 def _as_slot(value: Any) -> Slot:

@@ -44,6 +44,20 @@ def plan(database: Database, sql: str) -> list[str]:
     return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()]
 
 
+@pytest.fixture
+def plans(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The plans of what is executed from now on."""
+    found: list[list[str]] = []
+    execute = sqlite.execute
+
+    def explained(sql: str, parameters: Any) -> Any:
+        found.append([row[3] for row in execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
+        return execute(sql, parameters)
+
+    monkeypatch.setattr(sqlite, "execute", explained)
+    return found
+
+
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_statement_looks_at_nothing_but_what_it_is_about(sqlite: Database, name: str):
     found = plan(sqlite, STATEMENTS[name]._for("sqlite"))
@@ -64,16 +78,8 @@ def test_whole_tables_would_be_noticed(sqlite: Database):
         'active eq true and (userName eq "a" or externalId eq "b")',
     ],
 )
-def test_one_telling_term_chooses_the_resources_that_others_look_at(sqlite: Database, monkeypatch: pytest.MonkeyPatch, text: str):
+def test_one_telling_term_chooses_the_resources_that_others_look_at(sqlite: Database, plans: list[list[str]], text: str):
     query = parse_filter(text, USER_TYPE)
-    plans: list[list[str]] = []
-    execute = sqlite.execute
-
-    def explained(sql: str, parameters: Any) -> Any:
-        plans.append([row[3] for row in execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
-        return execute(sql, parameters)
-
-    monkeypatch.setattr(sqlite, "execute", explained)
     store = resources.ResourceStore(sqlite, 1, USER_TYPE, Indexer(USER_TYPE, ()))
     store.page(query, 0, 100)
     store.count(query)
@@ -86,17 +92,9 @@ def test_one_telling_term_chooses_the_resources_that_others_look_at(sqlite: Data
 @pytest.mark.parametrize("by", [None, "displayName", "externalId", "userName", "id", "meta.lastModified"])
 @pytest.mark.parametrize("types", [[USER_TYPE], [USER_TYPE, GROUP_TYPE]])
 def test_page_is_read_in_its_order_by_indexes(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch, types: list[Any], by: str | None, descending: bool
+    sqlite: Database, plans: list[list[str]], types: list[Any], by: str | None, descending: bool
 ):
     targets = [Target(type_, None, resolve(type_, by) if by else None) for type_ in types]
-    plans: list[list[str]] = []
-    execute = sqlite.execute
-
-    def explained(sql: str, parameters: Any) -> Any:
-        plans.append([row[3] for row in execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
-        return execute(sql, parameters)
-
-    monkeypatch.setattr(sqlite, "execute", explained)
     store = SearchStore(sqlite, 1)
     store.page(targets, descending, 100, 5000)
     for behind in (Place(True, "v", 5), Place(False, "", 5)):
