@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scimsvc.protocol.errors import ScimError
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import SCIM, Credential, Scope
+from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Credential, Scope
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -17,6 +17,8 @@ TRUSTED_FOR = 1.0
 USE_NOTED_EVERY = 60.0
 """Seconds by which a token's last-used time may lag behind, so that a read is not a write."""
 _MAX_TRUSTED = 4096
+SCOPES: tuple[Scope, ...] = (SCIM, ACCOUNTS, ME)
+"""All scopes."""
 
 
 @dataclass
@@ -41,9 +43,8 @@ class Authenticator:
         """
         if not authorization:
             raise _unauthorized("Send the tenant's Secret Token: Authorization: Bearer <token>.", "")
-        scheme, _, secret = authorization.strip().partition(" ")
-        secret = secret.strip()
-        if scheme.lower() != "bearer" or not secret or len(secret) > MAX_SECRET_LENGTH:
+        secret = _secret(authorization)
+        if secret is None:
             raise _unauthorized("The Authorization header must be: Bearer <token>.", ', error="invalid_request"')
         hashed = tenants.digest(secret)
         moment = time.monotonic()
@@ -55,6 +56,15 @@ class Authenticator:
             detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scopes[0]!r} is needed."
             raise ScimError(403, detail, headers={"WWW-Authenticate": challenge})
         return checked.credential
+
+    def known_tenant(self, authorization: str) -> int | None:
+        """Return the id of the tenant whose token was in such a header before; None if this process has not seen it.
+
+        It costs no look-up, and it proves nothing: the token may have been revoked since.
+        """
+        secret = _secret(authorization)
+        checked = self._checked.get(tenants.digest(secret)) if secret else None
+        return checked.credential.tenant.id if checked else None
 
     def _look_up(self, hashed: str, moment: float) -> _Checked:
         credential = tenants.find_credential(self._database, hashed)
@@ -73,6 +83,12 @@ class Authenticator:
                 # The time of use is a convenience; a request that only reads works without it.
                 checked.use_noted = -USE_NOTED_EVERY
         return checked
+
+
+def _secret(authorization: str) -> str | None:
+    scheme, _, secret = authorization.strip().partition(" ")
+    secret = secret.strip()
+    return secret if scheme.lower() == "bearer" and secret and len(secret) <= MAX_SECRET_LENGTH else None
 
 
 def _unauthorized(detail: str, error: str) -> ScimError:
