@@ -409,8 +409,6 @@ class Worker(BaseWorker):
             if self.nr >= self.max_requests and self.alive:
                 self.log.info("Autorestarting worker after current request.")
                 self.alive = False
-            if not (arrived.whole and self.alive):
-                request.force_close()
             response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
             environ["wsgi.multithread"] = True
             environ["wsgi.input"] = _Unreadable() if arrived.body is None else BytesIO(arrived.body)
@@ -419,6 +417,8 @@ class Worker(BaseWorker):
             application: Any = self.wsgi
             pieces = application(environ, response.start_response)
             try:
+                if not (arrived.whole and self.alive):
+                    response.force_close()
                 for piece in pieces:
                     response.write(piece)
                 response.close()
