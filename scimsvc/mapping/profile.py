@@ -93,7 +93,8 @@ class Profile:
     """A mapping profile, checked; `record` shapes users for the application, `others` are the
     resource types of its documents besides User and Group.
 
-    `warnings` are the findings that don't keep it from being used, `documents` the names of the files that it is made of besides.
+    `warnings` are the findings that don't keep it from being used, `documents` the names of the files that it is made of besides,
+    `self_service` the attributes of User that users may change of their own account.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Profile:
     others: tuple[ResourceType, ...] = ()
     warnings: tuple[Finding, ...] = ()
     documents: tuple[str, ...] = ()
+    self_service: tuple[AttributePath, ...] = ()
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """User and Group with the profile's custom attributes, and the others."""
