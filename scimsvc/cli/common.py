@@ -15,11 +15,12 @@ from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
+from scimsvc.service.readiness import unprepared
 from scimsvc.settings import Settings, SettingsError, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.errors import REASONS
-from scimsvc.store.migrations import WrongDatabase, pending
+from scimsvc.store.migrations import WrongDatabase
 from scimsvc.store.tenants import TenantRecord
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -64,10 +65,10 @@ def database(migrated: bool = True) -> Iterator[Database]:
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
-        with found.reading():
-            missing = pending(found) if migrated else []
-        if missing:
-            raise click.ClickException("the database's tables are not up to date; run: scimsvc db migrate")
+        lacking = unprepared(found) if migrated else None
+        if lacking:
+            part = "index is" if lacking.reindex else "tables are"
+            raise click.ClickException(f"the database's {part} not up to date; run: scimsvc db migrate")
         yield found
     except WrongDatabase as error:
         raise click.ClickException(str(error)) from error
