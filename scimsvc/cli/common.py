@@ -58,13 +58,18 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def database(migrated: bool = True) -> Iterator[Database]:
-    """The database of the settings; with `migrated` its tables must be up to date. Raises click.ClickException."""
+    """The database of the settings; with `migrated` it must be there, with tables and index up to date.
+
+    Raises click.ClickException.
+    """
     url = settings().database.url
     try:
         found = Database(url)
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
+        if migrated and found.missing_file:
+            raise click.ClickException(_missing(found.missing_file))
         lacking = unprepared(found) if migrated else None
         if lacking:
             part = "index is" if lacking.reindex else "tables are"
@@ -102,6 +107,13 @@ def make_database_folder(configured: Settings) -> None:
         raise click.ClickException(f"the folder {error.filename} can't be made: {error.strerror}") from error
 
 
+def _missing(path: Path) -> str:
+    """What to do about an SQLite file that isn't there."""
+    if not os.path.isdir(path.parent):
+        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
+    return f"there is no database {path.absolute()}; if that is the right path, run: scimsvc db migrate"
+
+
 def _explained(error: DatabaseUnavailable, url: str) -> str:
     """What is wrong with a database, and what would be right."""
     path = sqlite_path(url)
@@ -112,7 +124,7 @@ def _explained(error: DatabaseUnavailable, url: str) -> str:
     if os.path.isdir(path):
         return f"{path} is a folder; database.url must name a file in it"
     if not os.path.isdir(path.parent):
-        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
+        return _missing(path)
     return f"{path} can't be opened: whoever runs scimsvc must be able to read and write this file and its folder"
 
 

@@ -89,3 +89,7 @@ def purge() -> None:
                 while number := found.transaction(service.purge):
                     purged += number
             click.echo(f"{tenant.name}: purged {purged}")
+        if not found.truncate_log():
+            click.echo(
+                "the write-ahead log is in use, so what was purged may stay in it for a while; run the command again", err=True
+            )

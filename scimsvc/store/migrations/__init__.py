@@ -32,6 +32,8 @@ def pending(database: Database) -> list[str]:
     Raises WrongDatabase if a newer version has migrated it and did not mark that as compatible, or if it isn't scimsvc's, and
     peewee.PeeweeException if it can't be reached.
     """
+    if database.missing_file:
+        return names()
     tables = set(database.peewee.get_tables())
     if "migration" not in tables:
         _refuse_tables_of_others(tables & {table for name in names() for table in _TABLE.findall(_sql(name, database))})
@@ -76,7 +78,7 @@ def _sql(name: str, database: Database) -> str:
 def migrate(database: Database) -> list[str]:
     """Apply what is pending, all of it or nothing; answers what was applied. Two at once wait for each other.
 
-    Raises WrongDatabase.
+    An SQLite file that is missing is made. Raises WrongDatabase.
     """
 
     def work() -> list[str]:
@@ -95,6 +97,7 @@ def migrate(database: Database) -> list[str]:
             )
         return missing
 
+    database.create_file()
     return database.transaction(work)
 
 
