@@ -37,8 +37,9 @@ class Caller(NamedTuple):
 
 def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller:
     """Raises ScimError 401, 403 for a token of another scope (without any, it is `scim`), or 503 where the tenant's profile is
-    not there.
+    not there or the database is not ready.
     """
+    services.readiness.require()
     credential = services.authenticator.credential_of(environ.get("HTTP_AUTHORIZATION"), scopes or (SCIM,))
     tenant = credential.tenant
     catalog = services.catalogs.get(tenant.profile)
