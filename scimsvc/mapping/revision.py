@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
+from scimsvc.mapping.flow_types import FLOW_TYPES
 from scimsvc.mapping.policies import names as policy_names
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, key_of
 from scimsvc.mapping.record import Field, Record
@@ -27,6 +28,9 @@ def revisions(former: Profile, new: Profile) -> list[str]:
     for name, before_type, after_type in _types(former, new):
         lines += [f"{name}: {line}" for line in _of_type(before_type, after_type)]
         lines += [f"{name}: {line}" for line in _of_uniqueness(former, new, before_type, after_type)]
+    former_own, own = ({path.name: None for path in one.self_service} for one in (former, new))
+    lines += [f"selfService: users may change {name}" for name in own if name not in former_own]
+    lines += [f"selfService: users may no longer change {name}" for name in former_own if name not in own]
     return lines + list(_of_record(former.record, new.record)) + list(_of_policies(former, new))
 
 
@@ -64,6 +68,11 @@ def _becomes(of: str, before: str, after: str) -> str:
 
 
 def _of_table(before: ObjectMapping, after: ObjectMapping) -> Iterator[str]:
+    if before.is_mapped != after.is_mapped:
+        yield "new table" if after.is_mapped else "no table any more, so Entra is to send nothing"
+    flows, former_flows = after.flow_types or FLOW_TYPES, before.flow_types or FLOW_TYPES
+    if flows != former_flows:
+        yield _becomes("flowTypes", ", ".join(former_flows), ", ".join(flows))
     if matching_key(before) != matching_key(after):
         yield _becomes("matching", matching_text(before), matching_text(after))
     if scope_of(before) != scope_of(after):

@@ -6,10 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from scimsvc.protocol.errors import ScimError
+from scimsvc.service.self_service import refuse_inactive
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import SCIM, Credential, Scope
+from scimsvc.store.tenants import SCIM, Credential, Scope, TenantRecord
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -17,6 +20,8 @@ TRUSTED_FOR = 1.0
 USE_NOTED_EVERY = 60.0
 """Seconds by which a token's last-used time may lag behind, so that a read is not a write."""
 _MAX_TRUSTED = 4096
+_BLANKS = " \t"
+"""What HTTP allows around a value (RFC 9110 §5.6.3); other white space is part of a token, and makes it unknown."""
 
 
 @dataclass
@@ -37,12 +42,13 @@ class Authenticator:
         """Who an Authorization header speaks for.
 
         Raises ScimError 401 where it is missing or its token is unknown, revoked or expired, which the answer doesn't tell
-        apart, and 403 where the token is of another scope.
+        apart, and 403 where the token is of another scope. A token for one user is refused with 401 if that user does not
+        exist, and with 403 while the account is not active.
         """
         if not authorization:
             raise _unauthorized("Send the tenant's Secret Token: Authorization: Bearer <token>.", "")
-        scheme, _, secret = authorization.strip().partition(" ")
-        secret = secret.strip()
+        scheme, _, secret = authorization.strip(_BLANKS).partition(" ")
+        secret = secret.strip(_BLANKS)
         if scheme.lower() != "bearer" or not secret or len(secret) > MAX_SECRET_LENGTH:
             raise _unauthorized("The Authorization header must be: Bearer <token>.", ', error="invalid_request"')
         hashed = tenants.digest(secret)
@@ -54,7 +60,16 @@ class Authenticator:
             challenge = f'Bearer realm="scimsvc", error="insufficient_scope", scope="{scopes[0]}"'
             detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scopes[0]!r} is needed."
             raise ScimError(403, detail, headers={"WWW-Authenticate": challenge})
+        if checked.credential.subject is not None:
+            self._require_user(checked.credential.tenant, checked.credential.subject)
         return checked.credential
+
+    def _require_user(self, tenant: TenantRecord, subject: str) -> None:
+        """Raise ScimError 401 if the user of a token does not exist, 403 if the account is not active."""
+        document = tenants.user_document(self._database, tenant, subject)
+        if document is None:
+            raise _unauthorized("The user of this token does not exist.", ', error="invalid_token"')
+        refuse_inactive(orjson.loads(document))
 
     def _look_up(self, hashed: str, moment: float) -> _Checked:
         credential = tenants.find_credential(self._database, hashed)

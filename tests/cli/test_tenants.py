@@ -86,7 +86,7 @@ def test_init_stores_nothing_without_the_profile_that_it_needs(run: Run, folder:
     (folder / "mappings" / "entra.yaml").write_text("profile: other\n")
     result = run("init")
     assert result.exit_code == 1
-    assert "mappings/entra.yaml:1:1: the key 'users' is missing" in result.stderr
+    assert "mappings/entra.yaml:1:1: a profile needs a table" in result.stderr
     assert not (folder / "var" / "scimsvc.db").exists()
 
 

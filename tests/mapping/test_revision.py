@@ -24,6 +24,8 @@ BASE: dict[str, Any] = {
     "groups": {"mappings": [{"source": "objectId", "target": "externalId", "matching": 1}]},
     "record": {"login": "userName"},
     "policies": {"deleteAfter": 1},
+    # Without a list it follows from rows and record.
+    "selfService": [],
 }
 
 
@@ -117,6 +119,24 @@ def changed(path: str, value: Any) -> Profile:
         ("record", None, ["record: no field login any more"], ["record: new field login: userName"]),
         ("policies.deleteAfter", 30, ["policies: deleteAfter: 1 becomes 30"], ["policies: deleteAfter: 30 becomes 1"]),
         ("policies.recreate", "restore", ["policies: recreate: conflict becomes restore"], None),
+        (
+            "selfService.0",
+            "nickName",
+            ["selfService: users may change nickName"],
+            ["selfService: users may no longer change nickName"],
+        ),
+        ("users.flowTypes", ["Add", "Update"], ["users: flowTypes: Add, Update, Delete becomes Add, Update"], None),
+        (
+            "groups",
+            None,
+            [
+                "groups: no table any more, so Entra is to send nothing",
+                "groups: matching: externalId (from [objectId]) becomes nothing",
+                "groups: no row for externalId any more; it was [objectId]",
+                "groups: externalId is no longer unique",
+            ],
+            None,
+        ),
         ("title", "Other", ["title: 'Acme' becomes 'Other'"], None),
         (
             "groups.mappings.1",
