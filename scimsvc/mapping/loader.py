@@ -7,6 +7,7 @@ import errno
 import re
 import stat
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -28,6 +29,7 @@ from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
+from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.mapping.source_attributes import SourceDefinition, read_source_attributes
 from scimsvc.protocol.errors import ScimError
@@ -157,7 +159,7 @@ def parse_profile(
     source = Source(path, text, registry or installed())
     root = source.root()
     entries = source.mapping(
-        root, "a profile", ("profile", "title", "directory", "users", "groups", "record", "policies", "documents")
+        root, "a profile", ("profile", "title", "directory", "users", "groups", "record", "policies", "documents", "selfService")
     )
     name = source.text_of(entries.get("profile"), "profile")
     if root is not None and not isinstance(root, yaml.ScalarNode):
@@ -183,9 +185,11 @@ def parse_profile(
     groups = _table(source, entries.get("groups"), of_groups, group_type, directory)
     record = read_record(source, entries.get("record"), users.resource_type)
     policies = read_policies(source, entries.get("policies"))
+    profile = Profile(name or "", title, users, groups, record, policies, tuple(others), (), tuple(documents))
+    allowed = read_self_service(source, entries.get("selfService"), users, record, profile.unique_paths(user_type))
     if source.wrong:
         raise ProfileError(source.findings)
-    return Profile(name or "", title, users, groups, record, policies, tuple(others), tuple(source.findings), tuple(documents))
+    return replace(profile, warnings=tuple(source.findings), self_service=allowed)
 
 
 def _directory(source: Source, node: yaml.Node | None) -> str:
