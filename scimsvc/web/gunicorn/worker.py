@@ -108,6 +108,7 @@ class Worker(BaseWorker):
     def run(self) -> None:
         """Serve until the worker stops, then let requests and clients end."""
         self._poller.register(self._wake_reader, EVENT_READ, self._take_back)
+        self._names = {listener: listener.getsockname() for listener in self.sockets}
         now = time.monotonic()
         while self.alive and self._parent_lives():
             self._accept_or_not()
@@ -121,12 +122,12 @@ class Worker(BaseWorker):
 
     def _turn(self, looked: float, tick: float) -> float:
         """Handle what has happened. Return when deadlines were last looked at."""
-        self.notify()
         for key, events in self._poller.select(tick):
             key.data(events)
         now = time.monotonic()
         if now - looked < tick:
             return looked
+        self.notify()
         for conn in list(self._connections):
             self._check_deadline(conn, now)
         return now
@@ -189,7 +190,7 @@ class Worker(BaseWorker):
         if self.alive and len(self._connections) >= self.cfg.worker_connections:
             self._close_oldest()
         now = time.monotonic()
-        conn = Connection(client, address, listener.getsockname(), self._request_bytes, now, now + self._read_timeout)
+        conn = Connection(client, address, self._names[listener], self._request_bytes, now, now + self._read_timeout)
         self._connections.add(conn)
         self._watch(conn, EVENT_READ)
         return True
@@ -238,7 +239,7 @@ class Worker(BaseWorker):
         if conn.state is State.CLOSED:
             return
         try:
-            data = conn.sock.recv(READ)
+            data = conn.sock.recv(READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -473,7 +474,7 @@ class Worker(BaseWorker):
     def _send_now(self, conn: Connection, data: bytes) -> bool:
         """Send a few bytes at once, or close the connection. Return whether they were sent."""
         try:
-            if conn.sock.send(data) == len(data):
+            if conn.sock.send(data, socket.MSG_DONTWAIT) == len(data):
                 return True
         except OSError:
             pass
