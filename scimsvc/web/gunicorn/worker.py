@@ -11,7 +11,7 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
@@ -113,8 +113,8 @@ class Worker(BaseWorker):
         while self.alive and self._parent_lives():
             self._accept_or_not()
             now = self._turn(now, TICK)
-        self._stop_listening()
         self.alive = False
+        self._stop_listening()
         self._stopped_at = time.monotonic()
         end = self._stopped_at + self.cfg.graceful_timeout
         while self._connections and now < end:
@@ -153,10 +153,8 @@ class Worker(BaseWorker):
         # What the loop itself puts back waits for the next turn, or one client could keep it here.
         for _ in range(len(self._returned)):
             conn = self._returned.popleft()
-            if conn.checking:
-                self._checked(conn)
-            else:
-                self._go_on(conn)
+            if conn.state is not State.CLOSED:
+                self._or_close(conn, self._checked if conn.checking else self._go_on)
 
     # Listening
 
@@ -212,8 +210,9 @@ class Worker(BaseWorker):
             if self._accepting:
                 self._poller.unregister(listener)
             try:
-                while self._accept(listener):
-                    pass
+                for _ in range(self.cfg.backlog):
+                    if not self._accept(listener):
+                        break
             except NoFiles:
                 self.log.warning("no more files can be opened, so connections are reset")
             listener.close()
@@ -233,6 +232,17 @@ class Worker(BaseWorker):
         conn.watched = events
 
     def _on_event(self, conn: Connection, events: int) -> None:
+        self._or_close(conn, self._read_or_send)
+
+    def _or_close(self, conn: Connection, step: Callable[[Connection], None]) -> None:
+        """Do a step for a connection. If it fails, the connection ends, and not the worker with all others."""
+        try:
+            step(conn)
+        except Exception:
+            self.log.exception("a connection was closed because the worker failed")
+            self._close(conn)
+
+    def _read_or_send(self, conn: Connection) -> None:
         if conn.state is State.SENDING:
             self._send_more(conn)
             return
@@ -505,6 +515,8 @@ class Worker(BaseWorker):
         self._watch(conn, EVENT_READ)
 
     def _close(self, conn: Connection) -> None:
+        if conn.state is State.CLOSED:
+            return
         self._watch(conn, 0)
         conn.state = State.CLOSED
         conn.unsent = []

@@ -121,6 +121,15 @@ def test_connections_that_may_be_ended_for_a_new_one(loop: Loop) -> None:
     assert loop.worker._oldest_idle() is None
 
 
+def test_a_failure_ends_one_connection_and_not_the_worker(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, other = loop.connect(0.0), loop.connect(0.0)
+    monkeypatch.setattr(loop.worker, "_advance", lambda conn: conn.missing)
+    loop.clients[failing].sendall(b"GET ")
+    loop.worker._on_event(failing, EVENT_READ)
+    assert failing.state is State.CLOSED
+    assert loop.worker._connections == {other}
+
+
 def test_a_thread_outlives_what_goes_wrong_in_it(loop: Loop) -> None:
     left: SimpleQueue[Connection] = SimpleQueue()
     logged: list[str] = []
