@@ -306,7 +306,7 @@ class ResourceService:
         try:
             document = load(self._type, body)
         except ValidationError as error:
-            raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
+            raise invalid_value(f"{self._type.name}: {describe(error.messages, with_values=True)}.") from None
         return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(

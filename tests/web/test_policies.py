@@ -269,7 +269,6 @@ NOTHING: list[dict[str, Any]] = [
     {"op": "replace", "path": "members", "value": ""},
     {"op": "replace", "value": {"members": []}},
     {"op": "replace", "value": {"members": None}},
-    {"op": "Replace", "path": "members", "value": [{}]},
 ]
 
 

@@ -66,11 +66,10 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
     attribute = _attribute_at(resource_type, path)
     if attribute is None:
         return [operation]
-    value = operation["value"]
-    if attribute.multi_valued and isinstance(value, dict):
-        value = standard_value(attribute, [value])
-        return [{**operation, "value": value[0] if isinstance(path, str) and path.endswith("]") else value}]
-    return [{**operation, "value": standard_value(attribute, value)}]
+    value = standard_value(attribute, operation["value"])
+    if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return [{**operation, "value": value}]
 
 
 def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -95,7 +94,7 @@ def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[O
     attribute = _attribute_at(resource_type, path)
     if operation.get("op") != "remove" or value is None or attribute is None or not attribute.multi_valued or "[" in str(path):
         return [operation]
-    elements = value if isinstance(value, list) else [value]
+    elements = standard_value(attribute, value)
     filters = _filters_of([_equal_to(attribute, element) for element in elements])
     return [{"op": "remove", "path": f"{path}[{chosen}]"} for chosen in filters]
 
@@ -116,8 +115,10 @@ def _filters_of(elements: list[list[str]]) -> list[str]:
 
 def _equal_to(attribute: Attribute, element: Any) -> list[str]:
     if isinstance(element, dict):
-        by_name = {name.lower(): below for name, below in element.items() if attribute.sub_attribute(name) and below is not None}
-        terms = {"value": by_name["value"]} if "value" in by_name else by_name
+        by_name = {name.lower(): below for name, below in element.items() if below is not None}
+        unknown = any(attribute.sub_attribute(name) is None for name in by_name)
+        # An unknown key may say which elements are meant, and without it more of them would go.
+        terms = {"value": by_name["value"]} if "value" in by_name else {} if unknown else by_name
     else:
         terms = {"value": element}
     if not terms or any(isinstance(below, (dict, list)) or below is None for below in terms.values()):
