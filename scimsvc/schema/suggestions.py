@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from scimsvc.schema.model import Attribute
+from scimsvc.schema.spelling import Spellings
 
 _LISTED = 20
 """Names that one message lists."""
@@ -14,11 +15,15 @@ _LENGTH = 128
 """Characters of a client's name that one message repeats."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'emails'?` for a name that is close to a known one in any case; else an empty text."""
-    spellings = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name[:_LENGTH].lower(), spellings, 1)
-    return f", did you mean {spellings[close[0]]!r}?" if close else ""
+@lru_cache(maxsize=1024)
+def _spellings(attribute: Attribute) -> Spellings:
+    return Spellings(sub.name for sub in attribute.sub_attributes)
+
+
+def did_you_mean(attribute: Attribute, name: str) -> str:
+    """Return `, did you mean 'value'?` for a name that is close to a sub-attribute's; else an empty text."""
+    close = _spellings(attribute).closest(name)
+    return f", did you mean {close!r}?" if close else ""
 
 
 def unknown_key(attribute: Attribute, value: Mapping[str, Any]) -> str:
@@ -27,8 +32,7 @@ def unknown_key(attribute: Attribute, value: Mapping[str, Any]) -> str:
     needed = f"at least one of {_listed(writable)} is required"
     unknown = next((name for name in value if attribute.sub_attribute(name) is None), None)
     if unknown is not None:
-        close = did_you_mean(unknown, [sub.name for sub in attribute.sub_attributes])
-        return f"has the unknown key {unknown[:_LENGTH]!r}{close}; {needed}"
+        return f"has the unknown key {unknown[:_LENGTH]!r}{did_you_mean(attribute, unknown)}; {needed}"
     read_only = [name for name, below in value.items() if below is not None and _is_read_only(attribute, name)]
     return f"has only {_listed(read_only)}, which only the server writes; {needed}" if read_only else f"has no value; {needed}"
 

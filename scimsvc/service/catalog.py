@@ -13,17 +13,22 @@ from scimsvc.schema.core import GROUPS, MEMBERS
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.documents import RESERVED
 from scimsvc.schema.model import ResourceType, Schema
+from scimsvc.schema.paths import AttributePath
 from scimsvc.store.index import Indexer, UniqueRule
 
 
 @dataclass(frozen=True)
 class ServedType:
-    """A resource type as a profile serves it, with the rules of what is unique, and the index that finds its resources."""
+    """A resource type as a profile serves it, with the rules of what is unique, and the index that finds its resources.
+
+    `self_service` are the attributes that users may change of their own account at /Me.
+    """
 
     resource_type: ResourceType
     unique: tuple[UniqueRule, ...]
     indexer: Indexer
     policies: Policies = DEFAULT
+    self_service: tuple[AttributePath, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,4 +84,5 @@ def _check_numbers(types: Iterable[ServedType]) -> None:
 
 def _served(profile: Profile, resource_type: ResourceType) -> ServedType:
     unique = tuple(UniqueRule(target.path, target.value_filter) for target in profile.unique_paths(resource_type))
-    return ServedType(resource_type, unique, Indexer(resource_type, unique), profile.policies)
+    allowed = profile.self_service if resource_type is profile.users.resource_type else ()
+    return ServedType(resource_type, unique, Indexer(resource_type, unique), profile.policies, allowed)

@@ -25,10 +25,10 @@ from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
 from scimsvc.service.catalog import ServedType
-from scimsvc.service.himself import refuse_change, refuse_inactive
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
 from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
+from scimsvc.service.self_service import refuse_change, refuse_inactive, refuse_secrets
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
@@ -43,9 +43,9 @@ Found = tuple[Stored, Related]
 
 
 class ResourceService:
-    """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint; `by_himself` is for a
-    user who asks for himself, and can't change everything; the groups of one list have `listed_members` at most, as its users
-    have groups.
+    """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint; `by_the_user` is for
+    users who ask for their own account, and can change only what the profile allows; the groups of one list have
+    `listed_members` at most, as its users have groups.
 
     Every method raises ScimError with the answer that the client is due, or DatabaseUnavailable.
     """
@@ -56,12 +56,12 @@ class ResourceService:
         tenant_id: int,
         served: ServedType,
         base: str,
-        by_himself: bool = False,
+        by_the_user: bool = False,
         listed_members: int = NO_LIMIT,
     ) -> None:
         self._database = database
         self._served = served
-        self._by_himself = by_himself
+        self._by_the_user = by_the_user
         self._listed_members = listed_members
         self._type = served.resource_type
         self._policies = served.policies
@@ -172,8 +172,6 @@ class ResourceService:
         """GET by id (§3.4.1)."""
         with self._database.reading():
             found = self._with_related(self._existing(self._resources.find, id_), projection)
-        if self._by_himself:
-            refuse_inactive(orjson.loads(found[0].document))
         return self._render(found, projection)
 
     def query(self, query: Query) -> bytes:
@@ -203,6 +201,8 @@ class ResourceService:
     ) -> Rendered:
         """PUT (§3.5.1): what the body doesn't have is unassigned."""
         read, members = self._read(body)
+        if self._by_the_user:
+            refuse_secrets(self._type, self._served.self_service, _paths_in(self._type, read))
         projection = self._answering(projection, _paths_in(self._type, read))
         hashed = hashed_in(self._password, read) if self._password else None
         document = _canonical(self._type, id_, read)
@@ -227,6 +227,9 @@ class ResourceService:
     ) -> Rendered:
         """PATCH (§3.5.2), all operations or none. A group's answer has no body, and is 204."""
         operations = parse_operations(self._type, body)
+        if self._by_the_user:
+            named = ((operation.path.target, operation.value) for operation in operations)
+            refuse_secrets(self._type, self._served.self_service, named)
         own, of_members = _partition(operations)
         steps = member_steps.steps(of_members, self._policies.replace_members == "merge")
         password = hashed_by(self._password, own) if self._password else (False, None)
@@ -331,11 +334,11 @@ class ResourceService:
             stored = self._existing(self._resources.lock, id_)
             require(conditions[0], str(stored.version), conditions[1])
             former: Document = orjson.loads(stored.document)
-            if self._by_himself:
+            if self._by_the_user:
                 refuse_inactive(former)
             document, steps = change(former)
-            if self._by_himself:
-                refuse_change(self._served.unique, former, document)
+            if self._by_the_user:
+                refuse_change(self._served.self_service, former, document)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
             if password[0]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.models import Resource, Tenant, Token
+from scimsvc.store.models import Tenant, Token
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
@@ -75,6 +75,7 @@ _BY_HASH = Statement(
     """SELECT token.hash, token.id, token.scope, token.subject, token.expires, tenant.id, tenant.name, tenant.profile
     FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash AND token.revoked IS NULL"""
 )
+_USER = Statement("SELECT document FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = 'User'")
 _USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
 
 
@@ -114,11 +115,14 @@ def find_tenant(database: Database, name: str) -> TenantRecord | None:
 
 def has_user(database: Database, tenant: TenantRecord, id_: str) -> bool:
     """Whether the tenant has a user with that id."""
+    return user_document(database, tenant, id_) is not None
+
+
+def user_document(database: Database, tenant: TenantRecord, id_: str) -> str | None:
+    """Return the stored JSON of a tenant's user, or None if the tenant has no user with that id."""
     with database.reading():
-        query = Resource.select(Resource.seq).where(
-            (Resource.tenant_id == tenant.id) & (Resource.id == id_) & (Resource.resource_type == "User")
-        )
-        return bool(query.tuples().execute(database.peewee))
+        row = _USER(database, tenant=tenant.id, id=id_).fetchone()
+    return row[0] if row else None
 
 
 def create_token(

@@ -55,8 +55,8 @@ class Endpoint:
             self._services.limits.check_body(content)
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
-        by_himself = self._scope == ME
-        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base, by_himself)
+        by_the_user = self._scope == ME
+        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base, by_the_user)
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
@@ -126,13 +126,13 @@ def blueprint(services: Services, name: str) -> Blueprint:
 
 
 def me(services: Services) -> Blueprint:
-    """/Me: the user that the token speaks for (§3.11), with tokens that open nothing else. Nobody deletes himself."""
+    """/Me: the user of the token (§3.11), for tokens of that scope alone. Users can't delete their own account."""
     routes = Blueprint("me", __name__)
     endpoint = Endpoint(services, "users", ME)
 
     @routes.route("/me", methods=["GET", "PUT", "PATCH"])
     def of_token() -> Response:
-        """What a user can do with himself."""
+        """Read or change the account of the token's user."""
         caller, _ = endpoint.served_to(request.environ)
         do = {"PUT": endpoint.replace, "PATCH": endpoint.patch}.get(request.method, endpoint.get)
         return do(caller.subject or "")
