@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from scimsvc.mapping import Profile, ProfileError, load_profiles
+from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
@@ -151,7 +152,7 @@ def json_in(file: Path) -> Any:
             content = opened.read(MAX_JSON_BYTES + 1)
         if len(content) > MAX_JSON_BYTES:
             raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
-        found = json_of(content)
+        found = json_of(json_in_utf8(content))
     except OSError as error:
         raise ValueError(f"{file}: can't be read: {error.strerror}") from error
     except ValueError as error:

@@ -13,7 +13,7 @@ from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
 from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
-from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
 from scimsvc.service.catalog import Catalog
 
 
@@ -104,16 +104,18 @@ def import_(name: str, file: Path) -> None:
 @click.option(
     "--base",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A schema that was downloaded: its mappings are exchanged, its ids stay.",
+    help="A schema that was downloaded: what the profile has goes into it, and all else stays as it is.",
 )
 def export(name: str, base: Path | None) -> None:
     """Print a profile as a synchronization schema for the portal or Graph. Uploading wants the ids of the job, so give --base."""
     profile = profile_named(name)
     try:
-        schema = export_schema(profile, registry(), _json(base) if base else None)
+        schema, notes = merged(profile, registry(), _json(base)) if base else (export_schema(profile, registry()), [])
     except ImportProblem as problem:
         raise click.ClickException(f"{base}: {problem}") from problem
     click.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2))
+    for note in notes:
+        click.echo(f"{base}: {note}", err=True)
 
 
 @mappings.command()
