@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from scimsvc.cli.common import database, make_database_folder, profile_named, settings
+from scimsvc.cli.db import index_anew
 from scimsvc.settings import is_origin
 from scimsvc.store import tenants
 from scimsvc.store.migrations import migrate
@@ -24,6 +25,7 @@ def init(url: str) -> None:
     make_database_folder(configured)
     with database(migrated=False) as found:
         migrate(found)
+        index_anew(found)
         if tenants.tenants(found):
             return
         tenant = tenants.create_tenant(found, DEFAULT_TENANT, DEFAULT_PROFILE)

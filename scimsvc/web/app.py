@@ -13,6 +13,7 @@ from werkzeug.routing import MapAdapter
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
+from scimsvc.web.overload import Overload
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
 
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     if services.catalogs.problem:
         _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
-    observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged, services.catalogs)
+    observed = Observed(StandardTarget(Overload(app.wsgi_app), base_path), base_path, requests_logged, services.catalogs)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(documents.blueprint(services))
