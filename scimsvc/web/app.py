@@ -13,6 +13,7 @@ from werkzeug.routing import MapAdapter
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
+from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
 
@@ -46,8 +47,13 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app, services)
     base_path = settings.scim.base_path
     services.catalogs.on_problem = _log_problem
+    if services.catalogs.problem:
+        # /readyz says only that there is one.
+        _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
-    observed = Observed(StandardTarget(app.wsgi_app, base_path), base_path, requests_logged, services.catalogs)
+    target = StandardTarget(app.wsgi_app, base_path)
+    inner = ManagementPort(target, base_path, bool(settings.server.management_bind))
+    observed = Observed(inner, base_path, requests_logged, services.catalogs)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(documents.blueprint(services))

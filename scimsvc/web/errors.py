@@ -43,7 +43,8 @@ def install(app: Flask, services: Services) -> None:
         headers = {"Allow": ", ".join(_methods(error))} if isinstance(error, MethodNotAllowed) else {}
         if headers and request.method == "OPTIONS":
             return scim.respond(None, 204, headers.items())
-        return scim_error(ScimError(error.code or 500, _detail(error, endpoints), headers=headers))
+        hint = "" if below_base_path() else f" The Tenant URL of this server ends in {base_path}/."
+        return scim_error(ScimError(error.code or 500, _detail(error, endpoints, hint), headers=headers))
 
     @app.errorhandler(DatabaseUnavailable)
     def database_unavailable(error: DatabaseUnavailable) -> Response:
@@ -79,10 +80,10 @@ def _methods(error: MethodNotAllowed) -> list[str]:
     return sorted({*(error.valid_methods or ()), "OPTIONS"})
 
 
-def _detail(error: HTTPException, endpoints: list[str]) -> str:
+def _detail(error: HTTPException, endpoints: list[str], hint: str) -> str:
     match error:
         case NotFound():
-            there = f" The endpoints are {', '.join(endpoints)}." if endpoints else ""
+            there = f" The endpoints are {', '.join(endpoints)}." if endpoints else hint
             return f"There is nothing at {request.path[:128]}.{there}"
         case MethodNotAllowed():
             return f"{request.method[:16]} is not possible here; {', '.join(_methods(error))} are."

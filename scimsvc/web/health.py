@@ -9,8 +9,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from scimsvc.store.database import DatabaseUnavailable
 from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.web.observability import Observed
-from scimsvc.web.scim import respond_json
+from scimsvc.web.ops import liveness
+from scimsvc.web.scim import respond, respond_json
 from scimsvc.web.services import Services
+
+BROKEN = "broken, the last valid versions stay in use; the log says what is wrong"
+"""What `/readyz` says of profiles that can't be used as they are."""
 
 
 def blueprint(services: Services, observed: Observed) -> Blueprint:
@@ -20,11 +24,14 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
     @routes.get("/healthz")
     def healthz() -> Response:
         """The process is alive."""
-        return _json({"status": "ok"}, 200)
+        return respond(liveness.BODY, media_type=liveness.MEDIA_TYPE)
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        """The database is reachable and has all migrations; 503 says what is missing. Broken profiles are told of, too."""
+        """The database is reachable and has all migrations; 503 says what is missing.
+
+        It needs no token, so it says that profiles are broken and not how: that may have names of tenants' profiles and paths.
+        """
         try:
             with services.database.reading():
                 missing = pending(services.database)
@@ -35,8 +42,7 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
         if missing:
             return _json({"status": "unavailable", "reason": "run: scimsvc db migrate", "migrations": missing}, 503)
         services.catalogs.look()
-        problem = services.catalogs.problem
-        broken = {"profiles": f"broken, those that were good stay in use: {problem}"} if problem else {}
+        broken = {"profiles": BROKEN} if services.catalogs.problem else {}
         return _json({"status": "ok"} | broken, 200)
 
     @routes.get("/metrics")
