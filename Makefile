@@ -24,13 +24,13 @@ format: .venv/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/run.stamp
+bench: .venv/test.stamp
 	$(BIN)/python bench/run.py $(ARGS)
 
 bench-mapping: .venv/run.stamp
 	$(BIN)/python bench/mapping.py
 
-bench-protocol: .venv/run.stamp
+bench-protocol: .venv/test.stamp
 	$(BIN)/python bench/protocol.py $(ARGS)
 
 # The versions that CI uses; run it to take newer ones.

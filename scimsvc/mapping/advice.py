@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import yaml
 
-from scimsvc.mapping.directory import Kind, has_source_attribute, source_attributes
+from scimsvc.mapping.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.profile import AttributeMapping
 from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.source_attributes import SourceDefinition
+from scimsvc.mapping.value_advice import advise_on_values
 from scimsvc.protocol.patch import equalities
 
 ENTRA = "entra"
@@ -20,10 +22,22 @@ _REFERENCES = {SourceAttribute("manager")}
 _ALWAYS_ONE_OF = {"IsSoftDeleted": {"True", "False"}, "accountEnabled": {"True", "False"}}
 
 
-def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind, directory: str) -> None:
-    """Note what is doubtful about a row: as warnings, and as errors where it can't work at all."""
+def advise(
+    source: Source,
+    entries: Mapping[str, yaml.Node],
+    row: AttributeMapping,
+    kind: Kind,
+    directory: str,
+    defined: Mapping[str, SourceDefinition],
+) -> None:
+    """Note what is doubtful about a row: as warnings, and as errors where it can't work at all.
+
+    `defined` are the source attributes that the table defines besides Entra's own.
+    """
     if directory == ENTRA:
-        _source_attributes(source, entries, row, kind)
+        _source_attributes(source, entries, row, kind, defined)
+    several = {name for name in MULTI_VALUED[kind] if directory == ENTRA and name not in defined}
+    advise_on_values(source, entries, row, several | {one.name for one in defined.values() if one.multi_valued})
     _nothing(source, entries, row)
     _matching(source, entries, row)
     _cautions(source, entries, row)
@@ -52,22 +66,26 @@ class Overlaps:
         return found
 
 
-def unknown_attribute(kind: Kind, directory: str, name: str) -> str | None:
-    """What is doubtful about the name of a source attribute, or None."""
-    if directory != ENTRA or has_source_attribute(kind, name):
+def unknown_attribute(kind: Kind, directory: str, name: str, known: Collection[str] = ()) -> str | None:
+    """Return what is doubtful about the name of a source attribute, or None. `known` are names besides Entra's own."""
+    if directory != ENTRA or name in known or has_source_attribute(kind, name):
         return None
-    return f"Entra's {kind.lower()}s have no attribute {name!r}{did_you_mean(name, source_attributes(kind))}"
+    meant = name_of_graph_property(kind, name)
+    hint = f", did you mean {meant!r}?" if meant else did_you_mean(name, [*source_attributes(kind), *known])
+    return f"Entra's {kind.lower()}s have no attribute {name!r}{hint or '; if yours have it, list it under sourceAttributes'}"
 
 
-def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind) -> None:
+def _source_attributes(
+    source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind, defined: Collection[str]
+) -> None:
     if row.source is not None:
-        message = unknown_attribute(kind, ENTRA, row.source)
+        message = unknown_attribute(kind, ENTRA, row.source, defined)
         if message:
             source.warn(entries["source"], message)
     if row.expression is not None:
         for node in nodes(row.expression.tree):
             if isinstance(node, SourceAttribute):
-                message = unknown_attribute(kind, ENTRA, node.name)
+                message = unknown_attribute(kind, ENTRA, node.name, defined)
                 if message:
                     source.in_expression(entries["expression"], message, node.column, "warning")
 

@@ -128,6 +128,25 @@ _GROUP: dict[str, Read] = {
     "owners": _ids("owners"),
 }
 _SOURCES: dict[Kind, dict[str, Read]] = {"User": _USER, "Group": _GROUP}
+_NAMES_OF_GRAPH: dict[Kind, dict[str, str]] = {
+    "User": {
+        "businessPhones": "telephoneNumber",
+        "faxNumber": "facsimileTelephoneNumber",
+        "id": "objectId",
+        "mobilePhone": "mobile",
+        "officeLocation": "physicalDeliveryOfficeName",
+        "onPremisesImmutableId": "immutableId",
+        **{f"onPremisesExtensionAttributes.extensionAttribute{n}": f"extensionAttribute{n}" for n in range(1, 16)},
+    },
+    "Group": {"id": "objectId"},
+}
+"""Properties of Microsoft Graph that are a source attribute of another name."""
+
+MULTI_VALUED: Mapping[Kind, frozenset[str]] = {
+    "User": frozenset({"appRoleAssignments", "otherMails", "proxyAddresses"}),
+    "Group": frozenset({"members", "owners", "proxyAddresses"}),
+}
+"""Source attributes with several values."""
 
 REFERENCES = frozenset({"manager", "members", "owners"})
 """Source attributes that refer to other objects."""
@@ -146,17 +165,29 @@ def has_source_attribute(kind: Kind, name: str) -> bool:
     return name in _SOURCES[kind] or bool(_EXTENSION.fullmatch(name))
 
 
-def source_of(kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The source attributes of an object as Microsoft Graph returns it; those without a value are left out.
+def name_of_graph_property(kind: Kind, path: str) -> str | None:
+    """Return Entra's name of what Microsoft Graph has at a path, as `mobile` for `mobilePhone`; None if both are the same."""
+    return _NAMES_OF_GRAPH[kind].get(path)
 
-    What is there under Entra's own name already, such as `objectId`, is taken as it is.
+
+def source_of(kind: Kind, found: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the source attributes of an object as Microsoft Graph returns it; those without a value are left out.
+
+    What is there under Entra's own name already, such as `objectId`, is taken as it is. `names` are further attributes, which are
+    read as they are written: a key of the object, or a path such as `employeeOrgData.costCenter`.
     """
     source = {}
     for name, read in _SOURCES[kind].items():
         value = found[name] if name in found and name not in _GRAPHS_OWN else read(found)
         if value is not None:
             source[name] = value
-    return source | {name: value for name, value in found.items() if value is not None and _EXTENSION.fullmatch(name)}
+    source |= {name: value for name, value in found.items() if value is not None and _EXTENSION.fullmatch(name)}
+    for name in names:
+        if name not in source and name not in _SOURCES[kind]:
+            value = found[name] if name in found else _at(name)(found)
+            if value is not None:
+                source[name] = value
+    return source
 
 
 _GRAPHS_OWN = frozenset({"accountEnabled", "manager", "members", "owners"})

@@ -60,16 +60,20 @@ def _look_at_keys(source: Source, node: yaml.Node) -> None:
 
 def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected: yaml.MappingNode) -> None:
     try:
-        found = {flow.row.target_key: flow.value for flow in mapper.flows(given)}
+        flows, unknown = mapper.known_flows(given)
+        found = {flow.row.target_key: flow.value for flow in flows}
     except ExpressionError as error:
         source.complain(entry, f"the example can't be worked out: {error.message}")
         return
     except SkippedObject:
-        found = {row.target_key: None for row in mapper.table.mappings}
+        found, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
+    reasons = {_key_of(target, mapper.table): reason for target, reason in unknown.items()}
     for key, value in expected.value:
         name = str(key.value)
         target = _key_of(name, mapper.table)
-        if target not in found:
+        if target in reasons:
+            source.complain(key, f"an example can't expect {name}: {reasons[target]}")
+        elif target not in found:
             targets = [row.target_text for row in mapper.table.mappings]
             source.complain(key, f"no mapping has the target {name!r}{did_you_mean(name, targets)}")
         elif found[target] != _plain(value):

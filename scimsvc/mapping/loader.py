@@ -21,6 +21,7 @@ from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
+from scimsvc.mapping.flow_types import read_flow_types
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
@@ -29,6 +30,7 @@ from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
+from scimsvc.mapping.source_attributes import SourceDefinition, read_source_attributes
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
@@ -43,7 +45,7 @@ MAX_ATTRIBUTES = 1_000
 """Custom attributes of a table."""
 _FILE = re.compile(r"[\w-][\w.-]{0,120}\.json", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_TABLE_KEYS = ("mappings", "attributes", "scope", "examples")
+_TABLE_KEYS = ("mappings", "attributes", "scope", "examples", "flowTypes", "sourceAttributes")
 _ROW_KEYS = ("source", "constant", "expression", "target", "matching", "unique", "default", "apply")
 _ATTRIBUTE_KEYS = ("name", "type", "description", "multiValued", "required", "exactCase", "referencedObjectAttribute")
 
@@ -160,9 +162,10 @@ def parse_profile(
     )
     name = source.text_of(entries.get("profile"), "profile")
     if root is not None and not isinstance(root, yaml.ScalarNode):
-        for key in ("profile", "users", "groups"):
-            if key not in entries:
-                source.complain(root, f"the key {key!r} is missing")
+        if "profile" not in entries:
+            source.complain(root, "the key 'profile' is missing")
+        if "users" not in entries and "groups" not in entries:
+            source.complain(root, "a profile needs a table: the key 'users', the key 'groups', or both")
     if name is not None and not is_name(name):
         source.complain(entries["profile"], "a profile's name is 1 to 63 letters, digits, dashes and underscores")
     title = source.text_of(entries.get("title"), "title") or name or ""
@@ -248,13 +251,14 @@ def _table(
     seen: dict[Hashable, str] = {}
     precedences: dict[int, str] = {}
     overlaps = Overlaps()
+    defined = read_source_attributes(source, entries.get("sourceAttributes"))
     for entry in source.sequence(entries.get("mappings"), "mappings"):
         matched |= isinstance(entry, yaml.MappingNode) and any(key.value == "matching" for key, _ in entry.value)
         row = _row(source, entry, resource_type)
         if row is None:
             continue
         rows.append(row)
-        _advise(source, entry, row, resource_type, directory)
+        _advise(source, entry, row, resource_type, directory, defined)
         if row.target_key in seen:
             spelled = "" if seen[row.target_key] == row.target_text else f", which is {seen[row.target_key]} too"
             source.complain(entry, f"two mappings for {row.target_text}{spelled}")
@@ -267,17 +271,25 @@ def _table(
             precedences[row.matching] = row.target_text
     if node is not None and not matched:
         source.complain(node, f"no {resource_type.name} mapping has `matching`: Entra needs one to find what it created")
-    scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory))
-    table = ObjectMapping(resource_type, tuple(rows), scope)
-    for name in table.required_besides({row.target.target.steps[0].name for row in rows}) if not source.wrong else ():
+    scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory, known=defined))
+    flow_types = read_flow_types(source, entries.get("flowTypes"))
+    table = ObjectMapping(resource_type, tuple(rows), scope, flow_types, defined, is_mapped=node is not None)
+    for name in table.required_besides({row.target.target.steps[0].name for row in rows}) if node and not source.wrong else ():
         source.warn(node, f"{name} is required and no row has it, so every create is refused")
     run_examples(source, entries.get("examples"), table)
     return table
 
 
-def _advise(source: Source, node: yaml.Node, row: AttributeMapping, resource_type: ResourceType, directory: str) -> None:
+def _advise(
+    source: Source,
+    node: yaml.Node,
+    row: AttributeMapping,
+    resource_type: ResourceType,
+    directory: str,
+    defined: Mapping[str, SourceDefinition],
+) -> None:
     entries = {str(key.value): value for key, value in node.value}
-    advise(source, entries, row, _kind(resource_type), directory)
+    advise(source, entries, row, _kind(resource_type), directory, defined)
 
 
 def _kind(resource_type: ResourceType) -> Kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from scimsvc.mapping.expression import Expression
+from scimsvc.mapping.expression import Expression, ExpressionError
 from scimsvc.mapping.functions import FunctionError, Ignored
 from scimsvc.mapping.functions.values import as_boolean, as_number, as_text, plain_value
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
@@ -78,6 +78,21 @@ class Mapper:
         rows = self._creating if creating else self._updating
         # Flow(…) goes through a function of its own, which costs as much as a small expression.
         return [_new(Flow, (row, value(attributes, creating))) for row, value in rows]
+
+    def known_flows(self, attributes: Mapping[str, Any], creating: bool = True) -> tuple[list[Flow], dict[str, str]]:
+        """Return the flows like `flows`, without the rows that only Entra can work out, and these by target with the reason.
+
+        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        """
+        flows, unknown = [], {}
+        for row, value in self._creating if creating else self._updating:
+            try:
+                flows.append(_new(Flow, (row, value(attributes, creating))))
+            except ExpressionError as error:
+                if not error.unknown_here:
+                    raise
+                unknown[row.target_text] = error.message
+        return flows, unknown
 
 
 def _value_of(row: AttributeMapping) -> Value:

@@ -6,7 +6,7 @@ By the tutorial (use-scim-to-provision-users-and-groups.md) and the compliance l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from scimsvc.mapping.directory import REFERENCES
 from scimsvc.mapping.functions.values import as_text
 from scimsvc.mapping.mapper import Flow
+from scimsvc.mapping.outgoing_roles import add_role_types, role_operations, sends_roles
 from scimsvc.mapping.profile import ObjectMapping
 from scimsvc.protocol.patch import PATCH_URN, Operation, Policy, apply
 from scimsvc.schema.core import ENTERPRISE_USER_URN
@@ -34,7 +35,7 @@ def match_filters(flows: Iterable[Flow]) -> list[str]:
     return [f"{flow.row.target_text} eq {orjson.dumps(as_text(flow.value)).decode()}" for flow in matching]
 
 
-def create_body(table: ObjectMapping, flows: Iterable[Flow]) -> Document:
+def create_body(table: ObjectMapping, flows: Sequence[Flow]) -> Document:
     """The body of the POST. Nulls and references are not in it; references follow in a PATCH."""
     operations = [
         Operation("add", flow.row.target, _typed(flow.row.target.target.leaf, flow.value))
@@ -42,6 +43,7 @@ def create_body(table: ObjectMapping, flows: Iterable[Flow]) -> Document:
         if flow.value is not None and not _is_reference(flow)
     ]
     document = apply({}, operations, _MAKING)
+    add_role_types(document, flows)
     for email in document.get("emails", []):
         # As the tutorial's create has it.
         if email.get("type") == "work":
@@ -51,19 +53,21 @@ def create_body(table: ObjectMapping, flows: Iterable[Flow]) -> Document:
     return {"schemas": [table.resource_type.schema.id, second]} | document | {"meta": {"resourceType": name}}
 
 
-def update_body(flows: Iterable[Flow], flagged: bool) -> Document | None:
-    """The PATCH that replaces every attribute; None where there is nothing to send."""
+def update_body(flows: Iterable[Flow], flagged: bool, attributes: Mapping[str, Any]) -> Document | None:
+    """Return the PATCH that replaces every attribute; None where there is nothing to send. `attributes` are the object's."""
     sent = [flow for flow in flows if flow.value is not None and not _is_reference(flow)]
+    roles = list(role_operations(sent, flagged, attributes).values())
+    sent = [flow for flow in sent if not sends_roles(flow.row)]
     if not flagged:
         operations = [{"op": "Replace", "path": flow.row.target_text, "value": _as_sent(flow)} for flow in sent]
-        return _patch(operations)
+        return _patch(operations + roles)
     plain = {flow.row.target_text: _typed(flow.row.target.target.leaf, flow.value) for flow in sent if _is_plain(flow)}
     operations = [
         {"op": "replace", "path": flow.row.target_text, "value": _typed(flow.row.target.target.leaf, flow.value)}
         for flow in sent
         if not _is_plain(flow)
     ]
-    return _patch(operations + ([{"op": "replace", "value": plain}] if plain else []))
+    return _patch(operations + roles + ([{"op": "replace", "value": plain}] if plain else []))
 
 
 def references_body(flows: Iterable[Flow], flagged: bool) -> Document | None:
@@ -102,9 +106,7 @@ def _typed(attribute: Attribute, value: Any) -> Any:
 
 
 def _as_sent(flow: Flow) -> Any:
-    """Without the flag, booleans are texts, and roles are JSON in the texts of their values."""
+    """Return the value as it is without the flag: booleans are texts."""
     if isinstance(flow.value, bool):
         return str(flow.value)
-    if isinstance(flow.value, list) and any(isinstance(one, dict) for one in flow.value):
-        return [{"value": orjson.dumps(one).decode() if isinstance(one, dict) else one} for one in flow.value]
     return _typed(flow.row.target.target.leaf, flow.value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from scimsvc.mapping.directory import REFERENCES, Kind, source_of
+from scimsvc.mapping.directory import REFERENCES, Kind, has_source_attribute, source_of
 from scimsvc.mapping.expression import Expression, ExpressionError, show
 from scimsvc.mapping.expression.tree import Call, nodes
+from scimsvc.mapping.flow_types import FlowType
 from scimsvc.mapping.functions import Ignored
 from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
 from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject
@@ -17,6 +18,8 @@ from scimsvc.mapping.scope import in_scope
 from scimsvc.schema.types import check
 
 REDACTED = "[Redact]"
+_BODIES: tuple[tuple[FlowType, str], ...] = (("Add", "create"), ("Update", "update"))
+"""What Entra sends by each flow type, for an object that is there."""
 
 
 class PreviewError(ValueError):
@@ -30,21 +33,31 @@ def preview(table: ObjectMapping, found: Any, explain: bool = False) -> dict[str
     With `explain` also `rows`, and where rows can't be worked out `error` in place of what is sent. Raises PreviewError.
     """
     kind: Kind = "User" if table.resource_type.name == "User" else "Group"
+    if not table.is_mapped:
+        raise PreviewError(f"the profile has no table {kind.lower()}s, so Entra sends nothing")
     _check(kind, found)
-    source = source_of(kind, found)
+    source = source_of(kind, found, table.source_names)
     answer: dict[str, Any] = {"objectId": source.get("objectId")}
     if not in_scope(table.scope, source):
         return answer | {"skipped": "no scoping filter lets it through; Entra disables or removes an account that is there"}
-    answer |= _sent(table, source, explain)
+    answer |= _sent(kind, table, source, explain)
     if explain:
         answer["rows"] = [_explained(row, source) for row in table.mappings]
     return answer
 
 
-def _sent(table: ObjectMapping, source: Mapping[str, Any], explain: bool) -> dict[str, Any]:
+def _unknown_names(kind: Kind, table: ObjectMapping, source: Mapping[str, Any]) -> Iterator[str]:
+    """Name the source attributes that neither Entra nor the table nor the object has."""
+    for name in table.source_names:
+        if name not in source and name not in table.source_attributes and not has_source_attribute(kind, name):
+            yield f"the object has no {name}, and it is no attribute of Entra's {kind.lower()}s, so it counts as empty"
+
+
+def _sent(kind: Kind, table: ObjectMapping, source: Mapping[str, Any], explain: bool) -> dict[str, Any]:
     mapper = Mapper(table)
     try:
-        creating, updating = mapper.flows(source), mapper.flows(source, creating=False)
+        creating, unknown = mapper.known_flows(source)
+        updating, _ = mapper.known_flows(source, creating=False)
     except SkippedObject as skipped:
         return {"skipped": f"the expression for {skipped} says IgnoreObjectFlow"}
     except ExpressionError:
@@ -52,24 +65,34 @@ def _sent(table: ObjectMapping, source: Mapping[str, Any], explain: bool) -> dic
         if explain:
             return {"error": mistakes}
         raise PreviewError(mistakes) from None
+    adds, updates = table.sends("Add"), table.sends("Update")
     answer: dict[str, Any] = {
         "match": match_filters(creating),
-        "create": create_body(table, creating),
-        "update": {"default": update_body(updating, False), FLAG: update_body(updating, True)},
+        "create": create_body(table, creating) if adds else None,
+        "update": {
+            "default": update_body(updating, False, source) if updates else None,
+            FLAG: update_body(updating, True, source) if updates else None,
+        },
     }
-    if references_body(updating, False):
+    if updates and references_body(updating, False):
         answer["references"] = {"default": references_body(updating, False), FLAG: references_body(updating, True)}
-    warnings = list(_warnings(table, creating, answer["match"]))
+    warnings = [f"{target} is not shown: {reason}" for target, reason in unknown.items()]
+    warnings += _unknown_names(kind, table, source)
+    warnings += [f"flowTypes has no {flow}, so Entra sends no {body}" for flow, body in _BODIES if not table.sends(flow)]
+    warnings += _warnings(table, creating, answer["match"], unknown)
     return answer | ({"warnings": warnings} if warnings else {})
 
 
-def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[str]) -> Iterator[str]:
-    if not match:
+def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[str], unknown: Container[str]) -> Iterator[str]:
+    if not match and not any(row.target_text in unknown for row in table.matching()):
         yield "no matching attribute has a value, so Entra skips the object"
     given = {flow.row.target.target.steps[0].name for flow in creating if flow.value is not None}
+    given |= {row.target.target.steps[0].name for row in table.mappings if row.target_text in unknown}
     for name in table.required_besides(given):
         yield f"{name} is required and has no value, so the create is refused"
     for flow in creating:
+        if isinstance(flow.value, list) and len(flow.value) > 1 and not flow.row.target.target.leaf.multi_valued:
+            yield f"{flow.row.target_text} has one value: of the {len(flow.value)} values only the first is sent"
         leaf = flow.row.target.target.value().leaf
         values = flow.value if isinstance(flow.value, list) else [flow.value]
         wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
@@ -112,6 +135,8 @@ def _mistakes(table: ObjectMapping, source: Mapping[str, Any]) -> Iterator[str]:
             try:
                 row.expression.evaluate(source)
             except ExpressionError as error:
+                if error.unknown_here:
+                    continue
                 yield f"{row.target_text}: {error.message} (column {error.column} of {row.expression.text})"
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Container, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
+from scimsvc.mapping.flow_types import FlowType
 from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
+from scimsvc.mapping.source_attributes import SourceDefinition
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
 
 Apply = Literal["always", "create"]
+TableName = Literal["users", "groups"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,15 @@ class AttributeMapping:
 
 
 def parse_target(text: str, resource_type: ResourceType) -> Path:
-    """The target that a text spells, also in the portal's way, as in `roles[primary eq "True"].value`. Raises ScimError."""
-    return parse_path(standard_filter(resource_type, text), resource_type)
+    """Return the target that a text spells, also in the portal's way, as in `roles[primary eq "True"].value`.
+
+    A target that ends in a filter means the `value` of the elements: `emails[type eq "work"]` is `emails[type eq "work"].value`.
+    Raises ScimError.
+    """
+    path = parse_path(standard_filter(resource_type, text), resource_type)
+    if path.value_filter is not None and path.sub_attribute is None and path.attribute.value() != path.attribute:
+        return _value_path(path)
+    return path
 
 
 def key_of(target: Path) -> Hashable:
@@ -69,15 +79,39 @@ def _value_path(target: Path) -> Path:
 
 @dataclass(frozen=True)
 class ObjectMapping:
-    """The table of one kind of object, for the resource type as the profile extends it; `scope` says which objects."""
+    """The table of one kind of object, for the resource type as the profile extends it; `scope` says which objects.
+
+    `flow_types` are what Entra may do, None if the profile does not say. `source_attributes` are those that the profile defines
+    besides Entra's own, by name. `is_mapped` is false if the profile has no such table: the service has the resource type all the
+    same, and Entra sends nothing.
+    """
 
     resource_type: ResourceType
     mappings: tuple[AttributeMapping, ...]
     scope: tuple[ScopingFilter, ...] = ()
+    flow_types: tuple[FlowType, ...] | None = None
+    source_attributes: Mapping[str, SourceDefinition] = field(default_factory=dict)
+    is_mapped: bool = True
 
     def matching(self) -> list[AttributeMapping]:
         """The rows that Entra matches by, first precedence first."""
         return sorted((row for row in self.mappings if row.matching is not None), key=lambda row: row.matching or 0)
+
+    @cached_property
+    def source_names(self) -> tuple[str, ...]:
+        """The source attributes that the rows and the scope read, in order of appearance."""
+        names: dict[str, None] = {}
+        for row in self.mappings:
+            if row.source is not None:
+                names[row.source] = None
+            if row.expression is not None:
+                names |= dict.fromkeys(row.expression.source_attributes)
+        names |= dict.fromkeys(clause.attribute for one in self.scope for clause in one.clauses)
+        return tuple(names)
+
+    def sends(self, flow_type: FlowType) -> bool:
+        """Return whether Entra does this with the objects."""
+        return self.is_mapped and (self.flow_types is None or flow_type in self.flow_types)
 
     def required_besides(self, given: Container[str]) -> list[str]:
         """The attributes besides those given without which a create is refused."""
@@ -107,6 +141,11 @@ class Profile:
     warnings: tuple[Finding, ...] = ()
     documents: tuple[str, ...] = ()
     self_service: tuple[AttributePath, ...] = ()
+
+    def tables(self) -> dict[TableName, ObjectMapping]:
+        """Return the tables that the profile has, one or both, by name."""
+        tables: dict[TableName, ObjectMapping] = {"users": self.users, "groups": self.groups}
+        return {name: table for name, table in tables.items() if table.is_mapped}
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """User and Group with the profile's custom attributes, and the others."""

@@ -118,8 +118,8 @@ def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Itera
 
 
 def _table(catalog: Catalog, served: ServedType) -> ObjectMapping | None:
-    """The table of a resource type; None for those of a profile's documents, which Entra has no mapping for."""
-    tables = (catalog.profile.users, catalog.profile.groups)
+    """Return the table of a resource type; None if the profile has no table for it, so that Entra sends nothing."""
+    tables = catalog.profile.tables().values()
     return next((table for table in tables if table.resource_type.name == served.name), None)
 
 

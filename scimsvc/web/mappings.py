@@ -26,6 +26,8 @@ def blueprint(services: Services) -> Blueprint:
         content = scim.json_body(services, request.environ)
         explain = "explain" in scim.parameters(request.environ)
         mapping = profile.users if table == "users" else profile.groups
+        if not mapping.is_mapped:
+            raise ScimError(404, f"The profile {profile.name} has no table {table}, so Entra sends nothing.")
         objects = objects_in(content)
         if len(objects) > MAX_OBJECTS:
             raise too_many(f"A preview takes {MAX_OBJECTS} objects at once; here are {len(objects)}.")

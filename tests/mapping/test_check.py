@@ -11,6 +11,7 @@ import yaml
 from scimsvc.mapping import Finding, ProfileError, load_profile, parse_profile
 from scimsvc.mapping import examples as examples_module
 from scimsvc.mapping import loader as loader_module
+from scimsvc.mapping import source_attributes as source_attributes_module
 from scimsvc.mapping.custom import TYPES
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
@@ -194,6 +195,7 @@ def test_shipped_profile_has_no_findings_and_fits_the_schema_for_editors(path: P
         (loader_module._TABLE_KEYS, "table"),
         (loader_module._ATTRIBUTE_KEYS, "attribute"),
         (examples_module._KEYS, "example"),
+        (source_attributes_module._KEYS, "sourceAttribute"),
     ],
 )
 def test_schema_for_editors_has_the_keys_that_are_read(keys: tuple[str, ...], definition: str):
@@ -212,6 +214,12 @@ def test_schema_for_editors_has_the_types_of_custom_attributes():
         {"profile": "p", "users": {"mappings": [{"source": "a"}]}, "groups": {}},
         {"profile": "p", "users": {"mappings": [{"source": "a", "constant": "b", "target": "title"}]}, "groups": {}},
         {"profile": "p", "users": {"mapping": []}, "groups": {}},
+        {"profile": "p"},
+        {"profile": "p", "users": {"flowTypes": ["Create"]}},
+        {"profile": "p", "users": {"flowTypes": []}},
+        {"profile": "p", "users": {"sourceAttributes": [{"name": "a b"}]}},
+        {"profile": "p", "users": {"sourceAttributes": [{"type": "String"}]}},
+        {"profile": "p", "users": {"sourceAttributes": [{"name": "a", "type": "Text"}]}},
     ],
 )
 def test_schema_for_editors_refuses_what_check_refuses(content: dict[str, Any]):

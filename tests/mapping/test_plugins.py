@@ -33,7 +33,7 @@ def module(tmp_path: Path, request: pytest.FixtureRequest):
 
 def test_all_functions_of_scimsvc_itself_are_plugins_too() -> None:
     assert {"Join", "Switch", "IIF", "FormatDateTime", "AssertiveAppRoleAssignmentsComplex"} <= set(installed().names())
-    assert len(installed().names()) == 46
+    assert len(installed().names()) == 49
 
 
 def test_plain_module_beside_the_settings_is_found(tmp_path: Path, module) -> None:

@@ -137,15 +137,6 @@ def test_defaults_and_rows_for_creation_do_not_count_in_an_update():
     assert updated(*rows) == {}
 
 
-def test_roles_are_objects_in_a_create_and_json_in_a_patch_without_the_flag():
-    row = "expression: 'AppRoleAssignmentsComplex([appRoleAssignments])'\n      target: roles"
-    found = JANE | {"appRoleAssignments": [{"id": "r", "value": "Admin", "displayName": "Administrator"}]}
-    role = {"primary": False, "type": "WindowsAzureActiveDirectoryRole", "displayName": "Administrator", "value": "Admin"}
-    assert created(row, found=found) == {"roles": [role]}
-    (sent,) = updated(row, found=found)["roles"]
-    assert json.loads(sent["value"]) == role
-
-
 def test_object_that_an_expression_leaves_out_is_not_sent():
     row = "expression: 'IIF([userType] = \"Guest\", IgnoreObjectFlow, [userType])'\n      target: userType"
     shown = preview(profile(row).users, JANE | {"userType": "Guest"})

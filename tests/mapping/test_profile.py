@@ -385,7 +385,7 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
         ("- " * 600, 1, 65, "nested more than 32 deep"),
         ("[" * 5000, 1, 33, "nested more than 32 deep"),
         ("#" * (MAX_BYTES + 1), 1, 1, "bytes"),
-        (HEAD, 1, 1, "the key 'groups' is missing"),
+        ("profile: p\n", 1, 1, "a profile needs a table: the key 'users', the key 'groups', or both"),
         (HEAD.replace("profile", "profil") + GROUPS, 1, 1, "the key 'profile' is missing"),
         (HEAD.replace("profile: p", "profile: a b") + GROUPS, 1, 10, "a profile's name is"),
         (HEAD.replace("profile: p", "profile: [p]") + GROUPS, 1, 10, "profile must be a text"),

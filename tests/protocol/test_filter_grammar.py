@@ -1,14 +1,18 @@
 """Filters and paths: text to tree (RFC 7644 §3.4.2.2 and §3.5.2), and what is no filter."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, parse_filter, parse_path
+from scimsvc.protocol.filter.lexer import MARKS
 from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_TYPE, USER_TYPE, USER_URN
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
@@ -146,7 +150,19 @@ def test_literal_has_the_form_of_its_attribute(text: str, value: str):
         ("title eq 1e400", "expected a value"),
         (r'title eq "\ud800"', "expected a value"),
         ("title pr pr", "expected the end, found 'pr'"),
-        ("not title pr", "unknown attribute 'not'"),
+        ("not title pr", "not without parentheses at column 1: write not (title …)"),
+        ('title pr and not emails[type eq "x"]', "not without parentheses at column 14: write not (emails …)"),
+        ('not eq "x"', "unknown attribute 'not'"),
+        (r'title eq "CORP\jane"', 'a backslash that escapes nothing at column 15: write "CORP\\\\jane", with two for one'),
+        (r'title eq "a" or title eq "\u12"', "a backslash that escapes nothing at column 27"),
+        ('title = "x"', "found '=' at column 7: write eq"),
+        ('title contains "x"', "found 'contains' at column 7: write co"),
+        ('title="x"', "= where an operator belongs at column 6: write title eq"),
+        ('title eq "x" && title eq "y"', "found '&&' at column 14: write and"),
+        ('title eq "John" Smith', "write a value that has spaces in quotation marks"),
+        ('"title" eq "x"', "expected an attribute, found '\"title\"' at column 1: write title without quotation marks"),
+        ("'title' eq \"x\"", "an attribute in ' at column 1: write title without quotation marks"),
+        ('addresses[type eq "x"] eq "y"', "at column 24: a value filter is compared by a sub-attribute"),
     ],
 )
 def test_mistake_is_named_with_its_place(text: str, message: str):
@@ -298,3 +314,133 @@ def test_path_that_leads_nowhere_is_named(text: str, message: str):
 
 def test_members_of_a_group_are_reached_by_their_ids():
     assert shown_path(parse_path('members[value eq "Ab"]', GROUP_TYPE)) == ("members", ("members.value", "eq", "Ab"), None)
+
+
+MARKED = [*MARKS, *(r"\"", r"\'", "%22", "%27", "&quot;", "&ldquo;", "&#39;", "&#x22;")]
+BEHIND_A_MARK = st.text(max_size=8).filter(lambda text: "\0" not in text)
+VALUE_PLACES = [
+    "title eq {}",
+    'title pr and (userName ne {} or title eq "x")',
+    "emails[type eq {}]",
+    "active eq {}",
+    "emails co {}",
+]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(VALUE_PLACES), st.sampled_from(MARKED), BEHIND_A_MARK, st.sampled_from([*MARKED, ""]))
+def test_value_in_any_other_quotation_mark_is_refused_in_its_column(place: str, mark: str, value: str, closing: str):
+    for text in (place.format(mark + value + closing), place.format(mark.upper() + value)):
+        for spelled in (text, standard_filter(USER_TYPE, text)):
+            refused = refusal(parse_filter, spelled)
+            assert refused, text
+            assert (refused.status, refused.scim_type) == (400, "invalidFilter")
+            assert f'where a double quotation mark belongs at column {place.index("{") + 1}: write "' in refused.detail
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(MARKED), BEHIND_A_MARK)
+def test_value_in_any_other_quotation_mark_is_refused_in_paths(mark: str, value: str):
+    for text in (f"emails[type eq {mark}{value}{mark}].value", f"emails[value eq {mark}{value}]"):
+        refused = refusal(parse_path, standard_filter(USER_TYPE, text))
+        assert refused, text
+        assert (refused.status, refused.scim_type) == (400, "invalidPath")
+        assert f'at column {text.index(" eq ") + 5}: write "' in refused.detail
+
+
+@pytest.mark.parametrize("mark", sorted(MARKED))
+def test_right_form_of_a_value_is_shown(mark: str):
+    for closing in (mark, "\N{RIGHT SINGLE QUOTATION MARK}", '"'):
+        refused = refusal(parse_filter, f"userName eq {mark}John O'Neil{closing}")
+        assert refused
+        assert refused.detail.endswith('at column 13: write "John O\'Neil".')
+
+
+def test_every_quotation_mark_of_unicode_is_known():
+    known = set(MARKS) | {'"'}
+    assert [
+        chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) in ("Pi", "Pf") and chr(code) not in known
+    ] == []
+
+
+@settings(max_examples=200)
+@given(st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable() and not re.search(r'[\s()\[\]"]', text)))
+def test_unquoted_value_is_the_text_that_it_spells_or_refused(value: str):
+    """Microsoft's sample has `externalId eq jyoung`."""
+    text = f"externalId eq {value}"
+    refused = refusal(parse_filter, standard_filter(USER_TYPE, text))
+    if re.match(f"[{MARKS}]|\\\\[\"'`]|%2[27]|&", value):
+        assert refused or value.startswith("&")
+    else:
+        tree = parse_filter(standard_filter(USER_TYPE, text), USER_TYPE)
+        assert shown(tree) == (("not", ("externalId", "pr")) if value.lower() == "null" else ("externalId", "eq", value))
+
+
+RESPELLED = [
+    "externalId eq jyoung",
+    "department eq D",
+    f"{ENTERPRISE_USER_URN}.costCenter eq 5",
+    'emails[type eq work].value eq "x"',
+    'emails[primary eq "True"] eq x',
+    "manager eq y",
+]
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.sampled_from(RESPELLED), min_size=1),
+    st.sampled_from(
+        [("nope pr", 1), ("title zz 5", 7), ("title eq 'x'", 10), (r'title eq "a\b\c"', 14), ("emails[nope pr].value eq 5", 8)]
+    ),
+)
+def test_column_of_a_mistake_is_that_of_the_text_as_sent(before: list[str], mistake: tuple[str, int]):
+    right = "".join(f"{term} and " for term in before)
+    text = standard_filter(USER_TYPE, right + mistake[0])
+    assert f"at column {len(right) + mistake[1]}" in str(refusal(parse_filter, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ('phoneNumbers[type eq "mobile"] eq "+1 555"', 'phoneNumbers[type eq "mobile" and value eq "+1 555"]'),
+        ('title pr and emails[type eq "work"] sw x', 'title pr and emails[type eq "work" and value sw "x"]'),
+        ('emails[type eq "work" or primary eq true] NE "x"', 'emails[(type eq "work" or primary eq true) and value ne "x"]'),
+        ('emails[type eq "work"] pr', 'emails[type eq "work" and value pr]'),
+        ('not (roles[primary eq "True"] eq "a")', 'not (roles[primary eq true and value eq "a"])'),
+        ('(photos[type eq "photo"]eq "a")', '(photos[type eq "photo" and value eq "a"])'),
+        (f'{USER_URN}:ims[type eq "aim"] co "a"', 'ims[type eq "aim" and value co "a"]'),
+    ],
+)
+def test_whole_comparison_of_a_value_filter_is_that_of_the_value(text: str, whole: str):
+    assert shown(parse_filter(standard_filter(USER_TYPE, text), USER_TYPE)) == shown(parse_filter(whole, USER_TYPE))
+
+
+def spelled(tree: Filter) -> str:
+    """A tree in one canonical text."""
+    match tree:
+        case Comparison(path, operator, _, literal):
+            return f"{path.name} {operator} {json.dumps(literal)}"
+        case Present(path):
+            return f"{path.name} pr"
+        case And(operands) | Or(operands):
+            word = " and " if isinstance(tree, And) else " or "
+            return word.join(f"({spelled(operand)})" for operand in operands)
+        case Not(operand):
+            return f"not ({spelled(operand)})"
+        case ValuePath(path, inner):
+            return f"{path.name}[{spelled(inner).replace(f'{path.name}.', '')}]"
+    raise TypeError(tree)
+
+
+def value_paths() -> st.SearchStrategy[tuple[str, object]]:
+    texts = st.sampled_from(["work", "a@x", "it's", "“x”", "a\\b", ""])
+    inner = st.builds(lambda name, text: f"{name} eq {json.dumps(text)}", st.sampled_from(["type", "value", "display"]), texts)
+    return st.lists(inner, min_size=1, max_size=3).map(lambda terms: (f"emails[{' or '.join(terms)}]", None))
+
+
+@settings(max_examples=200)
+@given(st.recursive(terms() | value_paths(), combined, max_leaves=8))
+def test_canonical_rendering_of_any_filter_is_itself(made: tuple[str, object]):
+    tree = parse_filter(made[0], USER_TYPE)
+    assert shown(parse_filter(spelled(tree), USER_TYPE)) == shown(tree)
+    assert shown(parse_filter(standard_filter(USER_TYPE, spelled(tree)), USER_TYPE)) == shown(tree)

@@ -23,7 +23,7 @@ from scimsvc.mapping.expression.tree import (
     Word,
 )
 from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
-from scimsvc.mapping.functions.model import constant
+from scimsvc.mapping.functions.model import UnknownHereError, constant
 from scimsvc.mapping.functions.moments import read
 from scimsvc.mapping.functions.values import as_number, plain_value
 
@@ -62,7 +62,7 @@ class Expression:
         except FunctionError as error:
             # Whose fault it is costs time to note on the way, so only now somebody looks.
             self._located(attributes)
-            raise ExpressionError(str(error), 1) from None
+            raise _expression_error(error, 1) from None
 
     @cached_property
     def _located(self) -> Lazy:
@@ -100,6 +100,10 @@ class Explained(NamedTuple):
     value: Any
     steps: tuple[Step, ...]
     error: str | None = None
+
+
+def _expression_error(error: FunctionError, column: int) -> ExpressionError:
+    return ExpressionError(str(error), column, isinstance(error, UnknownHereError))
 
 
 def _plain_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -167,7 +171,7 @@ class _Compiler:
             try:
                 value = run(attributes)
             except FunctionError as error:
-                raise ExpressionError(str(error), node.column) from None
+                raise _expression_error(error, node.column) from None
             steps.append(Step(node, value))
             return value
 

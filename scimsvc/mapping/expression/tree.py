@@ -11,12 +11,16 @@ from typing import TypeAlias
 
 
 class ExpressionError(ValueError):
-    """An expression is wrong; `column` is where, counted from 1."""
+    """An expression is wrong; `column` is where, counted from 1.
 
-    def __init__(self, message: str, column: int) -> None:
+    `unknown_here`: nothing is wrong, but only Entra can work the expression out.
+    """
+
+    def __init__(self, message: str, column: int, unknown_here: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.column = column
+        self.unknown_here = unknown_here
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class FunctionError(ValueError):
         super().__init__(message)
 
 
+class UnknownHereError(FunctionError):
+    """Only Entra can work out a call, because it depends on what the directory object does not have."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter by the name that Entra's reference gives it; an optional one may be left out between its commas.

@@ -9,13 +9,17 @@ import orjson
 from scimsvc.mapping.functions.model import Function, FunctionError, Parameter, plain
 from scimsvc.mapping.functions.values import as_text
 
-_TYPE = "WindowsAzureActiveDirectoryRole"
+ROLE_TYPE = "WindowsAzureActiveDirectoryRole"
+"""The `type` of each role that Entra sends."""
 _DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 """The appRoleId of who is assigned to the application without a role."""
 
 
-def _roles(assignments: Any) -> list[dict[str, Any]]:
-    """The roles of assignments as Microsoft Graph has them, or as names, or as the JSON texts that Entra sends."""
+def roles_of(assignments: Any) -> list[dict[str, Any]]:
+    """Return the roles of assignments as objects with `id`, `value` and `displayName`.
+
+    Assignments are as Microsoft Graph has them, or names, or the JSON texts that Entra sends. Raises FunctionError.
+    """
     found = []
     for one in assignments if isinstance(assignments, list) else [] if assignments in (None, "") else [assignments]:
         role = one
@@ -38,17 +42,22 @@ def _roles(assignments: Any) -> list[dict[str, Any]]:
 
 
 def _single(assignments: Any) -> str | None:
-    roles = _roles(assignments)
+    roles = roles_of(assignments)
     return roles[0]["value"] if roles else None
 
 
 def _complex(name: str) -> Any:
     def complex_(assignments: Any) -> list[dict[str, Any]] | None:
         return [
-            {"primary": False, "type": _TYPE, name: role["displayName"], "value": role["value"]} for role in _roles(assignments)
+            {"primary": False, "type": ROLE_TYPE, name: role["displayName"], "value": role["value"]}
+            for role in roles_of(assignments)
         ] or None
 
     return complex_
+
+
+def _values(assignments: Any) -> list[str] | None:
+    return [role["value"] for role in roles_of(assignments)] or None
 
 
 _ASSIGNMENTS = (Parameter("appRoleAssignments", "any"),)
@@ -73,5 +82,16 @@ ASSERTIVE_APP_ROLE_ASSIGNMENTS_COMPLEX = Function(
     _ASSIGNMENTS,
     plain(_complex("display"), 1),
 )
+APP_ROLE_ASSIGNMENTS = Function(
+    "AppRoleAssignments",
+    "The values of all assigned application roles. Entra's engine lists this function, its reference does not.",
+    _ASSIGNMENTS,
+    plain(_values, 1),
+)
 
-FUNCTIONS = (SINGLE_APP_ROLE_ASSIGNMENT, APP_ROLE_ASSIGNMENTS_COMPLEX, ASSERTIVE_APP_ROLE_ASSIGNMENTS_COMPLEX)
+FUNCTIONS = (
+    SINGLE_APP_ROLE_ASSIGNMENT,
+    APP_ROLE_ASSIGNMENTS,
+    APP_ROLE_ASSIGNMENTS_COMPLEX,
+    ASSERTIVE_APP_ROLE_ASSIGNMENTS_COMPLEX,
+)

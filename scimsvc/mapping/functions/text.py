@@ -150,6 +150,25 @@ def _strip_spaces(source: Any) -> str | None:
 STRIP_SPACES = Function("StripSpaces", "Takes every space out of the source.", (Parameter("source"),), plain(_strip_spaces, 1))
 
 
+_WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""White space in .NET. Python would also strip U+001C to U+001F, which .NET keeps."""
+
+
+def _trim(source: Any) -> str | None:
+    text = as_text(source)
+    return None if text is None else text.strip(_WHITE_SPACE)
+
+
+TRIM = Function(
+    "Trim",
+    "Removes the white space at the beginning and at the end of the source. Of a null source nothing comes but null.",
+    (Parameter("source"),),
+    plain(_trim, 1),
+)
+
+
 @lru_cache(maxsize=64)
 def _any_of(characters: str) -> re.Pattern[str]:
     return re.compile(f"[{re.escape(characters)}]")
@@ -170,4 +189,4 @@ WORD = Function(
     plain(_word, 3),
 )
 
-FUNCTIONS = (APPEND, PREPEND, JOIN, LEFT, MID, IN_STR, SPLIT, STRIP_SPACES, WORD)
+FUNCTIONS = (APPEND, PREPEND, JOIN, LEFT, MID, IN_STR, SPLIT, STRIP_SPACES, TRIM, WORD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping.flow_types import FLOW_TYPES
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
 
 
@@ -18,6 +19,16 @@ def differences(profile: Profile, entra: Profile) -> list[str]:
 
 
 def _of_tables(name: str, ours: ObjectMapping, theirs: ObjectMapping) -> Iterator[str]:
+    if ours.is_mapped != theirs.is_mapped:
+        yield (
+            f"{name}: Entra sends them; the profile has no such table"
+            if theirs.is_mapped
+            else (f"{name}: the profile has a table; Entra has no mapping of them, or it is not enabled")
+        )
+        return
+    our_flows, their_flows = ours.flow_types or FLOW_TYPES, theirs.flow_types or FLOW_TYPES
+    if our_flows != their_flows:
+        yield f"{name}: flowTypes are {', '.join(their_flows)} in Entra and {', '.join(our_flows)} in the profile"
     if _scope(ours) != _scope(theirs):
         yield f"{name}: in scope are {_scope(theirs)} in Entra and {_scope(ours)} in the profile"
     our_rows, their_rows = _by_target(ours), _by_target(theirs)

@@ -8,8 +8,9 @@ from typing import Any
 
 from scimsvc.mapping.custom import TYPES
 from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.flow_types import FLOW_TYPES
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, TableName
 from scimsvc.mapping.synchronization.importing import ImportProblem
 from scimsvc.mapping.synchronization.trees import to_tree
 from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_URN
@@ -19,6 +20,8 @@ TARGET_DIRECTORY = "customappsso"
 _RULE_ID = "03f7d90d-bf71-41b1-bda6-aaf0ddbee5d8"
 _SOURCE_ID = "66e4a8cc-1b7b-435e-95f8-f06cea133828"
 _TARGET_ID = "8ffa6169-f354-4751-9b77-9c00765be92d"
+KINDS: Mapping[TableName, str] = {"users": "User", "groups": "Group"}
+"""The source object of each table."""
 _PORTAL_TYPES = {ours: portal for portal, ours in TYPES.items()}
 
 
@@ -41,7 +44,7 @@ def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dic
 
     Raises ImportProblem where the base is no schema, or has no place for them.
     """
-    tables = {"User": profile.users, "Group": profile.groups}
+    tables = {KINDS[name]: table for name, table in profile.tables().items()}
     if base is not None:
         return _into(base, tables, registry)
     rule = {
@@ -52,7 +55,7 @@ def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dic
         "sourceDirectoryName": SOURCE_DIRECTORY,
         "targetDirectoryName": TARGET_DIRECTORY,
         "metadata": [{"key": "supportsProvisionOnDemand", "value": "true"}],
-        "objectMappings": [_object_mapping(kind, tables[kind], registry) for kind in ("Group", "User")],
+        "objectMappings": [_object_mapping(kind, tables[kind], registry) for kind in ("Group", "User") if kind in tables],
     }
     directories = [
         _directory(_SOURCE_ID, SOURCE_DIRECTORY, True, [(kind, _source_definitions(table)) for kind, table in tables.items()]),
@@ -71,7 +74,7 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
     matching = table.matching()
     return {
         "enabled": True,
-        "flowTypes": "Add,Update,Delete",
+        "flowTypes": ",".join(table.flow_types or FLOW_TYPES),
         "name": f"Provision {SOURCE_DIRECTORY} {kind}s",
         "scope": scope_of(table),
         "sourceObjectName": kind,
@@ -179,14 +182,15 @@ def _directory(id_: str, name: str, read_only: bool, objects: list[tuple[str, li
 
 
 def _source_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
-    names: dict[str, None] = {"objectId": None}
-    for row in table.mappings:
-        if row.source is not None:
-            names[row.source] = None
-        if row.expression is not None:
-            names |= dict.fromkeys(row.expression.source_attributes)
-    names |= dict.fromkeys(clause.attribute for one in table.scope for clause in one.clauses)
-    return [_definition(name, anchor=name == "objectId", **_SOURCE_TYPES.get(name, {})) for name in names]
+    names = dict.fromkeys(("objectId", *table.source_names, *table.source_attributes))
+    return [_source_definition(name, table) for name in names]
+
+
+def _source_definition(name: str, table: ObjectMapping) -> dict[str, Any]:
+    own = table.source_attributes.get(name)
+    known = _SOURCE_TYPES.get(name, {})
+    characteristics = {"type": own.type, "multivalued": own.multi_valued} if own else known
+    return _definition(name, anchor=name == "objectId", **characteristics)
 
 
 def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import yaml
 from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.findings import Finding, ProfileError, marked
+from scimsvc.mapping.flow_types import flow_types_of
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import parse_profile
 from scimsvc.mapping.profile import Profile
@@ -20,7 +21,6 @@ from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
 
 _TABLES = {"User": ("users", USER_TYPE), "Group": ("groups", GROUP_TYPE)}
-_ALL_FLOWS = "Add, Update, Delete"
 _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
 
 
@@ -124,17 +124,14 @@ class _Reader:
                 if enabled:
                     self.problems.append(f"{place}: there are two mappings of {table}")
                 continue
+            if not enabled and not _matches_by_something(mapping):
+                self.left_out.append(f"{place}: the mapping of {table} is not enabled and has no matching row")
+                continue
             if not enabled:
                 self.left_out.append(f"{place}: the mapping of {table} is not enabled, so Entra sends none of them")
-            flows = {flow.strip().lower() for flow in str(mapping.get("flowTypes") or _ALL_FLOWS).split(",")}
-            if not {"add", "update", "delete"} <= flows:
-                self.left_out.append(
-                    f"{place}: flowTypes {mapping['flowTypes']!r:.60} of {table}; a profile has all that Entra can do"
-                )
             found[table] = self._table(schema, mapping, table, resource_type, place)
-        for table in ("users", "groups"):
-            if table not in found and not self.problems:
-                self.problems.append(f"synchronizationRules: there is no mapping of {table}")
+        if not found and not self.problems:
+            self.problems.append("synchronizationRules: there is no mapping of users and none of groups")
         return found
 
     def _by_enabled(self, schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
@@ -165,6 +162,9 @@ class _Reader:
         rows = [(where, row) for where, one in self._list(mapping, "attributeMappings", place) if (row := self._row(one, where))]
         attributes = list(self._custom_attributes(schema, mapping, type_, [row["target"] for _, row in rows]))
         found: dict[str, Any] = {"mappings": [row for _, row in rows]}
+        flow_types = flow_types_of(mapping.get("flowTypes"))
+        if flow_types:
+            found["flowTypes"] = list(flow_types)
         self.places[table, ""] = [place]
         self.places[table, "mappings"] = [where for where, _ in rows]
         if attributes:
@@ -273,6 +273,11 @@ class _Reader:
             for place, found in self._list(directory, "objects", where) if directory.get("objects") else ():
                 if found.get("name") == target and found.get("attributes"):
                     yield from self._list(found, "attributes", place)
+
+
+def _matches_by_something(mapping: Mapping[str, Any]) -> bool:
+    rows = mapping.get("attributeMappings")
+    return isinstance(rows, list) and any(isinstance(row, Mapping) and row.get("matchingPriority") for row in rows)
 
 
 def _kind(mapping: Mapping[str, Any]) -> str | None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from scimsvc.protocol.errors import invalid_filter, invalid_path
 from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
-from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
+from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, misquoted, sent, tokens
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
+from scimsvc.schema.spelling import Spellings
 from scimsvc.schema.types import check, normaliser
 
 MAX_DEPTH = 32
 MAX_TERMS = 256
+MAX_SHOWN = 64
+"""Characters of a piece of the text that a message shows."""
 _MAX_REMEMBERED = 1024
 """Characters of a path that is remembered when it has been read."""
 MAX_FILTER_LENGTH = 65536
@@ -28,8 +30,29 @@ _OPERATORS = frozenset(get_args(Operator))
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])?')
+_SYMBOL = re.compile(r"([\w:.$-]+)(==?|!=|<>|[<>]=?)(.*)", re.DOTALL)
+_OTHER_OPERATORS = {
+    **dict.fromkeys(("=", "==", "equal", "equals", "is"), "eq"),
+    **dict.fromkeys(("!=", "<>", "neq", "not"), "ne"),
+    **dict.fromkeys(("contains", "like", "in", "includes"), "co"),
+    **dict.fromkeys(("startswith", "beginswith"), "sw"),
+    **dict.fromkeys(("endswith",), "ew"),
+    **dict.fromkeys(("exists", "present"), "pr"),
+    **{">": "gt", ">=": "ge", "gte": "ge", "<": "lt", "<=": "le", "lte": "le"},
+}
+_OTHER_CONNECTIVES = {"&&": "and", "&": "and", ",": "and", ";": "and", "||": "or", "|": "or"}
+"""What other languages have for an operator, and the word of RFC 7644 §3.4.2.2."""
 
-Scope = Callable[[str], AttributePath | None]
+
+class Scope(NamedTuple):
+    """The names that may stand somewhere: which attribute each means, and the names themselves."""
+
+    find: Callable[[str], AttributePath | None]
+    known: Spellings
+
+
+_NOWHERE = Scope(lambda _: None, Spellings(()))
 
 
 def parse_filter(text: str, resource_type: ResourceType) -> Filter:
@@ -55,10 +78,12 @@ def parse_filter_of_several(texts: Sequence[tuple[ResourceType, str]]) -> list[F
             parser.expect("end")
             senseless.append(parser.senseless)
         except FilterSyntaxError as error:
-            raise invalid_filter(f"Filter: {error}.") from None
+            raise invalid_filter(f"Filter: {error.within(text)}.") from None
     for term in sorted(set.intersection(*map(set, senseless))):
         # A type that has the attribute tells more than one that hasn't.
-        raise invalid_filter(f"Filter: {min((one[term] for one in senseless), key=lambda one: isinstance(one, _Unknown))}.")
+        mistakes = [(one[term], text) for one, (_, text) in zip(senseless, texts, strict=True)]
+        mistake, text = min(mistakes, key=lambda one: isinstance(one[0], _Unknown))
+        raise invalid_filter(f"Filter: {mistake.within(text)}.")
     return found
 
 
@@ -86,7 +111,7 @@ def _any_filter(text: str, resource_type: ResourceType) -> Filter:
         parser.expect("end")
         return found
     except FilterSyntaxError as error:
-        raise invalid_filter(f"Filter: {error}.") from None
+        raise invalid_filter(f"Filter: {error.within(text)}.") from None
 
 
 def parse_path(text: str, resource_type: ResourceType) -> Path:
@@ -105,7 +130,7 @@ def _any_path(text: str, resource_type: ResourceType) -> Path:
     try:
         return _Parser(text, resource_type).path(_scope_of(resource_type))
     except FilterSyntaxError as error:
-        raise invalid_path(f"Path {text[:200]!r}: {error}.") from None
+        raise invalid_path(f"Path {sent(text)[:200]!r}: {error.within(text)}.") from None
 
 
 def literal(token: Token) -> Any:
@@ -122,9 +147,25 @@ def literal(token: Token) -> Any:
             return value
         except ValueError:
             pass
+    if token.kind == "string":
+        _check_escapes(token)
     raise FilterSyntaxError(
         f"expected a value (a string in quotation marks, a number, true, false or null), found {_shown(token)}", token.start + 1
     )
+
+
+def _check_escapes(token: Token) -> None:
+    """Raise FilterSyntaxError if a string has a backslash that escapes nothing in JSON."""
+    wrong = next((match for match in _ESCAPE.finditer(token.text) if match[1] is None), None)
+    if wrong:
+        right = _ESCAPE.sub(lambda match: match[0] if match[1] else "\\\\", token.text)
+        raise FilterSyntaxError(
+            "a backslash that escapes nothing", token.start + wrong.start() + 1, f"write {_short(right)}, with two for one"
+        )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _refuse(constant: str) -> Any:
@@ -132,13 +173,17 @@ def _refuse(constant: str) -> Any:
 
 
 def _shown(token: Token) -> str:
-    return repr(token.text[:64]) if token.text else "the end"
+    return repr(token.text[:MAX_SHOWN]) if token.text else "the end"
 
 
+@lru_cache(maxsize=256)
 def _scope_of(resource_type: ResourceType) -> Scope:
-    return lambda name: resolve(resource_type, name)
+    every = [AttributePath(steps[1:place]) for steps in resource_type.root.leaves() for place in range(2, len(steps) + 1)]
+    names = dict.fromkeys(name for path in every for name in (path.name, path.leaf.name))
+    return Scope(lambda name: resolve(resource_type, name), Spellings(name for name in names if resolve(resource_type, name)))
 
 
+@lru_cache(maxsize=1024)
 def _scope_of_element(path: AttributePath) -> Scope:
     def lookup(name: str) -> AttributePath | None:
         if path.leaf.type != "complex":
@@ -146,18 +191,11 @@ def _scope_of_element(path: AttributePath) -> Scope:
         sub_attribute = path.leaf.sub_attribute(name)
         return path.child(sub_attribute) if sub_attribute else None
 
-    return lookup
+    return Scope(lookup, Spellings(_names(path.leaf) or ["value"]))
 
 
 def _names(attribute: Attribute) -> list[str]:
     return [sub.name for sub in attribute.sub_attributes]
-
-
-@lru_cache(maxsize=256)
-def _spellings(resource_type: ResourceType) -> tuple[str, ...]:
-    """All names that may be right somewhere in a filter or a path."""
-    every = [AttributePath(steps[1:place]) for steps in resource_type.root.leaves() for place in range(2, len(steps) + 1)]
-    return tuple(dict.fromkeys(name for path in every for name in (path.name, path.leaf.name)))
 
 
 class _Parser:
@@ -166,6 +204,7 @@ class _Parser:
         self._position = 0
         self._depth = 0
         self._in_brackets = False
+        self._in_path = False
         self._terms = 0
         self._resource_type = resource_type
         self.senseless: dict[int, _Senseless] | None = None
@@ -173,6 +212,10 @@ class _Parser:
 
     def _next(self) -> Token:
         token = self._tokens[self._position]
+        if token.kind == "misquoted":
+            mark, value = misquoted(token.text)
+            right = json.dumps(_short(value), ensure_ascii=False)
+            raise FilterSyntaxError(f"{mark} where a double quotation mark belongs", token.start + 1, f"write {right}")
         self._position += token.kind != "end"
         return token
 
@@ -183,9 +226,21 @@ class _Parser:
     def expect(self, kind: str) -> None:
         token = self._next()
         if token.kind != kind:
-            raise FilterSyntaxError(
-                f"expected {'the end' if kind == 'end' else repr(kind)}, found {_shown(token)}", token.start + 1
-            )
+            expected = "the end" if kind == "end" else repr(kind)
+            raise FilterSyntaxError(f"expected {expected}, found {_shown(token)}", token.start + 1, self._joining(token))
+
+    def _joining(self, token: Token) -> str:
+        """Return what would be right instead of a token behind a whole term."""
+        if token.kind != "word" or self._in_path:
+            return ""
+        if token.text in _OTHER_CONNECTIVES:
+            return f"write {_OTHER_CONNECTIVES[token.text]}"
+        if self._tokens[self._position - 2].kind == "]" and self._is_operator(token):
+            return 'a value filter is compared by a sub-attribute, as in addresses[type eq "work"].country eq "DE"'
+        return "join terms with and or or, and write a value that has spaces in quotation marks"
+
+    def _is_operator(self, token: Token) -> bool:
+        return token.kind == "word" and (token.text.lower() in _OPERATORS or token.text.lower() == "pr")
 
     def disjunction(self, scope: Scope) -> Filter:
         """FILTER: terms joined by `or`, which binds weaker than `and`."""
@@ -203,9 +258,14 @@ class _Parser:
         return operands[0] if len(operands) == 1 else And(tuple(operands))
 
     def _term(self, scope: Scope) -> Filter:
-        if self._at("not") and self._tokens[self._position + 1].kind == "(":
-            self._next()
-            return Not(self._group(scope))
+        if self._at("not"):
+            following = self._tokens[self._position + 1]
+            if following.kind == "(":
+                self._next()
+                return Not(self._group(scope))
+            if following.kind == "word" and not self._is_operator(following):
+                column = self._tokens[self._position].start + 1
+                raise FilterSyntaxError("not without parentheses", column, f"write not ({_short(following.text)} …)")
         return self._group(scope) if self._at("(") else self._attribute_expression(scope)
 
     def _group(self, scope: Scope, closing: str = ")") -> Filter:
@@ -219,18 +279,29 @@ class _Parser:
         return found
 
     def _attribute(self, scope: Scope) -> tuple[AttributePath, Token]:
-        token = self._next()
+        token = self._tokens[self._position]
+        if token.kind == "misquoted":
+            mark, name = misquoted(token.text)
+            raise FilterSyntaxError(f"an attribute in {mark}", token.start + 1, f"write {_short(name)} without quotation marks")
+        self._next()
         if token.kind != "word":
-            raise FilterSyntaxError(f"expected an attribute, found {_shown(token)}", token.start + 1)
-        path = scope(token.text)
+            remedy = f"write {_short(token.text[1:-1])} without quotation marks" if token.kind == "string" else ""
+            raise FilterSyntaxError(f"expected an attribute, found {_shown(token)}", token.start + 1, remedy)
+        path = scope.find(token.text)
         if path is None:
             raise self._unknown(token, scope)
         return path, token
 
-    def _unknown(self, token: Token, scope: Scope) -> _Unknown:
-        spellings = {known.lower(): known for known in _spellings(self._resource_type) if scope(known)}
-        close = difflib.get_close_matches(token.text.lower(), spellings, 1)
-        suggestion = f", did you mean {spellings[close[0]]!r}?" if close else ""
+    def _unknown(self, token: Token, scope: Scope) -> FilterSyntaxError:
+        symbol = _SYMBOL.fullmatch(token.text)
+        if symbol and scope.find(symbol[1]):
+            right = f"{symbol[1]} {_OTHER_OPERATORS[symbol[2]]} "
+            column = token.start + len(symbol[1]) + 1
+            return FilterSyntaxError(
+                f"{symbol[2]} where an operator belongs", column, f"write {_short(right + (symbol[3] or '…'))}"
+            )
+        close = scope.known.closest(token.text)
+        suggestion = f", did you mean {close!r}?" if close else ""
         return _Unknown(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
 
     def _attribute_expression(self, scope: Scope) -> Filter:
@@ -261,9 +332,12 @@ class _Parser:
     def _operator(self) -> str:
         operator = self._next()
         name = operator.text.lower()
-        if operator.kind != "word" or (name not in _OPERATORS and name != "pr"):
+        if not self._is_operator(operator):
+            right = _OTHER_OPERATORS.get(name)
             raise FilterSyntaxError(
-                f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {_shown(operator)}", operator.start + 1
+                f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {_shown(operator)}",
+                operator.start + 1,
+                f"write {right}" if right else "",
             )
         return name
 
@@ -272,7 +346,7 @@ class _Parser:
         self._next()
         if self._at("[") and not self._in_brackets:
             senseless, self._in_brackets, self.senseless = self.senseless, True, {}
-            self._group(lambda _: None, closing="]")
+            self._group(_NOWHERE, closing="]")
             self._in_brackets, self.senseless = False, senseless
             return Absent()
         name = self._operator()
@@ -315,6 +389,7 @@ class _Parser:
 
     def path(self, scope: Scope) -> Path:
         """PATH: an attribute, or a value path with or without sub-attribute."""
+        self._in_path = True
         attribute, _ = self._attribute(scope)
         if not self._at("["):
             self.expect("end")

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import get_args
 
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, tokens
+from scimsvc.protocol.filter.ast import Operator
+from scimsvc.protocol.filter.lexer import FilterSyntaxError, Respelled, Token, tokens
 from scimsvc.protocol.filter.parser import MAX_FILTER_LENGTH
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
@@ -16,6 +18,7 @@ from scimsvc.schema.paths import resolve
 _PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
 _NUMBER = re.compile(r'"-?[0-9]{1,19}(?:\.[0-9]{1,19})?"', re.ASCII)
 _CONNECTIVES = frozenset({"and", "or", "not"})
+_OPERATORS = frozenset((*get_args(Operator), "pr"))
 
 
 ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
@@ -30,7 +33,7 @@ def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
 
 def unquoted_string(attribute: Attribute, value: str) -> str:
     """`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples."""
-    if attribute.type in ("string", "reference", "dateTime") and not value.startswith('"') and value != "null":
+    if attribute.type in ("string", "reference", "dateTime") and not value.startswith('"') and value.lower() != "null":
         return json.dumps(value)
     return value
 
@@ -73,13 +76,14 @@ def standard_terms(resource_type: ResourceType, text: str) -> str:
             if path:
                 value = pieces[position + 2]
                 pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
-    return _spaced(found, pieces)
+    return Respelled.of(text, zip(found, pieces, strict=True))
 
 
-def sub_attribute_after_value_filter(resource_type: ResourceType, text: str) -> str:
-    """`emails[type eq "work"].value eq "x"` means `emails[type eq "work" and value eq "x"]`.
+def term_after_value_filter(resource_type: ResourceType, text: str) -> str:
+    """`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
 
-    Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute.
+    Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute; the sample
+    `phoneNumbers[type eq "mobile"] eq "…"` compares the element as a whole, which is its `value`.
     """
     found = tokens(text)
     pieces = [token.text for token in found]
@@ -87,15 +91,29 @@ def sub_attribute_after_value_filter(resource_type: ResourceType, text: str) -> 
     for position, token in enumerate(found):
         if token.kind == "[":
             opening = position
-        if token.kind == "]" and found[position + 1].text.startswith(".") and found[position + 2].kind == "word":
-            last = position + 2 if found[position + 2].text.lower() == "pr" else position + 3
-            term = " ".join([pieces[position + 1][1:], *pieces[position + 2 : last + 1]])
+        if token.kind != "]":
+            continue
+        sub_attribute = found[position + 1].text.startswith(".")
+        operator = position + 1 + sub_attribute
+        name = found[position + 1].text[1:] if sub_attribute else _compared_as_whole(resource_type, found, opening, operator)
+        if name and found[operator].kind == "word":
             pieces[opening] = "[("
-            pieces[position : last + 1] = [f") and {term}]"] + [""] * (last - position)
-    return _spaced(found, pieces)
+            pieces[position] = ") and " if sub_attribute else f") and {name} "
+            if sub_attribute:
+                pieces[position + 1] = name
+            pieces[operator if found[operator].text.lower() == "pr" else operator + 1] += "]"
+    return Respelled.of(text, zip(found, pieces, strict=True))
 
 
-FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (sub_attribute_after_value_filter, standard_terms)
+def _compared_as_whole(resource_type: ResourceType, found: list[Token], opening: int, operator: int) -> str:
+    """Return the sub-attribute that a comparison of the elements of a value filter is about; nothing if there is none."""
+    path = resolve(resource_type, standard_name(resource_type, found[opening - 1].text)) if opening else None
+    compares = found[operator].kind == "word" and found[operator].text.lower() in _OPERATORS
+    # In a query over several resource types some don't have the attribute.
+    return "value" if compares and (path is None or path.leaf.type != "complex" or path.leaf.sub_attribute("value")) else ""
+
+
+FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (term_after_value_filter, standard_terms)
 
 
 def standard_filter(resource_type: ResourceType, text: str) -> str:
@@ -121,13 +139,3 @@ def _names_an_attribute(found: list[Token], position: int) -> bool:
     before = found[position - 1]
     connective = before.kind == "word" and before.text.lower() in _CONNECTIVES
     return (connective or before.kind in ("(", "[")) and found[position].text.lower() != "not"
-
-
-def _spaced(found: list[Token], pieces: list[str]) -> str:
-    """The pieces joined with a space wherever the original had one."""
-    text = ""
-    end = 0
-    for token, piece in zip(found, pieces, strict=True):
-        text += (" " if token.start > end and text and piece else "") + piece
-        end = token.start + len(token.text)
-    return text

@@ -56,6 +56,20 @@ def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Ope
     return [{**operation, "path": standard_filter(resource_type, path)}]
 
 
+def simple_value_of_element(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"path": "emails[type eq \\"work\\"]", "value": "a@b.c"` is the element's `value`.
+
+    Vendors' tables have such targets, though Microsoft's own end in `.value`.
+    """
+    path, value = operation.get("path"), operation.get("value")
+    if operation.get("op") == "remove" or value is None or isinstance(value, (dict, list)):
+        return [operation]
+    if not isinstance(path, str) or not path.endswith("]"):
+        return [operation]
+    attribute = _attribute_at(resource_type, path)
+    return [{**operation, "path": f"{path}.value"}] if attribute and attribute.sub_attribute("value") else [operation]
+
+
 def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """The value by the rules for values; a value that a path's brackets lead to is one element."""
     if operation.get("op") == "remove" or "value" not in operation:
@@ -138,6 +152,7 @@ RULES: tuple[Callable[[ResourceType, Operation], list[Operation]], ...] = (
     op_in_any_case,
     names_instead_of_path,
     path_spelling,
+    simple_value_of_element,
     cleared_value,
     value_spelling,
     remove_by_value,
