@@ -30,7 +30,7 @@ class Limits:
         """Raise ScimError tooMany for a filter that is too long; names are in lower case."""
         length = len(parameters.get("filter", ""))
         if length > self.filter_length:
-            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.")
+            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.", "limits.filter_length")
 
     def check_filter(self, query: Filter | None) -> None:
         """Raise ScimError tooMany for a filter that looks at all values too often."""
@@ -38,24 +38,30 @@ class Limits:
         if number > self.filter_scans:
             raise too_many(
                 f"A filter may have {self.filter_scans} terms other than eq and sw, or inside of a not; this one has {number}. "
-                "Compare with eq or sw, or send several."
+                "Compare with eq or sw, or send several.",
+                "limits.filter_scans",
             )
 
     def check_body(self, body: Any) -> None:
         """Raise ScimError tooMany for a resource or PATCH with more than that."""
         operations = _member(body, "operations")
         if isinstance(operations, list) and len(operations) > self.patch_operations:
-            raise too_many(f"A PATCH may have {self.patch_operations} operations; this one has {len(operations)}. Send several.")
+            raise too_many(
+                f"A PATCH may have {self.patch_operations} operations; this one has {len(operations)}. Send several.",
+                "limits.patch_operations",
+            )
         members = sum(_members(body)) + sum(_members_of(operations))
         if members > self.members:
-            raise too_many(f"A request may name {self.members} members; this one names {members}. Send several.")
+            raise too_many(
+                f"A request may name {self.members} members; this one names {members}. Send several.", "limits.members"
+            )
 
 
 def check_passwords(bodies: Iterable[Any]) -> None:
     """Raise ScimError tooMany for a bulk request, given what its operations have as data, that sets too many passwords."""
     number = sum(map(_sets_password, bodies))
     if number > MAX_PASSWORDS:
-        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.")
+        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.", "passwords")
 
 
 def _sets_password(body: Any) -> bool:

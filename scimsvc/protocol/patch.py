@@ -101,20 +101,20 @@ def _parse(resource_type: ResourceType, one: Any, where: str) -> Iterator[Operat
 def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
     for step in path.target.steps:
         if step.mutability == "readOnly":
-            raise mutability(f"{path.target.name} is read-only.")
+            raise mutability(f"{path.target.name} is read-only.", path.target.name)
     replaces = op == "replace"
     if op != "remove" and (value is None or value == []):
         if op == "add" and value is None:
-            raise invalid_value(f"{where} has no value to add to {path.target.name}.")
+            raise invalid_value(f"{where} has no value to add to {path.target.name}.", path.target.name)
         op = "remove" if op == "replace" else op
     if op == "remove":
         if path.target.leaf.required and not path.value_filter:
-            raise mutability(f"{path.target.name} is required and can't be removed.")
+            raise mutability(f"{path.target.name} is required and can't be removed.", path.target.name)
         return Operation("remove", path, emptying=replaces)
     try:
         return Operation(op, path, _read(path, value))
     except ValidationError as error:
-        raise invalid_value(f"{where}: {describe(error.messages, path.target.name)}.") from None
+        raise invalid_value(f"{where}: {describe(error.messages, path.target.name)}.", path.target.name) from None
 
 
 def _read(path: Path, value: Any) -> Any:
@@ -243,7 +243,7 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
     else:
         described = _described(path, policy)
         if path.value_filter and (not described or (single and elements)):
-            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.", path.attribute.name)
         new = _with(described, operation, described)
         left = _one_primary(attribute, [*elements, new], [new])
     left = [one for one in left if one not in (None, {})]

@@ -25,6 +25,7 @@ def install(app: Flask, services: Services) -> None:
 
     @app.errorhandler(ScimError)
     def scim_error(error: ScimError) -> Response:
+        scim.note_of(request.environ).error = error
         return scim.respond_json(error.document(), error.status, error.headers.items())
 
     @app.errorhandler(HTTPException)
@@ -50,9 +51,13 @@ def install(app: Flask, services: Services) -> None:
     def database_unavailable(error: DatabaseUnavailable) -> Response:
         if isinstance(error, TookTooLong):
             seconds = services.settings.database.statement_timeout
-            return scim_error(too_many(f"This query takes longer than {seconds} s; make its filter more selective."))
+            return scim_error(
+                too_many(
+                    f"This query takes longer than {seconds} s; make its filter more selective.", "database.statement_timeout"
+                )
+            )
         log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason)
-        return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}))
+        return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}, rule=f"database {error.reason}"))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

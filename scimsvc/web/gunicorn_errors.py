@@ -24,4 +24,5 @@ def write_error(sock: socket, status_int: int, reason: str, mesg: str) -> None:
     """In the place of gunicorn's function of the same name, which sends HTML with parts of what the client has sent."""
     body = orjson.dumps(ScimError(status_int, _DETAILS.get(status_int, f"{reason}.")).document())
     headers = f"Connection: close\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}"
+    headers += "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store"
     util.write_nonblock(sock, f"HTTP/1.1 {status_int} {reason}\r\n{headers}\r\n\r\n".encode("latin-1") + body)
