@@ -9,6 +9,7 @@ import click
 import orjson
 
 from scimsvc.cli.common import json_in, one_line, profile_named, registry, settings
+from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
 from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
@@ -144,11 +145,13 @@ def _json(file: Path) -> Any:
 
 
 @mappings.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """All profiles in the mappings folder, one a line: name and title."""
     try:
         profiles = load_profiles(settings().mappings.directory, registry())
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
-    for name, profile in sorted(profiles.items()):
-        click.echo(f"{name}\t{one_line(profile.title)}")
+    titles = {name: profile.title for name, profile in sorted(profiles.items())}
+    rows = [{"name": name, "title": title if as_json else one_line(title)} for name, title in titles.items()]
+    show(("name", "title"), rows, as_json)
