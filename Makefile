@@ -9,7 +9,7 @@ endif
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test lint format bench bench-mapping bench-protocol lock clean
+.PHONY: run test soak lint format bench bench-mapping bench-protocol lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
@@ -17,6 +17,10 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp
 	$(BIN)/pytest $(ARGS)
+
+# Tests that take minutes: rolling restarts behind nginx (Debian package nginx).
+soak: .venv/test.stamp
+	SOAK=1 $(BIN)/pytest tests/faults/test_rolling_restarts.py $(ARGS)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

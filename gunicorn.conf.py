@@ -26,10 +26,10 @@ from scimsvc.mapping import ProfileError as _ProfileError
 from scimsvc.settings import SettingsError as _SettingsError
 from scimsvc.settings import doubts as _doubts
 from scimsvc.settings import load as _load
-from scimsvc.web.gunicorn_errors import write_error as _write_error
+from scimsvc.web.gunicorn.errors import write_error as _write_error
+from scimsvc.web.gunicorn.worker import Worker as _Worker
 from scimsvc.web.ops.management import use_management_address as _use_management_address
 from scimsvc.web.services import make_services as _make_services
-from scimsvc.web.worker import Worker as _Worker
 
 
 def on_exit(server):
@@ -58,7 +58,6 @@ def _public_bind():
 # The listener of the management address is the last one, see post_fork.
 bind = [one for one in (_public_bind(), _settings.server.management_bind) if one]
 worker_class = _Worker
-_Worker.read_timeout = _settings.server.read_timeout
 # SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
 workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
 threads = _settings.server.threads or (4 if _sqlite else 8)
@@ -78,7 +77,7 @@ forwarder_headers = ""
 accesslog = None
 # There is no setting for what gunicorn says itself.
 _util.write_error = _write_error
-logger_class = "scimsvc.web.gunicorn_log.Logger"
+logger_class = "scimsvc.web.gunicorn.log.Logger"
 control_socket_disable = True
 
 

@@ -81,7 +81,8 @@ class ServerSettings:
 class LimitsSettings:
     """What a client may send: bytes of a body, how deep its JSON may be nested, how many operations a bulk request and a PATCH
     have, how many members a request names, and how many characters a filter has, and terms that no index answers.
-    `listed_members` is how many members the groups of one list may have.
+    `listed_members` is how many members the groups of one list may have. `queued_requests` is how many requests of a tenant may
+    wait for a thread of a worker; further ones are answered with 429.
     """
 
     request_bytes: int = 2 * 1024 * 1024
@@ -92,6 +93,7 @@ class LimitsSettings:
     filter_length: int = 8192
     filter_scans: int = 20
     listed_members: int = 100_000
+    queued_requests: int = 100
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,7 @@ _RANGES = {
     "limits.filter_length": (100, 65_536),
     "limits.filter_scans": (0, 256),
     "limits.listed_members": (1, 10_000_000),
+    "limits.queued_requests": (1, 10_000),
 }
 """What a number may be; a server that starts with another would fail in its requests."""
 OWN_ROUTES = ("/api/accounts", "/api/mappings", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")

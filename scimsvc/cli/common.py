@@ -19,11 +19,12 @@ from scimsvc.mapping import Profile, ProfileError, load_profiles
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
+from scimsvc.service.readiness import unprepared
 from scimsvc.settings import Settings, SettingsError, doubts, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.errors import REASONS
-from scimsvc.store.migrations import WrongDatabase, pending
+from scimsvc.store.migrations import WrongDatabase
 from scimsvc.store.tenants import TenantRecord
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -82,17 +83,22 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def database(migrated: bool = True) -> Iterator[Database]:
-    """The database of the settings; with `migrated` its tables must be up to date. Raises click.ClickException."""
+    """The database of the settings; with `migrated` it must be there, with tables and index up to date.
+
+    Raises click.ClickException.
+    """
     url = settings().database.url
     try:
         found = Database(url)
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
-        with found.reading():
-            missing = pending(found) if migrated else []
-        if missing:
-            raise click.ClickException("the database's tables are not up to date; run: scimsvc db migrate")
+        if migrated and found.missing_file:
+            raise click.ClickException(_missing(found.missing_file))
+        lacking = unprepared(found) if migrated else None
+        if lacking:
+            part = "index is" if lacking.reindex else "tables are"
+            raise click.ClickException(f"the database's {part} not up to date; run: scimsvc db migrate")
         yield found
     except WrongDatabase as error:
         raise click.ClickException(str(error)) from error
@@ -130,6 +136,13 @@ _LOGIN = re.compile("authentication failed|no password supplied|role .* does not
 """How PostgreSQL and libpq say that a login is wrong. A connection that was never made has no SQLSTATE."""
 
 
+def _missing(path: Path) -> str:
+    """What to do about an SQLite file that isn't there."""
+    if not os.path.isdir(path.parent):
+        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
+    return f"there is no database {path.absolute()}; if that is the right path, run: scimsvc db migrate"
+
+
 def _explained(error: DatabaseUnavailable, url: str) -> str:
     """What is wrong with a database, and what would be right."""
     path = sqlite_path(url)
@@ -145,7 +158,7 @@ def _explained(error: DatabaseUnavailable, url: str) -> str:
     if os.path.isdir(path):
         return f"{path} is a folder; database.url must name a file in it"
     if not os.path.isdir(path.parent):
-        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
+        return _missing(path)
     return f"{path} can't be opened: whoever runs scimsvc must be able to read and write this file and its folder"
 
 

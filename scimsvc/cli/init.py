@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.common import database, make_database_folder, profile_named, program, settings
+from scimsvc.cli.db import index_anew
 from scimsvc.cli.secrets import TOKEN_FILE, secret_in_file
 from scimsvc.settings import is_origin
 from scimsvc.store import tenants
@@ -34,6 +35,7 @@ def init(url: str, token_file: Path | None) -> None:
     another = f"{program()} token create --tenant {DEFAULT_TENANT}"
     with database(migrated=False) as found:
         migrate(found)
+        index_anew(found)
         there = tenants.tenants(found)
         if there:
             click.echo(f"Tenant URL:   {base}{configured.scim.base_path}/")

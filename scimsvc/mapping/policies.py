@@ -64,3 +64,8 @@ def read_policies(source: Source, node: yaml.Node | None) -> Policies:
             source.complain(value, f"{key} must be {' or '.join(choices)}{did_you_mean(text, choices)}")
         found[name] = text or choices[0]
     return Policies(**found)  # type: ignore[arg-type]  # each is one of its choices, or there is a finding
+
+
+def names() -> dict[str, str]:
+    """Return the name that each field of Policies has in a profile: `{"delete_after": "deleteAfter", …}`."""
+    return {field: name for name, (field, _) in _CHOICES.items()} | {"delete_after": _DAYS}

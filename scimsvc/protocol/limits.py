@@ -17,8 +17,8 @@ MAX_PASSWORDS = 100
 
 @dataclass(frozen=True)
 class Limits:
-    """The characters of a filter, the operations of a PATCH, the members that one request names, and the terms of a filter that
-    no index answers.
+    """The characters of a filter, the operations of a PATCH, the members that one request names, and how often a filter may look
+    at all values (see scimsvc.protocol.filter.cost).
     """
 
     filter_length: int = 8192
@@ -37,8 +37,9 @@ class Limits:
         number = scans(query) if query else 0
         if number > self.filter_scans:
             raise too_many(
-                f"A filter may have {self.filter_scans} terms other than eq and sw, or inside of a not; this one has {number}. "
-                "Compare with eq or sw, or send several.",
+                f"A filter may look at all values {self.filter_scans} times; this one does {number} times: once for each term "
+                "other than eq, or inside of a not, and once for each attribute that eq compares and that isn't unique. "
+                "Send several.",
                 "limits.filter_scans",
             )
 

@@ -29,6 +29,9 @@ _SEARCH_PARAMETERS: dict[str, type] = {
     "count": int,
     "cursor": str,
 }
+_LISTS = frozenset({"attributes", "excludedattributes"})
+_EMPTY_IS_ABSENT = frozenset(map(str.lower, _SEARCH_PARAMETERS)) - {"cursor"}
+"""An empty cursor asks for the first page (RFC 9865 §2.1)."""
 _ROOT = "/"
 _KINDS = {str: "string", int: "whole number"}
 
@@ -63,7 +66,7 @@ def parse_query(resource_type: ResourceType, parameters: Mapping[str, str], max_
     """
     text = parameters.get("filter")
     found = None if text is None else parse_filter(text, resource_type)
-    order = parse_sort([resource_type], parameters) if "sortby" in parameters or "sortorder" in parameters else None
+    order = parse_sort([(resource_type, parameters)]) if "sortby" in parameters or "sortorder" in parameters else None
     return _query(resource_type, found, order[0] if order else None, parameters, max_results, resource_type.endpoint)
 
 
@@ -71,7 +74,7 @@ def parse_query_of_several(asked: Sequence[tuple[ResourceType, Mapping[str, str]
     """The same over several resource types (§3.4.2.1): the query as each of them has it, from the parameters of each."""
     texts = [(resource_type, parameters["filter"]) for resource_type, parameters in asked if "filter" in parameters]
     found: Sequence[Filter | None] = parse_filter_of_several(texts) if texts else [None] * len(asked)
-    orders: Sequence[Sort | None] = parse_sort([one for one, _ in asked], asked[0][1]) or [None] * len(asked)
+    orders: Sequence[Sort | None] = parse_sort(asked) or [None] * len(asked)
     return [
         _query(resource_type, own, order, parameters, max_results, _ROOT)
         for (resource_type, parameters), own, order in zip(asked, found, orders, strict=True)
@@ -99,6 +102,23 @@ def _query(
         cursor=cursor,
         digest=0 if cursor is None else _digest(endpoint, parameters),
     )
+
+
+def one_of_each(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters of a query by their names in lower case.
+
+    An empty one is as if it weren't there. Lists of attributes that are repeated count together; any other parameter that is
+    repeated raises ScimError invalidValue, since one of its values would be ignored.
+    """
+    found: dict[str, str] = {}
+    for sent, value in parameters:
+        name = sent.lower()
+        if name in _EMPTY_IS_ABSENT and not value.strip():
+            continue
+        if name in found and name not in _LISTS:
+            raise invalid_value(f"The parameter {sent[:64]} is there more than once; send one.")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 def _digest(endpoint: str, parameters: Mapping[str, str]) -> int:
@@ -130,21 +150,23 @@ def parse_search_request(body: Any) -> dict[str, str]:
     """The parameters of a query from the body of a POST to /.search (§3.4.3), names in lower case. Raises ScimError."""
     if not isinstance(body, dict):
         raise invalid_syntax("The body must be a SearchRequest as a JSON object.")
-    sent = {str(name).lower(): value for name, value in body.items()}
-    require_schema("a SearchRequest", sent.get("schemas"), SEARCH_URN)
-    parameters: dict[str, str] = {}
-    for name, kinds in _SEARCH_PARAMETERS.items():
-        value = sent.get(name.lower())
-        if value is None:
+    names = {name.lower(): name for name in _SEARCH_PARAMETERS}
+    parameters: list[tuple[str, str]] = []
+    for sent, value in body.items():
+        if sent.lower() == "schemas":
+            require_schema("a SearchRequest", value, SEARCH_URN)
+        name = names.get(sent.lower(), "")
+        if not name or value is None:
             continue
+        kinds = _SEARCH_PARAMETERS[name]
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise invalid_value(f"{name} must be {'an array of attributes' if kinds is list else 'a ' + _KINDS[kinds]}.")
         if isinstance(value, list):
             if not all(isinstance(one, str) for one in value):
                 raise invalid_value(f"{name} must be an array of attributes.")
             value = ",".join(value)
-        parameters[name.lower()] = str(value)
-    return parameters
+        parameters.append((name, str(value)))
+    return one_of_each(parameters)
 
 
 def _integer(parameters: Mapping[str, str], name: str, default: int) -> int:

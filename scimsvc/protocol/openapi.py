@@ -263,7 +263,7 @@ def _parameters(max_results: int, limits: Limits) -> Json:
     text: Json = {"type": "string"}
     queries: Mapping[str, tuple[str, Json]] = {
         "filter": (
-            f"Which resources (RFC 7644 §3.4.2.2). At most {limits.filter_scans} terms other than eq and sw.",
+            f"Which resources (RFC 7644 §3.4.2.2). At most {limits.filter_scans} terms other than eq.",
             text | {"maxLength": limits.filter_length},
         ),
         "sortBy": ("The attribute by which they are ordered.", text),

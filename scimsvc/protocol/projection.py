@@ -45,15 +45,18 @@ ALL = Projection()
 
 
 def parse_projection(resource_type: ResourceType, attributes: str | None, excluded: str | None) -> Projection:
-    """Read the two parameters, comma-separated attribute paths; paths that no schema has select nothing."""
-    if attributes is None and excluded is None:
-        return ALL
-    return Projection(None if attributes is None else _names(resource_type, attributes), _names(resource_type, excluded or ""))
+    """Read the two parameters, comma-separated attribute paths. Paths that no schema has select nothing; without any path, a
+    parameter is as if it weren't there.
+    """
+    wanted = _names(resource_type, attributes) if attributes else None
+    left_out = _names(resource_type, excluded) if excluded else None
+    return Projection(wanted, left_out or frozenset()) if wanted is not None or left_out else ALL
 
 
-def _names(resource_type: ResourceType, text: str) -> frozenset[str]:
-    paths = (resolve(resource_type, name.strip()) for name in text.split(","))
-    return frozenset(path.name for path in paths if path)
+def _names(resource_type: ResourceType, text: str) -> frozenset[str] | None:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    paths = (resolve(resource_type, name) for name in names)
+    return frozenset(path.name for path in paths if path) if names else None
 
 
 def _names_in(path: AttributePath, value: Any) -> Iterator[str]:

@@ -25,18 +25,19 @@ class Sort:
     descending: bool
 
 
-def parse_sort(resource_types: Sequence[ResourceType], parameters: Mapping[str, str]) -> list[Sort] | None:
-    """The order as each resource type has it; None where no order is asked for.
+def parse_sort(asked: Sequence[tuple[ResourceType, Mapping[str, str]]]) -> list[Sort] | None:
+    """Return the order as each resource type has it, from the parameters of each; None if no order is asked for.
 
-    Raises ScimError invalidValue where no type can be sorted so.
+    Raises ScimError invalidValue if no type can be sorted so.
     """
+    parameters = asked[0][1]
     name = parameters.get("sortby", "").strip()
     order = (parameters.get("sortorder", "").strip() or ASCENDING).lower()
     if order not in (ASCENDING, DESCENDING):
         raise invalid_value(f"sortOrder must be {ASCENDING} or {DESCENDING}, not {order[:32]!r}.")
     if not name:
         return None
-    named = [resolve(resource_type, name) for resource_type in resource_types]
+    named = [resolve(resource_type, own.get("sortby", "").strip()) for resource_type, own in asked]
     paths = [path and _sortable(path) for path in named]
     if not any(paths):
         known = next((path for path in named if path), None)

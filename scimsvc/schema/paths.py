@@ -36,6 +36,13 @@ class AttributePath:
         """Whether only the service provider writes it, or something that it is inside of."""
         return any(step.mutability == "readOnly" for step in self.steps)
 
+    @cached_property
+    def is_mark(self) -> bool:
+        """Whether it is a boolean of the elements of a multi-valued attribute, such as `emails.primary`: an element that doesn't
+        have it counts as one where it is false (RFC 7643 §2.4).
+        """
+        return self.leaf.type == "boolean" and not self.leaf.multi_valued and len(self.steps) > 1 and self.steps[-2].multi_valued
+
     def child(self, attribute: Attribute) -> AttributePath:
         """The path one step further down."""
         return AttributePath((*self.steps, attribute))

@@ -12,7 +12,7 @@ from scimsvc.protocol.errors import ScimError
 from scimsvc.service.self_service import refuse_inactive
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import SCIM, Credential, Scope
+from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Credential, Scope
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -21,6 +21,8 @@ USE_NOTED_EVERY = 60.0
 """Seconds by which a token's last-used time may lag behind, so that a read is not a write."""
 _MAX_TRUSTED = 4096
 _INVALID = ', error="invalid_token"'
+SCOPES: tuple[Scope, ...] = (SCIM, ACCOUNTS, ME)
+"""All scopes."""
 _BLANKS = " \t"
 """What HTTP allows around a value (RFC 9110 §5.6.3); other white space is part of a token, and makes it unknown."""
 
@@ -57,9 +59,8 @@ class Authenticator:
         """
         if not authorization:
             raise TokenRefused(401, "Send the tenant's Secret Token: Authorization: Bearer <token>.", "", "token missing")
-        scheme, _, secret = authorization.strip(_BLANKS).partition(" ")
-        secret = secret.strip(_BLANKS)
-        if scheme.lower() != "bearer" or not secret or len(secret) > MAX_SECRET_LENGTH:
+        secret = _secret(authorization)
+        if secret is None:
             raise TokenRefused(
                 401, "The Authorization header must be: Bearer <token>.", ', error="invalid_request"', "token malformed"
             )
@@ -75,6 +76,20 @@ class Authenticator:
         if checked.credential.subject is not None:
             self._require_user(checked.credential, checked.credential.subject)
         return checked.credential
+
+    def known_tenant(self, authorization: str) -> int | None:
+        """Return the id of the tenant whose token was in such a header before; None if this process has not seen it.
+
+        It costs no look-up, and it proves nothing: the token may have been revoked since.
+        """
+        credential = self.known_credential(authorization)
+        return credential.tenant.id if credential else None
+
+    def known_credential(self, authorization: str) -> Credential | None:
+        """Return whose token was in such a header before, in the same way."""
+        secret = _secret(authorization)
+        checked = self._checked.get(tenants.digest(secret)) if secret else None
+        return checked.credential if checked else None
 
     def _require_user(self, credential: Credential, subject: str) -> None:
         """Raise ScimError 401 if the user of a token does not exist, 403 if the account is not active."""
@@ -105,3 +120,9 @@ class Authenticator:
                 # The time of use is a convenience; a request that only reads works without it.
                 checked.use_noted = -USE_NOTED_EVERY
         return checked
+
+
+def _secret(authorization: str) -> str | None:
+    scheme, _, secret = authorization.strip(_BLANKS).partition(" ")
+    secret = secret.strip(_BLANKS)
+    return secret if scheme.lower() == "bearer" and secret and len(secret) <= MAX_SECRET_LENGTH else None

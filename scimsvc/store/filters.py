@@ -26,16 +26,17 @@ from scimsvc.protocol.filter import (
     Present,
     ValuePath,
     by_attribute,
+    conjuncts,
+    driver,
     matches,
     only_attribute,
-    scans,
 )
 from scimsvc.schema.core import COMMON, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
 from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
-from scimsvc.store.leading import all_of, any_of, apart, attribute_of, conjuncts, driver, has_several, leads, telling
+from scimsvc.store.leading import all_of, any_of, apart, attribute_of, has_several, leads, telling
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 Expression = Any
@@ -52,32 +53,56 @@ class Slot:
 
 TENANT = Slot("tenant")
 _FIRST = Slot(0)
+_BY_INDEX = frozenset({"eq", "sw", "ne"})
+"""The operators whose rows an index leads to, or, of `ne`, that rows alone don't answer."""
 
 
 def cut(tree: Filter, prefix: str = "") -> tuple[Filter, dict[int | str, Any]]:
     """The shape of a filter, with slots in place of its values, and the values; a prefix tells those of several filters apart."""
-    if isinstance(tree, Comparison) and not prefix:
+    if isinstance(tree, Comparison) and not prefix and not tree.path.is_mark:
         return Comparison(tree.path, tree.operator, _FIRST, ""), {0: tree.value}  # type: ignore[arg-type]
     values: dict[int | str, Any] = {}
 
-    def visit(node: Filter) -> Filter:
+    def compared(node: Comparison, operator: str, value: str) -> Comparison:
+        place: int | str = f"{prefix}{len(values)}" if prefix else len(values)
+        values[place] = value
+        return Comparison(node.path, operator, Slot(place), "")  # type: ignore[arg-type]
+
+    def visit(node: Filter, inside: bool = False) -> Filter:
         match node:
             case And(operands):
-                return And(tuple(map(visit, operands)))
+                return And(tuple(visit(operand, inside) for operand in operands))
             case Or(operands):
-                return Or(tuple(map(visit, operands)))
+                return Or(tuple(visit(operand, inside) for operand in operands))
             case Not(operand):
-                return Not(visit(operand))
+                return Not(visit(operand, inside))
             case ValuePath(path, inner):
-                return ValuePath(path, visit(inner))
-            case Comparison(path, operator, value, _):
-                place: int | str = f"{prefix}{len(values)}" if prefix else len(values)
-                values[place] = value
-                return Comparison(path, operator, Slot(place), "")  # type: ignore[arg-type]
+                return ValuePath(path, visit(inner, inside=True))
+            case Comparison(path, operator, value, _) if path.is_mark:
+                return _of_mark(compared(node, "eq", "true"), operator, value, inside)
+            case Comparison(_, operator, value, _):
+                return compared(node, operator, value)
             case _:
                 return node
 
     return visit(tree), values
+
+
+def _of_mark(marked: Comparison, operator: str, value: str, inside: bool) -> Filter:
+    """Return the shape of a comparison with `primary` by `primary eq true`: an element without it has no row to be found by.
+
+    `inside` is whether it is a term about one element; for a resource, `ne` also holds if there is no element.
+    """
+    holds_for_true = (value == "true") == (operator == "eq")
+    if inside:
+        return marked if holds_for_true else Not(marked)
+    holder = _holder(marked.path)
+    found = marked if holds_for_true else ValuePath(holder, Not(marked))
+    return found if operator == "eq" else Or((found, Not(Present(holder))))
+
+
+def _holder(path: AttributePath) -> AttributePath:
+    return AttributePath(path.steps[:-1])
 
 
 def bind(parameters: Sequence[Any], values: Mapping[int | str, Any]) -> list[Any]:
@@ -242,7 +267,7 @@ class _Builder:
 
     def _scans_rows(self, node: Filter) -> bool:
         """Whether a term is a look at every row of its attribute, in which several terms can be answered at once."""
-        return isinstance(node, Comparison) and node.operator != "ne" and bool(scans(node)) and self._has_rows(node.path)
+        return isinstance(node, Comparison) and node.operator not in _BY_INDEX and self._has_rows(node.path)
 
     def _some_row(self, operands: Sequence[Filter]) -> Any:
         """The rows, all of one attribute, for which one of the comparisons holds."""

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from scimsvc.protocol.filter import And, Comparison, Filter, Or, ValuePath, by_attribute, matches, only_attribute
+from scimsvc.protocol.filter import And, Comparison, Filter, Or, ValuePath, by_attribute, driver, matches, only_attribute
 from scimsvc.schema.core import COMMON, RELATED
 from scimsvc.schema.paths import AttributePath
-
-
-def conjuncts(node: Filter) -> Iterator[Filter]:
-    """The terms of a filter that all must hold, in their order."""
-    if isinstance(node, And):
-        for operand in node.operands:
-            yield from conjuncts(operand)
-    else:
-        yield node
-
-
-def driver(inner: Filter) -> Comparison | None:
-    """The term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
-    terms = [node for node in conjuncts(inner) if isinstance(node, Comparison) and node.operator == "eq"]
-    return min(terms, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
 
 
 def telling(term: Filter) -> int | None:

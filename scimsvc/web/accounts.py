@@ -33,8 +33,8 @@ def blueprint(services: Services) -> Blueprint:
         unknown = [name for name in asked if name not in map(str.lower, _PARAMETERS)]
         if unknown:
             raise invalid_value(f"There is no parameter {unknown[0][:64]!r}; there are {', '.join(_PARAMETERS)}.")
-        behind = since(asked["changedsince"]) if "changedsince" in asked else BEGINNING
-        if "cursor" in asked:
+        behind = since(asked["changedsince"]) if asked.get("changedsince") else BEGINNING
+        if asked.get("cursor"):
             behind = position_of(asked["cursor"])
         count = _count(asked.get("count"), services.settings.scim.max_results)
         return scim.respond_json(service.page(behind, count), media_type="application/json")
@@ -48,7 +48,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _count(text: str | None, most: int) -> int:
-    if text is None:
+    if not text:
         return most
     if not _COUNT.fullmatch(text) or not int(text):
         raise ScimError(400, "count must be a whole number from 1 on.", "invalidCount")

@@ -16,6 +16,7 @@ from scimsvc.web.observability import Observed
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
 from scimsvc.web.ops.management import ManagementPort
+from scimsvc.web.overload import Overload
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
         # /readyz says only that there is one.
         _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
-    target = StandardTarget(app.wsgi_app, base_path)
+    target = StandardTarget(Overload(app.wsgi_app, services.authenticator), base_path)
     inner = ManagementPort(target, base_path, bool(settings.server.management_bind))
     types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
     proxies = settings.server.trusted_proxies

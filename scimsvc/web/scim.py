@@ -12,6 +12,7 @@ import orjson
 from flask import Response
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
+from scimsvc.protocol.messages import one_of_each
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.authentication import TokenRefused
 from scimsvc.service.catalog import Catalog
@@ -45,8 +46,9 @@ class Caller(NamedTuple):
 
 def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller:
     """Raises ScimError 401, 403 for a token of another scope (without any, it is `scim`), or 503 where the tenant's profile is
-    not there.
+    not there or the database is not ready.
     """
+    services.readiness.require()
     note = note_of(environ)
     try:
         credential = services.authenticator.credential_of(environ.get("HTTP_AUTHORIZATION"), scopes or (SCIM,))
@@ -116,16 +118,13 @@ def _origin(scheme: str, host: str) -> str:
 
 
 def parameters(environ: Environ) -> Mapping[str, str]:
-    """The query parameters, names in lower case; of one that is repeated the first counts."""
+    """Return the query parameters, names in lower case, without empty ones. Raises ScimError 400 for one that is repeated."""
     query = environ.get("QUERY_STRING")
     if not query:
         return {}
     # WSGI has bytes as Latin-1 (PEP 3333).
     text = query.encode("latin-1", "replace").decode("utf-8", "replace")
-    found: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name.lower(), value)
-    return found
+    return one_of_each(parse_qsl(text, keep_blank_values=True))
 
 
 def json_body(services: Services, environ: Environ) -> Any:

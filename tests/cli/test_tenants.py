@@ -94,7 +94,7 @@ def test_init_stores_nothing_without_the_profile_that_it_needs(run: Run, folder:
     (folder / "mappings" / "entra.yaml").write_text("profile: other\n")
     result = run("init")
     assert result.exit_code == 1
-    assert "mappings/entra.yaml:1:1: the key 'users' is missing" in result.stderr
+    assert "mappings/entra.yaml:1:1: a profile needs a table" in result.stderr
     assert not (folder / "var" / "scimsvc.db").exists()
 
 
@@ -211,12 +211,15 @@ def test_purge_removes_what_is_past_its_time(ready: Run, folder: Path):
     database = Database(URL)
     tenant = tenants.find_tenant(database, "default")
     assert tenant
-    for name in ("a", "b"):
+    for name in ("mira.okafor", "b"):
         service = ResourceService(database, tenant.id, Catalog(load_profile(profile)).types["users"], "http://x")
         service.delete(service.create({"userName": name}).location.rpartition("/")[2], None)
     assert ready("db", "purge").stdout == "default: purged 0\n"
     profile.write_text(shipped)
+    files = [folder / "var" / f"scimsvc.db{end}" for end in ("", "-wal")]
+    assert b"mira.okafor" in files[0].read_bytes()
     assert ready("db", "purge").stdout == "default: purged 2\n"
+    assert not [path for path in files if b"mira.okafor" in path.read_bytes()]
     assert ready("db", "purge").stdout == "default: purged 0\n"
     database.close()
 
@@ -277,9 +280,24 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_asks_for_the_tables_where_they_are_missing(run: Run, folder: Path, command: tuple[str, ...]):
     (folder / "var").mkdir()
+    (folder / "var" / "scimsvc.db").touch()
     result = run(*command)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: the database's tables are not up to date; run: scimsvc db migrate\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ("db", "purge"), ("mappings", "reindex", "--profile", "entra")])
+@pytest.mark.parametrize("dangling", [False, True])
+def test_command_makes_no_database_where_there_is_none(run: Run, folder: Path, command: tuple[str, ...], dangling: bool):
+    (folder / "var").mkdir()
+    if dangling:
+        (folder / "var" / "scimsvc.db").symlink_to("absent.db")
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: there is no database {folder}/var/scimsvc.db; if that is the right path, run: scimsvc db migrate\n"
+    )
+    assert [path.name for path in (folder / "var").iterdir()] == ["scimsvc.db"] * dangling
 
 
 MISTAKES = [

@@ -219,3 +219,31 @@ def test_any_operations_leave_a_document_that_can_be_read_again(operations: list
 def test_operation_twice_is_the_operation_once(operation: dict[str, Any]):
     once = patched(operation, policy=MAKING)
     assert patched(operation, document=once, policy=MAKING) == once
+
+
+PLAIN = {"type": "home", "value": "h@x"}
+MARKED = {"type": "work", "value": "w@x", "primary": True}
+
+
+@pytest.mark.parametrize("policy", [STRICT, MAKING])
+@pytest.mark.parametrize(
+    ("path", "op_", "emails"),
+    [
+        ("emails[primary eq false].value", "replace", [MARKED, {**PLAIN, "value": "n"}]),
+        ("emails[primary ne true].value", "add", [MARKED, {**PLAIN, "value": "n"}]),
+        ('emails[type eq "home" and primary eq false].value', "add", [MARKED, {**PLAIN, "value": "n"}]),
+        ("emails[not (primary eq true)].value", "replace", [MARKED, {**PLAIN, "value": "n"}]),
+        ("emails[primary ne false].value", "replace", [{**MARKED, "value": "n"}, PLAIN]),
+        ("emails[primary eq false]", "remove", [MARKED]),
+        ("emails[primary ne false]", "remove", [PLAIN]),
+    ],
+)
+def test_element_without_a_mark_counts_as_one_where_it_is_false(path: str, op_: str, emails: list[Any], policy: Policy):
+    document = {"userName": "a", "emails": [MARKED, PLAIN]}
+    value = None if op_ == "remove" else "n"
+    assert patched(op(op_, path, value), document=document, policy=policy)["emails"] == emails
+
+
+def test_element_is_made_with_the_mark_that_its_path_says():
+    made = patched(op("add", 'emails[type eq "x" and primary eq false].value', "n"), document={"userName": "a"}, policy=MAKING)
+    assert made["emails"] == [{"type": "x", "primary": False, "value": "n"}]

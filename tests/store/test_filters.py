@@ -52,7 +52,9 @@ CUSTOM, _ = PROFILE.resource_types()
 USER = replace(CUSTOM, schema=replace(CUSTOM.schema, attributes=(*CUSTOM.schema.attributes, *KITS)))
 
 LONG = ["x" * length + end for length in (447, 448, 449, 512, 513, 600) for end in ("", "y")]
-SPECIAL = ["", "a", "A", "ab", "AB", "b", "ß", "SS", "é", "e\u0301", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
+FORMS = ["é", "É", "e\u0301", "E\u0301", "\u0301", "\u03a3", "\u03c3", "\u03c2", "\ufb01"]
+"""Of which some are one value, in another normal form or case."""
+SPECIAL = [*FORMS, "", "a", "A", "ab", "AB", "b", "ß", "SS", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
 TEXTS = st.sampled_from([*SPECIAL, "\U0001f600", "\U0010ffff", "\U0010ffff" * 2, "\uffff", "\ud7ff", *LONG]) | st.text(
     "abAB", max_size=3
 )
@@ -209,6 +211,11 @@ def holds(query: Filter, document: dict[str, Any]) -> bool:
             return any(True for leaf in path.leaves() for _ in values(leaf, document))
         case ValuePath(path, inner):
             return any(matches(inner, element) for element in values(path, document))
+        case Comparison(path) if path.is_mark:
+            elements = list(values(AttributePath(path.steps[:-1]), document))
+            return any(matches(query, element.get(path.leaf.name, False)) for element in elements) or (
+                not elements and query.operator == "ne"
+            )
         case Comparison(path):
             return any(matches(query, value) for value in list(values(path, document)) or [None])
 
@@ -277,6 +284,20 @@ def people(shared_database: Database, tenant: TenantRecord) -> Resources:
         ('emails[not (type eq "work")]', ["u1"]),
         ('not (emails[type eq "work"])', ["u2", "5d1b0c2e"]),
         ("emails[primary ne true]", ["u1"]),
+        ("emails[primary eq false]", ["u1"]),
+        ("emails[primary ne false]", ["U1"]),
+        ("emails[not (primary eq false)]", ["U1"]),
+        ('emails[type eq "work" and primary eq false]', ["u1"]),
+        ('emails[primary eq false and value sw "b"]', ["u1"]),
+        ('emails[primary eq false or value sw "b"]', ["u1", "U1"]),
+        ("emails[primary eq null]", ["u1"]),
+        ("emails.primary eq false", ["u1"]),
+        ("emails.primary eq true", ["U1"]),
+        ("emails.primary ne true", ["u1", "u2", "5d1b0c2e"]),
+        ("emails.primary ne false", ["U1", "u2", "5d1b0c2e"]),
+        ("not (emails.primary eq false)", ["U1", "u2", "5d1b0c2e"]),
+        ("emails.primary eq false or active eq false", ["u1", "U1"]),
+        ("active eq false", ["U1"]),
         ("emails pr", ["u1", "U1"]),
         ("name pr", ["u2"]),
         ("name.familyName pr", []),

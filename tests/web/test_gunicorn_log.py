@@ -8,7 +8,7 @@ import pytest
 from gunicorn.config import Config
 
 from scimsvc import __version__
-from scimsvc.web.gunicorn_log import JsonHandler, Logger, line_of
+from scimsvc.web.gunicorn.log import JsonHandler, Logger, line_of
 
 
 @pytest.fixture

@@ -150,8 +150,6 @@ def test_a_thousand_operations_are_one_patch(client: Client) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        " ",
         "userName",
         "userName eq",
         'userName eq "a',
@@ -256,7 +254,14 @@ QUERIES: list[tuple[str, int]] = [
     ("filter=%FF", 400),
     ("filter=%", 400),
     ("FILTER=nope", 400),
-    ("filter=userName+pr&filter=nope", 200),
+    *((f"{text}&{text}", 400) for text in ("filter=userName+pr", "count=5", "sortBy=userName", "cursor", "nope=1")),
+    *(
+        (f"{name}=&{name.upper()}={value}", 200)
+        for name, value in (("filter", "userName+pr"), ("count", "5"), ("attributes", "id"))
+    ),
+    *((f"{name}={value}", 200) for name in ("filter", "count", "attributes", "sortOrder") for value in ("", "+", "%09")),
+    ("filter=userName+pr&filter=nope", 400),
+    ("attributes=userName&Attributes=title&attributes=", 200),
 ]
 
 

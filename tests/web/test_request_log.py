@@ -165,6 +165,16 @@ def test_a_refused_token_is_still_somebodys(ask: Ask, lines: Lines, database: Da
     assert only(lines, *whose) == (401, "acme", numbers[1], "token revoked")
 
 
+def test_a_request_that_the_worker_has_no_room_for_is_its_tenants(app: Flask, ask: Ask, lines: Lines, database: Database) -> None:
+    token = new_token(database, "acme")
+    ask("GET", "/Users", token=token)
+    lines()
+    overloaded = {"Authorization": f"Bearer {token}"}
+    answer = call(app, "GET", f"{BASE_PATH}/Users".encode(), overloaded, overloaded=True)
+    assert answer.status == 429
+    assert only(lines, "status", "tenant", "rule", "operation") == (429, "acme", "limits.queued_requests", "query")
+
+
 def test_each_operation_of_a_bulk_request_has_a_line(ask: Ask, lines: Lines) -> None:
     first = ask("POST", "/Users", {"userName": "a"}).body["id"]
     lines()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
 from scimsvc.schema.paths import AttributePath
-
-_BY_INDEX = frozenset({"eq", "sw"})
 
 
 def terms(node: Filter) -> int:
@@ -16,19 +15,64 @@ def terms(node: Filter) -> int:
 
 
 def scans(node: Filter) -> int:
-    """How many of them look at every value there is: all but `eq` and `sw`, and those as well inside of a `not`."""
+    """Return how often answering a filter may look at every value of an attribute, or at every resource.
+
+    An `eq` on what is unique never does. Those on another attribute find all of its values together at most once, if their
+    values differ; each repetition finds its own again. Every other term may find nearly all values, `sw "s"` as well.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    number = _scans(node, found)
+    attributes = {name for name, _ in found}
+    return number + len(attributes) + sum(times - 1 for times in found.values())
+
+
+def _scans(node: Filter, found: Counter[tuple[str, str]]) -> int:
+    """Count the terms that may look at all values; those with `eq` are counted in `found`, by attribute and value."""
     match node:
         case And(operands) | Or(operands):
-            return sum(map(scans, operands))
+            return sum(_scans(operand, found) for operand in operands)
         case Not(operand):
             return terms(operand)
         case ValuePath(_, inner):
-            return scans(inner)
-        case Comparison(_, operator):
-            return int(operator not in _BY_INDEX)
+            return _scans_of_elements(inner, found)
+        case Comparison(path, "eq", value) if not path.is_mark and not _is_computed(path):
+            if path.leaf.uniqueness == "none":
+                found[path.name, value] += 1
+            return 0
         case Absent():
             return 0
     return 1
+
+
+def _scans_of_elements(inner: Filter, found: Counter[tuple[str, str]]) -> int:
+    """Count the same of the terms about an element: one `eq` finds elements, and these alone are looked at for the others."""
+    lead = driver(inner)
+    rest = (term for term in conjuncts(inner) if term is not lead and not _is_equality(term))
+    return sum(_scans(term, found) for term in ([lead, *rest] if lead else rest))
+
+
+def conjuncts(node: Filter) -> Iterator[Filter]:
+    """Yield the terms of a filter that all must hold, in their order."""
+    if isinstance(node, And):
+        for operand in node.operands:
+            yield from conjuncts(operand)
+    else:
+        yield node
+
+
+def driver(inner: Filter) -> Comparison | None:
+    """Return the term by which an index look-up starts: an `eq` on a sub-attribute that tells elements apart best."""
+    terms_ = [term for term in conjuncts(inner) if isinstance(term, Comparison) and _is_equality(term)]
+    return min(terms_, key=lambda term: (term.path.leaf.type == "boolean", bool(term.path.leaf.canonical_values)), default=None)
+
+
+def _is_equality(term: Filter) -> bool:
+    return isinstance(term, Comparison) and term.operator == "eq"
+
+
+def _is_computed(path: AttributePath) -> bool:
+    """Whether no index has the values: each resource is looked at, or for `groups` all that is below a group."""
+    return path.is_read_only and path.name != "id"
 
 
 def only_attribute(node: Filter) -> AttributePath | None:

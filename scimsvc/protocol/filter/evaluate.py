@@ -23,7 +23,10 @@ _HOLDS: dict[Operator, Callable[[str, str], bool]] = {
 
 
 def matches(value_filter: Filter, element: Any) -> bool:
-    """True where the element (an object, or a simple value) fulfils the filter. `ne` holds where there is no value."""
+    """Return whether the element (an object, or a simple value) fulfils the filter.
+
+    `ne` holds if there is no value; a boolean that the element doesn't have is compared as false.
+    """
     match value_filter:
         case And(operands):
             return all(matches(operand, element) for operand in operands)
@@ -35,6 +38,8 @@ def matches(value_filter: Filter, element: Any) -> bool:
             return _value(path, element) is not None
         case Comparison(path, operator, wanted, _):
             value = _value(path, element)
+            if value is None and path.is_mark and isinstance(element, dict):
+                value = False
             if value is None:
                 return operator == "ne"
             holds, normalise = _HOLDS[operator], normaliser(path.leaf)

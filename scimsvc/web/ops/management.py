@@ -14,9 +14,13 @@ from scimsvc.web.target import Wsgi
 OPERATIONAL = frozenset({"/healthz", "/readyz", "/metrics"})
 """The paths of the endpoints for operators."""
 
+LISTENER = "scimsvc.listener"
+"""The key of the WSGI environment by which the worker tells the address of the listener that a connection came to.
+
+gunicorn takes SERVER_NAME and SERVER_PORT from the Host header if it listens at a Unix socket, so a client could choose them.
+"""
 Address = tuple[Any, ...] | str | bytes
 """The address of a socket as Python has it: a tuple that begins with host and port, or the path of a Unix socket."""
-_ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104
 _management_address: Address | None = None
 
 
@@ -24,14 +28,6 @@ def use_management_address(address: Address | None) -> None:
     """Set the address of the listener of `server.management_bind`, as its socket tells it. Each worker calls this once."""
     global _management_address
     _management_address = address
-
-
-def is_management_address(address: Address) -> bool:
-    """Return whether a connection with this local address was made to `server.management_bind`."""
-    if isinstance(address, tuple) and isinstance(_management_address, tuple):
-        host, port = _management_address[:2]
-        return bool(address[1] == port and (host in _ANY_HOST or address[0] == host))
-    return address == _management_address
 
 
 class ManagementPort:
@@ -61,9 +57,7 @@ class ManagementPort:
 
 
 def _is_at_management_port(environ: dict[str, Any]) -> bool:
-    # gunicorn takes SERVER_NAME and SERVER_PORT from the Host header if it listens at a Unix socket, so only the socket tells.
-    connection = environ.get("gunicorn.socket")
-    return connection is not None and is_management_address(connection.getsockname())
+    return _management_address is not None and environ.get(LISTENER) == _management_address
 
 
 def _not_found(path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -44,8 +44,8 @@ def standardise(request: Request) -> Request:
 
 
 def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> Mapping[str, str]:
-    if any("[" in parameters.get(name, "") for name in filters.ATTRIBUTE_PARAMETERS):
-        parameters = filters.brackets_in_attributes(parameters)
+    if any(name in parameters for name in filters.NAME_PARAMETERS):
+        parameters = filters.standard_names(resource_type, filters.brackets_in_attributes(parameters))
     if "filter" in parameters:
         parameters = {**parameters, "filter": filters.standard_filter(resource_type, parameters["filter"])}
     return parameters

@@ -22,12 +22,24 @@ _OPERATORS = frozenset((*get_args(Operator), "pr"))
 
 
 ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
+NAME_PARAMETERS = (*ATTRIBUTE_PARAMETERS, "sortby")
 
 
 def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
     """`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json."""
     return {
-        name: re.sub(r"\[[^\[\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS else value for name, value in parameters.items()
+        name: re.sub(r"\[[^\[\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS and "[" in value else value
+        for name, value in parameters.items()
+    }
+
+
+def standard_names(resource_type: ResourceType, parameters: Mapping[str, str]) -> dict[str, str]:
+    """`attributes=department,urn:…:User.manager`, `sortBy=department`: names as filters and paths have them."""
+    return {
+        name: ",".join(standard_name(resource_type, one.strip()) for one in value.split(","))
+        if name in NAME_PARAMETERS
+        else value
+        for name, value in parameters.items()
     }
 
 

@@ -22,9 +22,10 @@ def dot_after_urn(resource_type: ResourceType, name: str) -> str:
 
     Compliance list, "Extension attributes use dot notation", the behaviour of jobs made before 18 December 2018.
     """
-    for extension in resource_type.extensions:
-        if name.lower().startswith(extension.id.lower() + "."):
-            return f"{extension.id}:{name[len(extension.id) + 1 :]}"
+    lowered = name.lower()
+    for urn in resource_type.schema_ids:
+        if lowered.startswith(f"{urn.lower()}."):
+            return f"{urn}:{name[len(urn) + 1 :]}"
     return name
 
 

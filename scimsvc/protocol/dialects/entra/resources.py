@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.schema.model import ResourceType
+from scimsvc.protocol.errors import invalid_value
+from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath, resolve
 
 Document = dict[str, Any]
 
@@ -29,21 +31,40 @@ def unknown_schema_uris(resource_type: ResourceType, document: Document) -> Docu
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:"
 
 
-def extension_attributes_at_top_level(resource_type: ResourceType, document: Document) -> Document:
-    """`"department": …, "manager": …` beside the core attributes. Tutorial, the create of the code samples."""
-    moved: dict[str, Document] = {}
-    for name in document:
-        if not resource_type.root.sub_attribute(name):
-            urn, _, attribute = standard_name(resource_type, name).rpartition(":")
-            if urn in resource_type.schema_ids:
-                moved.setdefault(urn, {})[attribute] = document[name]
-    if not moved:
+def attribute_paths_as_names(resource_type: ResourceType, document: Document) -> Document:
+    """`"department": …, "manager": …` beside the core attributes. Tutorial, the create of the code samples.
+
+    Any other path that leads to one value, or to an attribute as a whole, is taken as well: `"urn:…:core:2.0:User:displayName"`,
+    `"name.givenName"`.
+
+    Raises ScimError invalidValue if an attribute has another value by its own name.
+    """
+    root = resource_type.root
+    paths = {name: path for name in document if not root.sub_attribute(name) and (path := _single(resource_type, name))}
+    if not paths:
         return document
-    kept = {name: value for name, value in document.items() if resource_type.root.sub_attribute(name)}
-    for urn, attributes in moved.items():
-        own = kept.get(urn)
-        kept[urn] = {**attributes, **own} if isinstance(own, dict) else attributes
-    return kept
+    moved = {name: value for name, value in document.items() if name not in paths}
+    for name, path in paths.items():
+        _put(moved, path.steps, document[name], name)
+    return moved
 
 
-RULES: tuple[Callable[[ResourceType, Document], Document], ...] = (unknown_schema_uris, extension_attributes_at_top_level)
+def _single(resource_type: ResourceType, name: str) -> AttributePath | None:
+    """Return the path that a name is, unless it leads into the elements of a multi-valued attribute."""
+    path = resolve(resource_type, standard_name(resource_type, name))
+    return None if path is None or any(step.multi_valued for step in path.steps[:-1]) else path
+
+
+def _put(document: Document, steps: Sequence[Attribute], value: Any, name: str) -> None:
+    key = next((key for key in document if key.lower() == steps[0].name.lower()), steps[0].name)
+    have = document.get(key)
+    if len(steps) > 1 and (have is None or isinstance(have, dict)):
+        document[key] = below = dict(have or {})
+        _put(below, steps[1:], value, name)
+    elif have is None or have == value:
+        document[key] = value
+    elif value is not None:
+        raise invalid_value(f"{name[:128]} and {key} are the same attribute, or one is part of the other; send one of them.")
+
+
+RULES: tuple[Callable[[ResourceType, Document], Document], ...] = (unknown_schema_uris, attribute_paths_as_names)
