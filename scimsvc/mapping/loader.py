@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import yaml
@@ -88,10 +88,27 @@ def name_in(content: bytes | Finding) -> str | None:
     return names[0] if names and isinstance(names[0], str) else None
 
 
-def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
-    """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
-    profiles: dict[str, tuple[Profile, FilePath]] = {}
-    findings: list[Finding] = []
+class Loaded(NamedTuple):
+    """The valid profiles of a folder by name, the file of each, and the findings in all other files.
+
+    A name that several files claim is in none of the profiles: nobody can say which file is meant.
+    """
+
+    profiles: dict[str, Profile]
+    paths: dict[str, FilePath]
+    findings: list[Finding]
+
+    def checked(self) -> Mapping[str, Profile]:
+        """Return the profiles. Raises ProfileError with all findings, if there are any."""
+        if self.findings:
+            raise ProfileError(self.findings)
+        return self.profiles
+
+
+def sort_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Loaded:
+    """Return the valid profiles in the contents of files, and the findings that keep the other files from being used."""
+    loaded = Loaded({}, {}, [])
+    claimed: dict[str, FilePath] = {}
     beside = {path.name: content for path, content in contents.items() if path.suffix == ".json"}
     for path, content in contents.items():
         if path.suffix == ".json":
@@ -99,15 +116,21 @@ def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Regis
         try:
             profile = _parsed(content, path, registry, beside)
         except ProfileError as error:
-            findings += error.findings
+            loaded.findings.extend(error.findings)
             continue
-        if profile.name in profiles:
-            other = profiles[profile.name][1]
-            findings.append(Finding(path, 1, 1, f"the profile {profile.name!r} is in {other} already"))
-        profiles[profile.name] = profile, path
-    if findings:
-        raise ProfileError(findings)
-    return {name: profile for name, (profile, _) in profiles.items()}
+        if profile.name in claimed:
+            message = f"the profile {profile.name!r} is in {claimed[profile.name]} already"
+            loaded.findings.append(Finding(path, 1, 1, message))
+            loaded.profiles.pop(profile.name, None)
+            continue
+        claimed[profile.name] = loaded.paths[profile.name] = path
+        loaded.profiles[profile.name] = profile
+    return loaded
+
+
+def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
+    """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
+    return sort_profiles(contents, registry).checked()
 
 
 def load_profile(path: FilePath, registry: Registry | None = None) -> Profile:
