@@ -131,6 +131,8 @@ class ElementsField(_Field):
                     found.append(element)
             except ValidationError as error:
                 errors[place] = error.messages
+                if len(errors) > MAX_DESCRIBED:
+                    break
         if errors:
             raise ValidationError(errors)
         if len(found) > 1 and self.declaration.primary:
