@@ -39,7 +39,9 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
 
     def make(kind: str) -> str:
         if kind == "sqlite":
-            return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'scimsvc.db'}"
+            path = tmp_path_factory.mktemp("sqlite") / "scimsvc.db"
+            path.touch(0o600)
+            return f"sqlite:///{path}"
         url: str = request.getfixturevalue("postgresql").database()
         return url
 

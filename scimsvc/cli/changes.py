@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from scimsvc.cli.approval import Approval, asking, counted
 from scimsvc.cli.common import database, profile_named, registry, settings
-from scimsvc.mapping import Profile, ProfileError, load_profiles, parse_profile, read_profiles
+from scimsvc.cli.interruption import Interruption
+from scimsvc.cli.progress import Progress
+from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
 from scimsvc.mapping.loader import is_name, read_file
-from scimsvc.mapping.versions import former_of, place_of, profiles_with, put
+from scimsvc.mapping.revision import revisions
+from scimsvc.mapping.versions import former_of, place_of, profile_with, put
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
-from scimsvc.service.plan import Plan
+from scimsvc.service.plan import Plan, resources_of
 from scimsvc.service.plan import plan as make_plan
 from scimsvc.service.plan import reindex as index_anew
 from scimsvc.store import tenants
@@ -24,7 +28,7 @@ from scimsvc.store.tenants import TenantRecord
 
 FOLLOWED_AFTER = CHECK_EVERY + 1.0
 """Seconds after which every running server has taken a changed profile, or a tenant's other one."""
-FORCE = click.option("--force", is_flag=True, help="Even where something is in its way; accounts stay as they are.")
+NOT_CHANGED = "nothing was changed"
 _PROFILE = click.option("--profile", "name", required=True, help="The mapping profile, by its name in the mappings folder.")
 
 Following = Sequence[tuple[TenantRecord, Catalog]]
@@ -33,42 +37,45 @@ Following = Sequence[tuple[TenantRecord, Catalog]]
 
 @click.command()
 @click.argument("new", metavar="NEW.yaml", type=click.Path(path_type=Path))
-@click.option("--values", is_flag=True, help="Show what examples change from and to: people's data.")
+@click.option("--values", is_flag=True, help="Show names, and what examples change from and to: people's data.")
 def plan(new: Path, values: bool) -> None:
-    """Say what NEW.yaml would do to the accounts of all tenants that follow the profile of its name; nothing is changed.
+    """Say what NEW.yaml changes in the profile of its name, and in the accounts of all tenants that follow it; change nothing.
 
-    Exit status 1 where values would clash, or attributes or values would no longer be accepted.
+    Lines with `!` are problems. Exit status 1 if there are any.
     """
     catalog = _catalog_in(new)
-    with database() as found:
-        if _report(_plans(found, _following(found, catalog), values)):
+    with database() as found, Interruption(NOT_CHANGED):
+        if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
             raise SystemExit(1)
 
 
 @click.command()
 @click.argument("new", metavar="NEW.yaml", type=click.Path(path_type=Path))
-@FORCE
-def apply(new: Path, force: bool) -> None:
+@asking
+def apply(new: Path, approval: Approval) -> None:
     """Put NEW.yaml in the place of the profile of its name, keep the former version, and index the accounts by it.
 
-    Nothing happens, with exit status 1, where NEW.yaml is wrong or its plan finds something in its way. Running servers follow
-    by themselves.
+    The plan comes first, and then a question. Problems stop the command with exit status 1, unless --force is given. Without
+    a terminal and without --yes nothing is changed and the exit status is 2. Running servers follow by themselves.
     """
-    _put(_catalog_in(new).profile.name, new, force)
+    _put(_catalog_in(new).profile.name, new, approval)
 
 
 @click.command()
 @_PROFILE
-@FORCE
-def rollback(name: str, force: bool) -> None:
-    """Bring back the version of a profile that was there before the last apply or rollback; the present one is kept in turn."""
+@asking
+def rollback(name: str, approval: Approval) -> None:
+    """Bring back the version of a profile that was there before the last apply or rollback; the present one is kept in turn.
+
+    It asks, and stops at problems, as `mappings apply` does.
+    """
     place = _place_of(name)
     if not place.exists():
         raise click.ClickException(f"there is no profile {name!r} in {place.parent}")
     former = former_of(place)
     if not former.exists():
         raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
-    _put(name, former, force)
+    _put(name, former, approval)
 
 
 @click.command()
@@ -79,26 +86,40 @@ def reindex(name: str) -> None:
     Safe while the service runs. Exit status 1 where unique values clash; such accounts stay as they were.
     """
     catalog = catalog_of(profile_named(name))
-    with database() as found:
-        plans = [one for tenant, own in _following(found, catalog) for one in index_anew(found, tenant, own)]
-        if _report(plans):
+    with database() as found, Interruption(NOT_CHANGED) as interruption:
+        plans = _index(found, _following(found, catalog), interruption, "")
+        if _print_plans(plans):
             raise SystemExit(1)
 
 
-def clear_the_way(found: Database, following: Following, force: bool) -> None:
-    """Print what catalogs do to the accounts of tenants. Raises click.ClickException where something is in the way."""
-    if _report(_plans(found, following)) and not force:
-        raise click.ClickException("something is in the way, so nothing was changed; --force does it all the same")
+def report(found: Database, new: Catalog, former: Profile | None, following: Following, values: bool = False) -> int:
+    """Print what a profile changes in itself and in accounts, with a summary. Return the number of problems."""
+    name = new.profile.name
+    if former is None:
+        click.echo(f"profile {name}: nothing to compare with, because there is no valid version of it now")
+    else:
+        before = "" if former.name == name else f" instead of {former.name}"
+        for line in revisions(former, new.profile) or ["nothing changes in the profile"]:
+            click.echo(f"profile {name}{before}: {line}")
+    plans = list(_plans(found, following, former, values))
+    problems = _print_plans(plans)
+    click.echo(_summary(plans, problems))
+    return problems
 
 
-def index_again(found: Database, following: Following) -> None:
-    """Index the accounts of tenants by their new catalogs, once no running server indexes by others any more."""
+def index_again(found: Database, following: Following, interruption: Interruption, done: str) -> None:
+    """Index the accounts of tenants by their new catalogs, once no running server indexes by others any more.
+
+    `done` says what the command has done before, in case it is interrupted.
+    """
+    interruption.done(done)
     if not following:
         return
     click.echo(f"indexing in {FOLLOWED_AFTER:.0f} seconds, once every running server follows")
+    interruption.done(f"{done}; no resource is indexed by it yet{continuation(following)}")
     time.sleep(FOLLOWED_AFTER)
-    plans = [one for tenant, catalog in following for one in index_anew(found, tenant, catalog)]
-    _report([one for one in plans if one.effects])
+    plans = _index(found, following, interruption, f"{done}; ")
+    _print_plans([one for one in plans if one.effects])
     click.echo(f"indexed {sum(one.resources for one in plans)} resources")
 
 
@@ -108,6 +129,24 @@ def catalog_of(profile: Profile) -> Catalog:
         return Catalog(profile)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+
+
+def continuation(following: Following) -> str:
+    """Return how to finish the indexing after an interruption, as the end of a message."""
+    return f"; continue with: scimsvc mappings reindex --profile {following[0][1].profile.name}" if following else ""
+
+
+def _index(found: Database, following: Following, interruption: Interruption, done: str) -> list[Plan]:
+    """Index the accounts of tenants anew, with progress. An interruption waits for the end of one account."""
+    total = sum(resources_of(found, tenant, catalog) for tenant, catalog in following)
+    with interruption.held(), Progress("indexing", total, "resources") as progress:
+        interruption.state = lambda: f"{done}{progress.count:,} of {total:,} resources are indexed{continuation(following)}"
+
+        def seen() -> None:
+            progress.advance()
+            interruption.checkpoint()
+
+        return [one for tenant, catalog in following for one in index_anew(found, tenant, catalog, seen)]
 
 
 def _catalog_in(path: Path) -> Catalog:
@@ -130,12 +169,12 @@ def _place_of(name: str) -> Path:
         raise click.ClickException(str(error)) from error
 
 
-def _put(name: str, new: Path, force: bool) -> None:
+def _put(name: str, new: Path, approval: Approval) -> None:
     _catalog_in(new)
     place = _place_of(name)
     try:
         content = read_file(new)
-        catalog = catalog_of(profiles_with(place, content, registry())[name])
+        catalog = catalog_of(profile_with(place, content, name, registry()))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -146,21 +185,24 @@ def _put(name: str, new: Path, force: bool) -> None:
         before = read_file(place) if os.path.lexists(place) else None
     except OSError as error:
         raise click.ClickException(f"{place} can't be read: {error.strerror}") from error
-    with database() as found:
+    with database() as found, Interruption(NOT_CHANGED) as interruption:
         following = _following(found, catalog)
-        clear_the_way(found, following, force)
+        problems = report(found, catalog, present_profiles().get(name), following)
+        approval.obtain(problems, f"Apply this to the profile {name}")
         if before == content:
             # Perhaps somebody was interrupted here; the rest does no harm to do again.
             click.echo(f"{place} is the same already")
-            index_again(found, following)
+            index_again(found, following, interruption, f"{place} was the same already")
             return
-        try:
-            put(place, content)
-        except OSError as error:
-            raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
+        with interruption.held():
+            try:
+                put(place, content)
+            except OSError as error:
+                raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
+            interruption.done(f"the new profile is in place in {place}{continuation(following)}")
         kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back"
         click.echo(f"{place}{' is new' if before is None else kept}")
-        index_again(found, following)
+        index_again(found, following, interruption, f"the new profile is in place in {place}")
 
 
 def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Catalog]]:
@@ -170,24 +212,43 @@ def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Ca
     return followers
 
 
-def _plans(found: Database, following: Following, values: bool = False) -> Iterable[Plan]:
+def present_profiles() -> Mapping[str, Profile]:
+    """Return the profiles that are valid now, by name. Without the present one a plan can't tell what changes in it."""
     try:
-        present = load_profiles(settings().mappings.directory, registry())
+        return sort_profiles(read_profiles(settings().mappings.directory), registry()).profiles
     except ProfileError:
-        # Then it can't be told what changes, only what is in the way.
-        present = {}
-    for tenant, catalog in following:
-        former = present.get(tenant.profile)
-        yield from make_plan(found, tenant, catalog, catalog_of(former) if former else None, values)
+        return {}
 
 
-def _report(plans: Iterable[Plan]) -> bool:
-    """Print plans; answers whether one is blocked."""
-    blocked = False
+def _plans(found: Database, following: Following, former: Profile | None, values: bool) -> Iterator[Plan]:
+    before = catalog_of(former) if former else None
+    total = sum(resources_of(found, tenant, catalog, before) for tenant, catalog in following)
+    with Progress("planning", total, "resources") as progress:
+        for tenant, catalog in following:
+            yield from make_plan(found, tenant, catalog, before, values, progress.advance)
+
+
+def _print_plans(plans: Iterable[Plan]) -> int:
+    """Print plans. Return how many problems they have."""
+    problems = 0
     for one in plans:
         click.echo(f"tenant {one.tenant}, {one.resource_type}: {one.resources} resources")
         for effect in one.effects:
-            blocked |= effect.blocks
+            problems += effect.blocks
             sign = "!" if effect.blocks else " "
             click.echo(f" {sign} {effect.count}: {effect.what}; such as {', '.join(effect.examples)}")
-    return blocked
+    return problems
+
+
+def _summary(plans: Sequence[Plan], problems: int) -> str:
+    total, blocked = sum(one.resources for one in plans), sum(one.blocked for one in plans)
+    effects, changed = sum(len(one.effects) for one in plans) - problems, sum(one.changed for one in plans)
+    parts = [
+        _of_resources(counted(problems, "problem"), blocked if problems else 0),
+        _of_resources(counted(effects, "other change"), changed if effects else 0),
+    ]
+    return f"Plan: {', '.join(parts)}; {counted(total, 'resource')} looked at"
+
+
+def _of_resources(what: str, number: int) -> str:
+    return f"{what} for {counted(number, 'resource')}" if number else what

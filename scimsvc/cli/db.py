@@ -1,13 +1,24 @@
-"""`scimsvc db`: the database's tables."""
+"""`scimsvc db`: the database's tables and index, backups, and what is to go for good."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
+from scimsvc.cli.approval import Approval, counted
 from scimsvc.cli.common import database, profile_named
+from scimsvc.cli.interruption import Interruption
+from scimsvc.cli.progress import Progress
+from scimsvc.service.backup import BackupError, Report, backup, check, restore, tenants_in
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.readiness import unprepared
+from scimsvc.service.reindex import reindex, settle
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
+from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
 
 
@@ -18,10 +29,58 @@ def db() -> None:
 
 @db.command("migrate")
 def migrate_command() -> None:
-    """Bring the tables up to date. Safe to run at any time, and by several at once."""
+    """Bring the tables and the index up to date. Safe to run at any time, and by several at once.
+
+    A new index may take minutes. If it is interrupted, run the command again: it goes on where it was.
+    """
     with database(migrated=False) as found:
         applied = migrate(found)
-    click.echo("\n".join(f"applied {name}" for name in applied) or "up to date")
+        for name in applied:
+            click.echo(f"applied {name}")
+        indexed = index_anew(found)
+    if not applied and not indexed:
+        click.echo("up to date")
+
+
+def index_anew(found: Database) -> int:
+    """Bring the index of a database with up-to-date tables to this version's form; return how many resources were gone through.
+
+    Print the resources whose unique values another resource has, too. That is no failure: both stay as they are.
+    """
+    indexed = _reindexed(found)
+    if indexed:
+        click.echo(f"indexed {indexed} resources")
+    conflicts = settle(found, _catalog_of)
+    for one in conflicts:
+        keeper = one.kept_by or "another"
+        click.echo(
+            f"! tenant {one.tenant}: {one.resource_type} {one.id} has the {one.attribute} of {keeper}, which keeps it as unique"
+        )
+    if conflicts:
+        click.echo("! both stay as they are, and both are found by that value; change it in one of them, or delete one", err=True)
+    return indexed
+
+
+def _reindexed(found: Database) -> int:
+    progress: Progress | None = None
+
+    def report(done: int, total: int) -> None:
+        nonlocal progress
+        progress = progress or Progress("indexing", total, "resources", done)
+        progress.advance(done - progress.count)
+        interruption.done(f"{done:,} of {total:,} resources are indexed, and stay so; {rest}")
+
+    rest = "run scimsvc db migrate again for the rest. Until then every server answers 503"
+    with Interruption(f"no resource is indexed yet; {rest}") as interruption:
+        try:
+            return reindex(found, _catalog_of, report)
+        finally:
+            if progress:
+                progress.end()
+
+
+def _catalog_of(profile: str) -> Catalog:
+    return Catalog(profile_named(profile))
 
 
 @db.command()
@@ -35,3 +94,65 @@ def purge() -> None:
                 while number := found.transaction(service.purge):
                     purged += number
             click.echo(f"{tenant.name}: purged {purged}")
+        if not found.truncate_log():
+            click.echo(
+                "the write-ahead log is in use, so what was purged may stay in it for a while; run the command again", err=True
+            )
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write the whole database to FILE, which must not be there yet, and verify it. Safe while the service runs.
+
+    FILE is for its owner alone: it has everybody's accounts. For PostgreSQL, pg_dump of the server's version must be installed.
+    """
+    with database(migrated=False) as found, _backup_errors():
+        if found.missing_file:
+            raise click.ClickException(f"there is no database {found.missing_file.absolute()}")
+        with Interruption(f"there is no {file.absolute()}"), _reported("backing up", found) as report:
+            backup(found, file, report)
+    click.echo(f"{file.absolute()}: {file.stat().st_size} bytes, verified")
+
+
+@db.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Replace what the database has without asking.")
+def restore_command(file: Path, yes: bool) -> None:
+    """Restore the database from FILE, which `scimsvc db backup` has made: as a whole, or not at all if anything fails.
+
+    Stop all servers first. An SQLite database is replaced; a PostgreSQL database must be empty.
+    Exit status 2 if there is something to replace and no terminal to ask on.
+    """
+    with database(migrated=False) as found, _backup_errors():
+        check(found, file)
+        there = tenants_in(found)
+        if there and found.kind == "sqlite":
+            click.echo(f"{file.absolute()} replaces the whole database, which has {counted(there, 'tenant')}")
+            Approval(force=False, yes=yes, dry_run=False).obtain(0, "Restore")
+        with Interruption("nothing was restored; the database is as it was"), _reported("restoring", found) as report:
+            restore(file, found, report)
+        click.echo(f"restored from {file.absolute()}")
+        if unprepared(found):
+            click.echo("the backup is of an older version; next: scimsvc db migrate")
+
+
+@contextmanager
+def _backup_errors() -> Iterator[None]:
+    try:
+        yield
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _reported(what: str, found: Database) -> Iterator[Report]:
+    """Show progress: in pages of SQLite, bytes of a dump, or seconds of a restore, whose length isn't known."""
+    unit = "pages" if found.kind == "sqlite" else "bytes" if what == "backing up" else "seconds"
+    with Progress(what, None, unit) as progress:
+
+        def report(done: int, total: int | None) -> None:
+            progress.total = total
+            progress.advance(done - progress.count)
+
+        yield report

@@ -6,8 +6,11 @@ import re
 
 import click
 
-from scimsvc.cli.changes import FORCE, catalog_of, clear_the_way, index_again
-from scimsvc.cli.common import database, in_utf8, profile_named, tenant_named
+from scimsvc.cli.approval import Approval, asking
+from scimsvc.cli.changes import NOT_CHANGED, catalog_of, continuation, index_again, present_profiles, report
+from scimsvc.cli.common import database, in_utf8, profile_named, program, tenant_named
+from scimsvc.cli.interruption import Interruption
+from scimsvc.cli.tables import JSON, show
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -22,7 +25,8 @@ def tenant() -> None:
 @tenant.command()
 @click.argument("name")
 @click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
-def create(name: str, profile: str) -> None:
+@click.option("--if-not-exists", is_flag=True, help="Change nothing and succeed if the tenant exists and follows this profile.")
+def create(name: str, profile: str, if_not_exists: bool) -> None:
     """Make a tenant NAME that follows a mapping profile."""
     profile_named(profile)
     if not _NAME.fullmatch(name):
@@ -31,28 +35,47 @@ def create(name: str, profile: str) -> None:
         try:
             tenants.create_tenant(found, name, profile)
         except NameTaken as error:
+            existing = tenant_named(found, name)
+            if if_not_exists and existing.profile == profile:
+                click.echo(f"tenant {name} exists and follows profile {profile}")
+                return
+            if if_not_exists:
+                raise click.ClickException(
+                    f"there is a tenant {name!r} already, which follows profile {existing.profile!r}; "
+                    f"change it with: {program()} tenant update {name} --profile {profile}"
+                ) from error
             raise click.ClickException(f"there is a tenant {name!r} already") from error
-    click.echo(f"created tenant {name} with profile {profile}; next: scimsvc token create --tenant {name}")
+    click.echo(f"created tenant {name} with profile {profile}; next: {program()} token create --tenant {name}")
 
 
 @tenant.command()
 @click.argument("name", callback=in_utf8)
 @click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
-@FORCE
-def update(name: str, profile: str, force: bool) -> None:
-    """Have a tenant NAME follow another mapping profile; first what is in its way is looked for, as by `mappings plan`."""
+@asking
+def update(name: str, profile: str, approval: Approval) -> None:
+    """Switch a tenant NAME to another mapping profile, after a plan as by `mappings plan`, and a question.
+
+    Problems stop the command with exit status 1, unless --force is given. Without a terminal and without --yes nothing is
+    changed and the exit status is 2.
+    """
     catalog = catalog_of(profile_named(profile))
-    with database() as found:
+    with database() as found, Interruption(NOT_CHANGED) as interruption:
         record = tenant_named(found, name)
-        clear_the_way(found, [(record, catalog)], force)
-        tenants.follow(found, record, profile)
-        click.echo(f"tenant {name} follows profile {profile}")
-        index_again(found, [(record, catalog)])
+        following = [(record, catalog)]
+        problems = report(found, catalog, present_profiles().get(record.profile), following)
+        approval.obtain(problems, f"Switch tenant {name} to the profile {profile}")
+        done = f"tenant {name} follows profile {profile}"
+        with interruption.held():
+            tenants.follow(found, record, profile)
+            interruption.done(f"{done}{continuation(following)}")
+        click.echo(done)
+        index_again(found, following, interruption, done)
 
 
 @tenant.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """All tenants, one a line: name and profile."""
     with database() as found:
-        for record in tenants.tenants(found):
-            click.echo(f"{record.name}\t{record.profile}")
+        rows = [{"name": record.name, "profile": record.profile} for record in tenants.tenants(found)]
+    show(("name", "profile"), rows, as_json)

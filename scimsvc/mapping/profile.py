@@ -50,6 +50,18 @@ class AttributeMapping:
         """The same for two rows with one target, however it is spelled and whatever profiles they are of."""
         return key_of(self.target)
 
+    @property
+    def flow_key(self) -> Hashable:
+        """The same for two rows that send the same to one target, whatever profiles they are of."""
+        return self.target_key, self.source, self.constant, self.expression and self.expression.canonical(), self.apply
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The source attributes that the value depends on."""
+        if self.expression is not None:
+            return tuple(self.expression.source_attributes)
+        return (self.source,) if self.source else ()
+
     @cached_property
     def value_path(self) -> Path:
         """The target down to the value: that of `manager` is `manager.value`."""

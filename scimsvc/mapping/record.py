@@ -24,12 +24,13 @@ MAX_NAME_LENGTH = 128
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the record: what `path` has, or what `expression` makes of the attributes at `paths`."""
+    """A field of the record: what `path` has, or what `expression` makes of the attributes at `paths`; `text` is as written."""
 
     name: str
     path: Path | None
     expression: Expression | None
     paths: Mapping[str, Path]
+    text: str = ""
 
 
 class Shaped(NamedTuple):
@@ -98,7 +99,7 @@ def _field(source: Source, name: str, node: yaml.Node, resource_type: ResourceTy
         return nothing
     if not _CALL.match(text):
         try:
-            return Field(name, _readable(text, resource_type), None, {})
+            return Field(name, _readable(text, resource_type), None, {}, text)
         except ScimError as error:
             source.complain(node, f"no such SCIM attribute: {error.detail.rstrip('.')}")
             return nothing
@@ -107,7 +108,7 @@ def _field(source: Source, name: str, node: yaml.Node, resource_type: ResourceTy
     except ExpressionError as error:
         source.in_expression(node, error.message, error.column)
         return nothing
-    return Field(name, None, expression, dict(_paths(source, node, expression, resource_type)))
+    return Field(name, None, expression, dict(_paths(source, node, expression, resource_type)), expression.canonical())
 
 
 def _paths(source: Source, node: yaml.Node, expression: Expression, resource_type: ResourceType) -> Iterable[tuple[str, Path]]:

@@ -39,7 +39,7 @@ class Limits:
         """Raise ScimError tooMany for a filter that is too long; names are in lower case."""
         length = len(parameters.get("filter", ""))
         if length > self.filter_length:
-            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.")
+            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.", "limits.filter_length")
 
     def check_filter(self, query: Filter | None) -> None:
         """Raise ScimError tooMany for a filter that looks at all values too often."""
@@ -48,7 +48,8 @@ class Limits:
             raise too_many(
                 f"A filter may look at all values {self.filter_scans} times; this one does {number} times: once for each term "
                 "other than eq, or inside of a not, and once for each attribute that eq compares and that isn't unique. "
-                "Send several."
+                "Send several.",
+                "limits.filter_scans",
             )
 
     def check_body(self, body: Any) -> None:
@@ -58,14 +59,17 @@ class Limits:
         if number > self.patch_operations:
             raise too_many(
                 f"A PATCH may have {self.patch_operations} operations, and each name in a value without path is one; "
-                f"this one has {number}. Send several."
+                f"this one has {number}. Send several.",
+                "limits.patch_operations",
             )
         if isinstance(body, dict) and len(body) > MAX_NAMES:
-            raise too_many(f"A resource may name {MAX_NAMES} attributes; this one names {len(body)}.")
+            raise too_many(f"A resource may name {MAX_NAMES} attributes; this one names {len(body)}.", "names")
         check_amounts([body])
         members = sum(_members(body)) + sum(_members_of(operations))
         if members > self.members:
-            raise too_many(f"A request may name {self.members} members; this one names {members}. Send several.")
+            raise too_many(
+                f"A request may name {self.members} members; this one names {members}. Send several.", "limits.members"
+            )
 
 
 def check_amounts(bodies: Iterable[Any]) -> None:
@@ -83,10 +87,11 @@ def check_amounts(bodies: Iterable[Any]) -> None:
             elif isinstance(value, list) and not (isinstance(path, str) and _names(path, "members")):
                 values += len(value)
     if values > MAX_VALUES:
-        raise too_many(f"A request may have {MAX_VALUES} values of attributes; this one has {values}. Send several.")
+        raise too_many(f"A request may have {MAX_VALUES} values of attributes; this one has {values}. Send several.", "values")
     if paths > MAX_PATHS:
         raise too_many(
-            f"The paths of a request may be {MAX_PATHS} characters longer than usual; these are {paths}. Send several."
+            f"The paths of a request may be {MAX_PATHS} characters longer than usual; these are {paths}. Send several.",
+            "paths",
         )
 
 
@@ -111,7 +116,7 @@ def check_passwords(bodies: Iterable[Any]) -> None:
     """Raise ScimError tooMany for a bulk request, given what its operations have as data, that sets too many passwords."""
     number = sum(map(_sets_password, bodies))
     if number > MAX_PASSWORDS:
-        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.")
+        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.", "passwords")
 
 
 def _sets_password(body: Any) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +19,7 @@ Normalise = Callable[[Any], str]
 _DATE_TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9})\d*)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
 )
+_SHOWN = 64
 _WHAT: dict[Type, str] = {
     "string": "a string",
     "boolean": "true or false",
@@ -36,6 +39,14 @@ def check(type_: Type, value: Any) -> str | None:
     return "a text without NUL characters" if isinstance(value, str) and "\0" in value else _WHAT[type_]
 
 
+def shown(value: Any) -> str:
+    """Return a JSON value for a message: at most 64 characters of it; of an object or array only what it is."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def fitting(attribute: Attribute, value: Any) -> Any:
     """What of a stored value the attribute may have; None where that is nothing. A profile may have given the attribute another
     type since, or several values, and the resource is as it was written.
@@ -49,11 +60,33 @@ def normaliser(attribute: Attribute) -> Normalise:
     """The function from an accepted value of a simple attribute to the text by which it is found and ordered.
 
     Two values are equal to a filter exactly where these texts are equal, and texts order (by code point) as
-    the values do: strings and references fold case unless caseExact (RFC 7643 §2.2), instants are in UTC (RFC 7644 §3.4.2.2).
+    the values do: strings and references are in one normal form and in lower case unless caseExact (see `exact_form` and
+    `caseless_form`), instants are in UTC (RFC 7644 §3.4.2.2).
+
+    A change of these functions changes what an index holds: it needs a migration and a re-index (see scimsvc.store.reindex).
     """
     if attribute.type in ("string", "reference"):
-        return str if attribute.case_exact else str.casefold
+        return exact_form if attribute.case_exact else caseless_form
     return _NORMALISE[attribute.type]
+
+
+def exact_form(text: str) -> str:
+    """Return the text in Unicode's normal form C, in which texts that look the same are the same (RFC 7644 §5, RFC 8265 §3.4)."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def caseless_form(text: str) -> str:
+    """Return the text in lower case and normal form C: RFC 8265's UsernameCaseMapped, without its width mapping.
+
+    Case folding would take two names for one: "straße" and "strasse" (RFC 8264 §5.2.3). A final sigma is a sigma like any other,
+    so the form of a part of a value is a part of the value's form, which `sw` and `co` depend on.
+    """
+    lowered = text.lower()
+    return lowered if lowered.isascii() else unicodedata.normalize("NFC", lowered.replace(_FINAL_SIGMA, _SIGMA))
+
+
+_FINAL_SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}"
+_SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
 def _is_text(value: Any) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError
@@ -15,12 +15,14 @@ from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
 from scimsvc.mapping.record import Record
+from scimsvc.mapping.revision import Unique, unique_attributes
 from scimsvc.mapping.scope import Clause, ScopingFilter, in_scope, undecided
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.service.catalog import Catalog, ServedType
+from scimsvc.service.matching import Lookups, unsure
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.resources import ResourceStore
 from scimsvc.store.tenants import TenantRecord
@@ -58,51 +60,119 @@ class Effects(dict[str, Effect]):
 
 @dataclass
 class Plan:
-    """What happens to one tenant's resources of one type."""
+    """What happens to one tenant's resources of one type; `blocked` of them have a problem, `changed` another effect."""
 
     tenant: str
     resource_type: str
     resources: int
     effects: list[Effect]
+    blocked: int = 0
+    changed: int = 0
 
 
-def plan(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog | None, values: bool = False) -> Iterator[Plan]:
-    """For each resource type what a new catalog does to a tenant's resources, which follow the former. Nothing is changed.
+class Happening(NamedTuple):
+    """What happens to one account; `detail` stands behind its id if values are shown."""
 
-    In its way are values that clash where they didn't have to be unique, attributes that are no longer accepted and values
-    that are no longer valid. The rest is what Entra's next full cycle changes, as far as the accounts tell, and what the
-    application reads otherwise from then on; with `values` also what from and what to, which are people's data.
+    what: str
+    detail: str = ""
+    blocks: bool = False
+
+
+Seen = Callable[[], None]
+"""Called after each resource, to show progress."""
+
+
+def _unseen() -> None:
+    pass
+
+
+def plan(
+    database: Database,
+    tenant: TenantRecord,
+    new: Catalog,
+    former: Catalog | None,
+    values: bool = False,
+    seen: Seen = _unseen,
+) -> Iterator[Plan]:
+    """Yield for each resource type what a new catalog does to a tenant's resources, which follow the former. Change nothing.
+
+    Problems are: values that would clash, attributes and values that would no longer be accepted, other matching, other
+    uniqueness, accounts that Entra would create again, and fields that the application would no longer read. The rest is what
+    Entra's next full cycle changes, as far as the accounts tell. `values` adds names and values to examples, which are
+    people's data.
     """
     for endpoint, served in new.types.items():
         old = former.types.get(endpoint) if former else None
-        table = _table(new, served)
-        changes = _Changes(table, _table(former, old) if former and old else None) if table else None
-        read = _Read(new.profile.record, former.profile.record if former else None) if served is new.types["users"] else None
+        looks = _looks(served, old, new, former)
         effects = Effects()
         claims: dict[tuple[int, str], str] = {}
-        resources = 0
+        plan = Plan(tenant.name, served.name, 0, [])
         for stored in ResourceStore(database, tenant.id, served.resource_type, served.indexer).all():
-            resources += 1
             document = orjson.loads(stored.document)
-            for what in _refused(served.resource_type, document):
-                effects.add(what, True, stored.id)
-            for what, other in _clashes(served, document, stored.id, claims):
-                effects.add(what, True, other, stored.id)
-            for what, example in changes.of(document) if changes else ():
-                effects.add(what, False, f"{stored.id}{example if values else ''}")
-            for what, example in read.of(document) if read and former else ():
-                effects.add(what, False, f"{stored.id}{example if values else ''}")
-        yield Plan(tenant.name, served.name, resources, effects.listed())
-    gone = [old for endpoint, old in former.types.items() if endpoint not in new.types] if former else []
-    for old in gone:
+            shown = _shown(stored.id, document) if values else stored.id
+            blocked = changed = False
+            for what, other in _clashes(served, document, shown, claims):
+                blocked = True
+                effects.add(what, True, other, shown)
+            for happening in (one for look in looks for one in look(document)):
+                blocked |= happening.blocks
+                changed |= not happening.blocks
+                effects.add(happening.what, happening.blocks, f"{shown}{happening.detail if values else ''}")
+            plan.resources += 1
+            plan.blocked += blocked
+            plan.changed += changed
+            seen()
+        plan.effects = effects.listed()
+        yield plan
+    for old in _gone(new, former):
         effects = Effects()
         ids = [stored.id for stored in ResourceStore(database, tenant.id, old.resource_type, old.indexer).all()]
         for id_ in ids:
             effects.add(f"{old.name} is a resource type that the profile no longer has", True, id_)
-        yield Plan(tenant.name, old.name, len(ids), effects.listed())
+            seen()
+        yield Plan(tenant.name, old.name, len(ids), effects.listed(), blocked=len(ids))
 
 
-def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Iterator[Plan]:
+def resources_of(database: Database, tenant: TenantRecord, new: Catalog, former: Catalog | None = None) -> int:
+    """Return how many of a tenant's resources a plan, or with one catalog a re-index, looks at."""
+    with database.reading():
+        return sum(
+            ResourceStore(database, tenant.id, served.resource_type, served.indexer).count(None)
+            for served in (*new.types.values(), *_gone(new, former))
+        )
+
+
+def _gone(new: Catalog, former: Catalog | None) -> list[ServedType]:
+    return [old for endpoint, old in former.types.items() if endpoint not in new.types] if former else []
+
+
+def _shown(id_: str, document: Mapping[str, Any]) -> str:
+    """The id of a resource with the name by which people know it."""
+    name = document.get("userName") or document.get("displayName")
+    return f"{id_} ({name})" if name else id_
+
+
+Look = Callable[[Mapping[str, Any]], Iterable[Happening]]
+"""What happens to an account whose document is given."""
+
+
+def _looks(served: ServedType, old: ServedType | None, new: Catalog, former: Catalog | None) -> list[Look]:
+    """Everything that a plan looks for in each resource of a type."""
+    looks: list[Look] = [lambda document: (Happening(what, blocks=True) for what in _refused(served.resource_type, document))]
+    if former is None or old is None:
+        return looks
+    table, former_table = _table(new, served), _table(former, old)
+    looks.append(
+        _Uniqueness(unique_attributes(former.profile, old.resource_type), unique_attributes(new.profile, served.resource_type)).of
+    )
+    if table:
+        looks.append(_Changes(table, former_table).of)
+    if served is new.types.get("users"):
+        looks.append(_Read(new.profile.record, former.profile.record).of)
+    return looks
+
+
+def reindex(database: Database, tenant: TenantRecord, catalog: Catalog, seen: Seen = _unseen) -> Iterator[Plan]:
     """Index all of a tenant's resources as the catalog wants it; what clashes stays as it was, and is an effect."""
     for served in catalog.types.values():
         store = ResourceStore(database, tenant.id, served.resource_type, served.indexer)
@@ -114,6 +184,7 @@ def reindex(database: Database, tenant: TenantRecord, catalog: Catalog) -> Itera
                 store.index_anew(stored.id)
             except UniquenessViolation:
                 effects.add("has a unique value that another has already, and stays as it was", True, stored.id)
+            seen()
         yield Plan(tenant.name, served.name, resources, effects.listed())
 
 
@@ -130,64 +201,82 @@ class _Changes:
     """
 
     def __init__(self, new: ObjectMapping, former: ObjectMapping | None) -> None:
-        before = {_meaning(row) for row in former.mappings} if former else set()
+        before = {row.flow_key for row in former.mappings} if former else set()
         targets = {row.target_key for row in new.mappings}
         self._inverse = Inverse(former) if former else None
-        self._rows = [(row, RowMapper(row)) for row in new.mappings if _sends(row) and _meaning(row) not in before]
+        self._rows = [(row, RowMapper(row)) for row in new.mappings if _sends(row) and row.flow_key not in before]
         rows = former.mappings if former else ()
         self._gone = [row for row in rows if _sends(row) and row.target_key not in targets]
-        # What the accounts have is a match as good as before unless another attribute is matched by.
-        self._matching = [row for row in new.matching()[:1] if former and row.target_key != former.matching()[0].target_key]
+        self._lookups = Lookups(new, former)
         self._scope, self._former_scope = new.scope, former.scope if former else new.scope
-        self._expressions = [(row, RowMapper(row), _meaning(row) in before) for row in new.mappings if row.expression]
+        self._expressions = [(row, RowMapper(row), row.flow_key in before) for row in new.mappings if row.expression]
 
-    def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """What happens to an account, and what stands behind its id where it is an example."""
+    def of(self, document: Mapping[str, Any]) -> Iterator[Happening]:
+        """Yield what happens to an account."""
+        if self._lookups.change:
+            yield Happening(self._lookups.change, blocks=True)
         known = self._inverse.known(document) if self._inverse else {}
         yield from self._scoped(known)
         if not undecided(self._scope, known) and not in_scope(self._scope, known):
             return
         for row, mapper, is_former in self._expressions:
-            if _sends(row) and _unsure(row, known) is None and _is_skipped(mapper, known):
+            if _sends(row) and unsure(row, known) is None and _is_skipped(mapper, known):
                 if not is_former:
-                    yield f"is skipped: the expression for {row.target_text} says IgnoreObjectFlow", ""
+                    yield Happening(f"is skipped: the expression for {row.target_text} says IgnoreObjectFlow")
                 return
         yield from self._changed(known, document)
         for row in self._gone:
             if value_at(row.value_path, document) is not None:
-                yield f"{row.target_text} is no longer sent, and stays as it is", ""
-        for row in self._matching:
-            if value_at(row.value_path, document) is None:
-                yield f"has no {row.target_text}, by which Entra would look for it", ""
+                yield Happening(f"{row.target_text} is no longer sent, and stays as it is")
+        for reason in self._lookups.missed(document, known):
+            yield Happening(reason, blocks=True)
 
-    def _scoped(self, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _scoped(self, known: Mapping[str, Any]) -> Iterator[Happening]:
         """What other scoping filters do to the account of an object of which that is known."""
         if _clauses(self._scope) == _clauses(self._former_scope):
             return
         unknown, former_unknown = undecided(self._scope, known), undecided(self._former_scope, known)
         was_out = not former_unknown and not in_scope(self._former_scope, known)
         if unknown:
-            yield f"may {'come into' if was_out else 'fall out of'} scope: {' and '.join(unknown)} can't be told", ""
+            yield Happening(f"may {'come into' if was_out else 'fall out of'} scope: {' and '.join(unknown)} can't be told")
         elif was_out and in_scope(self._scope, known):
-            yield "comes into scope: Entra provisions it again", ""
+            yield Happening("comes into scope: Entra provisions it again")
         elif not was_out and not in_scope(self._scope, known):
-            yield "falls out of scope: Entra disables or removes the account", ""
+            yield Happening("falls out of scope: Entra disables or removes the account")
 
-    def _changed(self, known: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _changed(self, known: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Happening]:
         """What other rows change of an account."""
         for row, mapper in self._rows:
-            why = _unsure(row, known)
-            if why is not None:
-                yield f"{row.target_text} may change: {why}", ""
+            reason = unsure(row, known)
+            if reason is not None:
+                yield Happening(f"{row.target_text} may change: {reason}")
                 continue
             has = value_at(row.value_path, document)
             try:
                 becomes = mapper.value(known, creating=False)
             except ExpressionError as error:
-                yield f"{row.target_text} can't be worked out", f": {error}"
+                yield Happening(f"{row.target_text} can't be worked out", f": {error}")
                 continue
             if becomes is not None and becomes != has:
-                yield f"{row.target_text} changes", f": {_json(has)} to {_json(becomes)}"
+                yield Happening(f"{row.target_text} changes", f": {_json(has)} to {_json(becomes)}")
+
+
+class _Uniqueness:
+    """Attributes whose uniqueness differs between two versions of a profile."""
+
+    def __init__(self, former: Mapping[Hashable, Unique], new: Mapping[Hashable, Unique]) -> None:
+        self._gained = [unique for key, unique in new.items() if key not in former]
+        self._lost = [unique for key, unique in former.items() if key not in new]
+
+    def of(self, document: Mapping[str, Any]) -> Iterator[Happening]:
+        """Yield what other uniqueness means for an account that has a value."""
+        for name, path in self._gained:
+            if value_at(path, document) is not None:
+                yield Happening(f"{name} becomes unique: a request with a value that another has will get 409", blocks=True)
+        for name, path in self._lost:
+            if value_at(path, document) is not None:
+                what = f"{name} is no longer unique: once two have the same value, a rollback is refused"
+                yield Happening(what, blocks=True)
 
 
 class _Read:
@@ -197,32 +286,24 @@ class _Read:
         self._new = new or Record(())
         self._former = former or Record(())
 
-    def of(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """What it reads otherwise of an account, and what stands behind its id where it is an example."""
+    def of(self, document: Mapping[str, Any]) -> Iterator[Happening]:
+        """Yield what the application reads otherwise of an account."""
         if self._new == self._former:
             return
         now, before = self._new.of(document).record, self._former.of(document).record
         for name in {**before, **now}:
             if name not in now:
-                yield f"the record has no {name} any more", ""
+                yield Happening(f"the record has no {name} any more", blocks=True)
             elif name not in before:
-                yield f"the record has {name}", f": {_json(now[name])}"
+                yield Happening(f"the record has {name}", f": {_json(now[name])}")
             elif now[name] != before[name]:
-                yield f"the record's {name} changes", f": {_json(before[name])} to {_json(now[name])}"
+                yield Happening(f"the record's {name} changes", f": {_json(before[name])} to {_json(now[name])}")
 
 
 def _sends(row: AttributeMapping) -> bool:
     """Whether the row sends something of what an account has itself, each time."""
     of_object = row.source not in REFERENCES if row.source else row.constant is not None or row.expression is not None
     return of_object and row.apply == "always"
-
-
-def _unsure(row: AttributeMapping, known: Mapping[str, Any]) -> str | None:
-    """Why it can't be told what a row comes to for an object of which that is known, or None."""
-    unknown = [name for name in _sources(row) if name not in known]
-    if unknown:
-        return f"{' and '.join(unknown)} can't be told"
-    return None if row.expression is None or row.expression.deterministic else "it comes out differently each time"
 
 
 def _is_skipped(mapper: RowMapper, known: Mapping[str, Any]) -> bool:
@@ -238,17 +319,6 @@ def _is_skipped(mapper: RowMapper, known: Mapping[str, Any]) -> bool:
 def _clauses(scope: Iterable[ScopingFilter]) -> list[tuple[Clause, ...]]:
     """What of scoping filters counts: not their names."""
     return [one.clauses for one in scope]
-
-
-def _meaning(row: AttributeMapping) -> tuple[Any, ...]:
-    expression = row.expression.canonical() if row.expression else None
-    return row.target_key, row.source, row.constant, expression, row.apply
-
-
-def _sources(row: AttributeMapping) -> Iterable[str]:
-    if row.expression is not None:
-        return row.expression.source_attributes
-    return (row.source,) if row.source else ()
 
 
 def _json(value: Any) -> str:

@@ -20,14 +20,15 @@ from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
-from scimsvc.schema.classes import describe, load
+from scimsvc.schema.classes import attribute_of, describe, load
 from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
+from scimsvc.schema.suggestions import named, unknown_attribute
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
-from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
+from scimsvc.service.rendering import NONE, Effect, Related, Rendered, by_owner, render
 from scimsvc.service.self_service import refuse_change, refuse_inactive, refuse_secrets
 from scimsvc.store.database import Database, DatabaseUnavailable, UniquenessViolation
 from scimsvc.store.membership import ALL as NO_LIMIT
@@ -94,7 +95,7 @@ class ResourceService:
         if self._policies.recreate == "restore":
             restored = self._restore(document, members, hashed, projection)
             if restored:
-                return restored._replace(restored=True)
+                return restored._replace(restored=True, effect="restore")
         try:
             stored = self._database.transaction(work)
         except UniquenessViolation:
@@ -217,7 +218,18 @@ class ResourceService:
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         password = (hashed is not None, hashed)
-        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members)
+        unnamed = self._unnamed_members(body) if self._served.has_members and not members else None
+        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members, unnamed)
+
+    def _unnamed_members(self, body: Mapping[str, Any]) -> ScimError | None:
+        """Return why a PUT may not remove members: it has an unknown attribute, which may be them. None if it may."""
+        unknown = unknown_attribute(self._type.root, body)
+        if unknown is None or any(name.lower() == MEMBERS.name for name in body):
+            return None
+        return invalid_value(
+            f"The {self._type.name} has {named(self._type.root, unknown)}; without members this PUT would remove all members. "
+            "Correct the name, or send members: [] to remove them."
+        )
 
     def patch(
         self,
@@ -309,10 +321,15 @@ class ResourceService:
         if not isinstance(body, dict):
             raise invalid_syntax(f"The body must be a {self._type.name} as a JSON object.")
         _check_schemas(self._type, body)
+        if self._policies.unknown_attributes == "reject":
+            unknown = unknown_attribute(self._type.root, body)
+            if unknown is not None:
+                raise invalid_value(f"The {self._type.name} has {named(self._type.root, unknown)}. Correct it or leave it out.")
         try:
             document = load(self._type, body)
         except ValidationError as error:
-            raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
+            name = attribute_of(self._type.root, error.messages)
+            raise invalid_value(f"{self._type.name}: {describe(error.messages, with_values=True)}.", name) from None
         return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(
@@ -324,10 +341,11 @@ class ResourceService:
         projection: Projection,
         password: tuple[bool, str | None],
         added: Collection[str],
+        unnamed: ScimError | None = None,
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
         If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
-        those who are to be members.
+        those who are to be members; `unnamed` is raised if members change.
         """
         wanted: Document = {}
 
@@ -342,8 +360,10 @@ class ResourceService:
             document, steps = change(former)
             if self._by_the_user:
                 refuse_change(self._served.self_service, former, document)
-            wanted.update(seq=stored.seq, document=document)
+            wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
             moved = sum(self._take_step(stored, step) for step in steps)
+            if moved and unnamed:
+                raise unnamed
             if password[0]:
                 self._resources.set_password(stored.seq, password[1])
             if document != former:
@@ -358,12 +378,13 @@ class ResourceService:
             stored = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(wanted["document"], wanted["seq"]) from None
-        return self._answer(stored, projection)
+        rendered = self._answer(stored, projection)
+        return rendered._replace(effect=wanted["effect"]) if wanted["effect"] else rendered
 
     def _clash(self, document: Document, own_seq: int | None) -> ScimError:
         with self._database.reading():
-            attribute = self._resources.attribute_in_use(document, own_seq) or "a unique attribute"
-        return uniqueness(f"Another {self._type.name} has this value of {attribute} already.")
+            attribute = self._resources.attribute_in_use(document, own_seq)
+        return uniqueness(f"Another {self._type.name} has this value of {attribute or 'a unique attribute'} already.", attribute)
 
     def _existing(self, find: Callable[[str], Stored | None], id_: str) -> Stored:
         stored = find(id_)
@@ -390,7 +411,7 @@ class ResourceService:
             return self._memberships.add(stored.seq, ids)
         unknown = self._memberships.unknown(ids)
         if unknown:
-            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")
+            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.", "members")
         return self._memberships.add(stored.seq, ids)
 
     def _answer(self, stored: Stored, projection: Projection) -> Rendered:
@@ -441,6 +462,12 @@ class ResourceService:
     def _render(self, found: Found, projection: Projection) -> Rendered:
         stored, related = found
         return render(stored, related, self._type, projection, self._base)
+
+
+def _effect(former: Document, document: Document) -> Effect | None:
+    """Return what a change means for an account besides the change itself: that it is disabled or enabled."""
+    before, after = former.get("active") is not False, document.get("active") is not False
+    return None if before == after else "enable" if after else "disable"
 
 
 def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple[AttributePath, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import peewee
 import psycopg
@@ -30,8 +30,8 @@ _STEPS = 20_000
 
 
 class Database:
-    """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`. A file that
-    isn't there is made, in a folder that is.
+    """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`. A file that is missing
+    is not made, except by `create_file`: a mistyped path would become an empty database.
 
     Each thread has a connection of its own, opened at first use and kept. With a `statement_timeout` reading ends after so many
     seconds, on PostgreSQL each statement. Raises ValueError for another URL.
@@ -41,8 +41,31 @@ class Database:
         self.url = url
         self._reading = _Reading(statement_timeout)
         self.peewee, self.kind = _open(url, self._reading)
+        path = sqlite_path(url)
         self._errors = Translation()
-        self._group_commit = GroupCommit(self.peewee) if self.kind == "sqlite" else None
+        self.retries = 0
+        """How often this process has begun a transaction anew since it started."""
+        self._group_commit = GroupCommit(self.peewee, f"{path}.lock") if path else None
+
+    @property
+    def missing_file(self) -> Path | None:
+        """The path of the SQLite file if there is no such file, else None."""
+        path = sqlite_path(self.url)
+        try:
+            if path:
+                path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return path
+        except OSError:
+            # Why it can't be opened is said when it is.
+            pass
+        return None
+
+    def create_file(self) -> None:
+        """Make the SQLite file if it is missing and its folder is there. Only its owner may read it."""
+        path = sqlite_path(self.url)
+        if path:
+            _make_file(path)
 
     def transaction(self, work: Callable[[], Result]) -> Result:
         """Run `work` in one write transaction and commit; where it raises, nothing is stored.
@@ -55,8 +78,14 @@ class Database:
             try:
                 return self._group_commit.run(work) if self._group_commit else self._alone(work)
             except Retry:
+                self.retries += 1
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise DatabaseUnavailable("The database had to give way to other transactions too often.", "locked")
+
+    @property
+    def queued(self) -> int:
+        """How many transactions of this process wait for SQLite's one writer. PostgreSQL has no such queue."""
+        return self._group_commit.queued if self._group_commit else 0
 
     def _alone(self, work: Callable[[], Result]) -> Result:
         """In a transaction of its own, as PostgreSQL has it; there the server commits several at once."""
@@ -93,6 +122,14 @@ class Database:
         """Execute the database's own SQL on this thread's connection; answers the driver's cursor."""
         # Peewee's execute_sql adds a log record and an exception wrapper, half of the time of a small statement.
         return self.peewee.cursor().execute(sql, parameters)
+
+    def truncate_log(self) -> bool:
+        """Empty SQLite's write-ahead log, which has deleted values until it is written over. Return False if it is in use."""
+        if self.kind == "postgresql":
+            return True
+        with self._errors:
+            busy, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)", ()).fetchone()
+        return not busy
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -146,28 +183,32 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def _make_file(path: Path) -> None:
-    """Make a new file that is for its owner alone; SQLite's own would be for whomever the umask lets.
+    """Make a new file that is for its owner alone; one that SQLite makes is for everyone whom the umask lets.
 
-    Only one that isn't there: to close a file that SQLite has open in this process would end SQLite's locks.
+    Only one that isn't there: to close a file that SQLite has open in this process would end SQLite's locks. A symbolic link to a
+    file that isn't there is followed, since O_EXCL refuses it and SQLite would make the file.
     """
     with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _open(url: str, reading: _Reading) -> tuple[peewee.Database, Kind]:
     parts = urlsplit(url)
     path = sqlite_path(url)
     if path:
-        _make_file(path)
         pragmas = {
             "journal_mode": "wal",
             "synchronous": "full",
+            # What is deleted is overwritten; how SQLite was built decides it otherwise.
+            "secure_delete": 1,
             "foreign_keys": 1,
             "cache_size": -65536,
             "wal_autocheckpoint": 8000,
             "temp_store": "memory",
         }
-        sqlite = _Sqlite(str(path), pragmas=pragmas, timeout=10, cached_statements=512)
+        # By a path SQLite would make a file that is missing.
+        uri = f"file:{quote(os.path.abspath(path))}?mode=rw"
+        sqlite = _Sqlite(uri, uri=True, pragmas=pragmas, timeout=10, cached_statements=512)
         sqlite.is_over = reading.is_over
         return sqlite, "sqlite"
     if parts.scheme in ("postgresql", "postgres"):

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from scimsvc.protocol.filter import Filter
+from scimsvc.schema.core import EXTERNAL_ID
 from scimsvc.schema.model import ResourceType
+from scimsvc.schema.types import normaliser
 from scimsvc.store import filters
 from scimsvc.store.database import Database
-from scimsvc.store.index import number
+from scimsvc.store.index import key, number
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
@@ -162,6 +164,7 @@ class MembershipStore:
         if by_external_id:
             statements = (partial(one, external_id=_EXTERNAL_ID) for one in (_ADD_NAMED, _REMOVE_NAMED, _KEEP_NAMED))
         self._add, self._remove, self._keep = statements
+        self._form = name_form if by_external_id else str
 
     def unknown(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids, ten at most and in their order, that no user or group of the tenant has."""
@@ -171,11 +174,11 @@ class MembershipStore:
 
     def add(self, group_seq: int, ids: Iterable[str]) -> int:
         """Make the resources with these ids members; answers how many were not yet."""
-        return _changed(self._add(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._add(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
 
     def remove(self, group_seq: int, ids: Iterable[str]) -> int:
         """End the membership of the resources with these ids; answers how many were members."""
-        return _changed(self._remove(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._remove(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
 
     def clear(self, group_seq: int) -> int:
         """End all memberships in the group; answers how many there were."""
@@ -183,7 +186,7 @@ class MembershipStore:
 
     def keep(self, group_seq: int, ids: Iterable[str]) -> int:
         """End all memberships in the group but those of these ids; answers how many were ended."""
-        return _changed(self._keep(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids)))
+        return _changed(self._keep(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
 
     def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType, by_id: bool = False) -> int:
         """End the memberships in the group that a value filter of `members` chooses; answers how many. `by_id` is whether the
@@ -208,19 +211,19 @@ class MembershipStore:
         a group is locked, or two would wait for each other. SQLite has one writer at a time anyway.
         """
         if self._database.kind == "postgresql":
-            self._database.execute(_TAKE_TURN, {"tenant": self._tenant, "names": _json(names)})
+            self._database.execute(_TAKE_TURN, {"tenant": self._tenant, "names": self._names(names)})
 
     def wait_for(self, group_seq: int, ids: Iterable[str]) -> None:
         """Note which of the ids no resource has yet, nor a user as externalId: whoever appears with one becomes a member."""
         given = list(ids)
         self.take_turn(given)
-        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=_json(given))
+        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=self._names(given))
 
     def welcome(self, seq: int, names: Iterable[str]) -> int:
         """Make a resource a member wherever one with one of its names was waited for; answers of how many groups."""
         given = list(names)
         self.take_turn(given)
-        awaited = _json(given)
+        awaited = self._names(given)
         if not _LOCK_AWAITING(self._database, tenant=self._tenant, ids=awaited).fetchall():
             return 0
         moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=awaited))
@@ -234,7 +237,7 @@ class MembershipStore:
         if ids is None:
             _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
         else:
-            _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=_json(ids))
+            _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids))
 
     def forget(self, seq: int) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""
@@ -274,6 +277,10 @@ class MembershipStore:
             found += [GroupOf(member_seq, *groups[seq], seq in direct) for seq in sorted(reached)]
         return found
 
+    def _names(self, names: Iterable[str]) -> str:
+        """Return the names of members as they are compared: ids as they are, and externalIds in the form of their index."""
+        return _json(map(self._form, names))
+
 
 def _reached(start: int, above: Mapping[int, Sequence[int]]) -> tuple[set[int], int]:
     """Return all groups above a resource, and the number of memberships that lead to them."""
@@ -288,6 +295,14 @@ def _reached(start: int, above: Mapping[int, Sequence[int]]) -> tuple[set[int], 
                 reached.add(group)
                 todo.append(group)
     return reached, gone_through
+
+
+def name_form(name: str) -> str:
+    """Return the form in which an externalId is compared and waited for: that of its index."""
+    return key(_normalised(name))
+
+
+_normalised = normaliser(EXTERNAL_ID)
 
 
 def _json(texts: Iterable[str]) -> str:

@@ -87,4 +87,4 @@ class Change(Model):
     resource_id = peewee.TextField()
     kind = peewee.TextField()
     version = peewee.BigIntegerField()
-    at = peewee.TextField()
+    happened_at = peewee.TextField()

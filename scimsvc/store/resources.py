@@ -133,7 +133,7 @@ _CHANGED = Statement(
     AND (last_modified, seq) > (:at, :seq) ORDER BY last_modified, seq LIMIT :limit"""
 )
 _LOG = Statement(
-    """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, at)
+    """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, happened_at)
     VALUES (:tenant, :resource_type, :id, :kind, :version, :now)"""
 )
 
@@ -331,11 +331,15 @@ class ResourceStore:
             stored = self.lock(id_)
             if stored is None:
                 return False
-            _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
-            self._put_values(stored.seq, _rows(self._indexer.rows(orjson.loads(stored.document))))
+            self.put_rows(stored.seq, self._indexer.rows(orjson.loads(stored.document)))
             return True
 
         return self._database.transaction(work)
+
+    def put_rows(self, seq: int, rows: Mapping[Key, Row]) -> None:
+        """Store these rows as all that a resource is indexed by. Raises UniquenessViolation through the transaction."""
+        _DELETE_VALUES(self._database, tenant=self._tenant, seq=seq)
+        self._put_values(seq, _rows(rows))
 
     def count(self, query: Filter | None) -> int:
         """How many resources fulfil a filter."""

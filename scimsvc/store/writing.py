@@ -39,12 +39,17 @@ class GroupCommit:
     trace and the others stay. Nobody's call returns before the commit has; where the commit fails, all fail.
     """
 
-    def __init__(self, database: peewee.Database) -> None:
+    def __init__(self, database: peewee.Database, lock_path: str) -> None:
         self._database = database
         self._errors = Translation()
         self._waiting: deque[_Task] = deque()
         self._leading = threading.Lock()
-        self._file_lock = _FileLock(f"{database.database}.lock")
+        self._file_lock = _FileLock(lock_path)
+
+    @property
+    def queued(self) -> int:
+        """How many callers wait for their turn."""
+        return len(self._waiting)
 
     def run(self, work: Callable[[], Any]) -> Any:
         """What `work` returns, once it is committed. Raises what it raises, and what Translation does."""

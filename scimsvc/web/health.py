@@ -6,11 +6,16 @@ import peewee
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from scimsvc.service.readiness import unprepared
 from scimsvc.store.database import DatabaseUnavailable
-from scimsvc.store.migrations import WrongDatabase, pending
+from scimsvc.store.migrations import WrongDatabase
+from scimsvc.store.reindex import ids_in_conflict
 from scimsvc.web.observability import Observed
 from scimsvc.web.scim import respond_json
 from scimsvc.web.services import Services
+
+BROKEN = "broken, the last valid versions stay in use; the log says what is wrong"
+"""What `/readyz` says of profiles that can't be used as they are."""
 
 
 def blueprint(services: Services, observed: Observed) -> Blueprint:
@@ -24,20 +29,26 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        """The database is reachable and has all migrations; 503 says what is missing. Broken profiles are told of, too."""
+        """The database is reachable, has all migrations and an index in this version's form; 503 says what is missing.
+
+        It needs no token, so it says that profiles are broken and not how: that may have names of tenants' profiles and paths. It
+        names the ids of resources whose unique values another resource has.
+        """
         try:
+            lacking = unprepared(services.database)
             with services.database.reading():
-                missing = pending(services.database)
+                conflicts = ids_in_conflict(services.database, _MOST_CONFLICTS + 1) if lacking is None else []
         except (DatabaseUnavailable, peewee.PeeweeException):
             return _json({"status": "unavailable", "reason": "the database can't be reached"}, 503)
         except WrongDatabase as error:
             return _json({"status": "unavailable", "reason": str(error)}, 503)
-        if missing:
-            return _json({"status": "unavailable", "reason": "run: scimsvc db migrate", "migrations": missing}, 503)
+        if lacking:
+            reason = "run: scimsvc db migrate"
+            state = {"reindex": lacking.reindex._asdict()} if lacking.reindex else {"migrations": lacking.migrations}
+            return _json({"status": "unavailable", "reason": reason} | state, 503)
         services.catalogs.look()
-        problem = services.catalogs.problem
-        broken = {"profiles": f"broken, those that were good stay in use: {problem}"} if problem else {}
-        return _json({"status": "ok"} | broken, 200)
+        broken = {"profiles": BROKEN} if services.catalogs.problem else {}
+        return _json({"status": "ok"} | broken | _named(conflicts), 200)
 
     @routes.get("/metrics")
     def metrics() -> Response:
@@ -45,6 +56,16 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
         return Response(observed.exposition(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+_MOST_CONFLICTS = 100
+"""Ids that are named; `scimsvc db migrate` lists all."""
+
+
+def _named(conflicts: list[str]) -> dict[str, object]:
+    ids = list(dict.fromkeys(conflicts[:_MOST_CONFLICTS]))
+    more = {"more": True} if len(conflicts) > _MOST_CONFLICTS else {}
+    return {"conflicts": {"reason": "unique values of others; run: scimsvc db migrate", "ids": ids} | more} if ids else {}
 
 
 def _json(document: object, status: int) -> Response:

@@ -13,6 +13,7 @@ from scimsvc.mapping.functions import load_registry
 from scimsvc.protocol.limits import Limits
 from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalogs import Catalogs
+from scimsvc.service.readiness import Readiness
 from scimsvc.settings import RUN_DIRECTORY, Settings
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
@@ -26,6 +27,7 @@ class Services:
     database: Database
     authenticator: Authenticator
     catalogs: Catalogs
+    readiness: Readiness
 
     @cached_property
     def limits(self) -> Limits:
@@ -44,7 +46,7 @@ def make_services(settings: Settings) -> Services:
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None
     catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database))
-    return Services(settings, database, Authenticator(database), catalogs)
+    return Services(settings, database, Authenticator(database), catalogs, Readiness(database))
 
 
 def _followed(database: Database) -> set[str] | None:

@@ -64,7 +64,15 @@ def unique_display_name(accounts: Accounts) -> str:
 def test_profile_that_changes_nothing_has_a_plan_without_effects(ready: Run, accounts: Accounts):
     accounts.create(displayName="A")
     result = ready("mappings", "plan", "mappings/entra.yaml")
-    assert (result.exit_code, result.stdout) == (0, "tenant default, User: 1 resources\ntenant default, Group: 0 resources\n")
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            "profile entra: nothing changes in the profile",
+            "tenant default, User: 1 resources",
+            "tenant default, Group: 0 resources",
+            "Plan: 0 problems, 0 other changes; 1 resource looked at",
+        ],
+    )
 
 
 def test_values_that_would_clash_are_planned_and_nothing_is_changed(ready: Run, folder: Path, accounts: Accounts):
@@ -73,7 +81,7 @@ def test_values_that_would_clash_are_planned_and_nothing_is_changed(ready: Run, 
     result = ready("mappings", "plan", "new.yaml")
     assert result.exit_code == 1
     line = f" ! 1: displayName has a value that another has, and must be unique; such as {first}, {second}"
-    assert result.stdout.splitlines()[1] == line
+    assert line in result.stdout.splitlines()
     accounts.create(displayName="A")
 
 
@@ -85,8 +93,8 @@ def test_attributes_and_values_that_would_be_refused_are_planned(ready: Run, fol
     two = accounts.create(badge="7", size="7")
     (folder / "new.yaml").write_text(accounts.shipped.replace("attributes: []", "attributes: [{name: size, type: Integer}]"))
     lines = ready("mappings", "plan", "new.yaml").stdout.splitlines()
-    assert lines[0] == "tenant default, User: 2 resources"
-    assert set(lines[1:-1]) == {
+    assert "tenant default, User: 2 resources" in lines
+    assert {line for line in lines if line.startswith(" ")} == {
         f" ! 2: badge is an attribute that the profile no longer has; such as {one}, {two}",
         f" ! 1: urn:x:User is an attribute that the profile no longer has; such as {one}",
         f" ! 2: size must be a whole number of at most 64 bits; such as {one}, {two}",
@@ -101,7 +109,7 @@ def test_resource_type_that_goes_is_planned(ready: Run, folder: Path, accounts: 
     id_ = accounts.service("devices").create({"serial": "1"}).location.rpartition("/")[2]
     (folder / "new.yaml").write_text(accounts.shipped)
     for command in ("plan", "apply"):
-        result = ready("mappings", command, "new.yaml")
+        result = ready("mappings", command, "new.yaml", *(["--yes"] if command == "apply" else []))
         assert result.exit_code == 1
         assert f" ! 1: Device is a resource type that the profile no longer has; such as {id_}" in result.stdout.splitlines()
     assert "acme.json" in accounts.path.read_text()
@@ -118,7 +126,8 @@ def test_no_more_than_three_examples_are_named(ready: Run, folder: Path, account
     for _ in range(5):
         accounts.create(displayName="A")
     (folder / "new.yaml").write_text(unique_display_name(accounts))
-    line = ready("mappings", "plan", "new.yaml").stdout.splitlines()[1]
+    lines = ready("mappings", "plan", "new.yaml").stdout.splitlines()
+    line = next(line for line in lines if "another has," in line)
     assert line.startswith(" ! 4: displayName has a value that another has")
     assert line.count(", ") == 3
 
@@ -146,7 +155,11 @@ def test_accounts_that_clash_stay_as_they_were(ready: Run, accounts: Accounts):
 def test_profile_that_nobody_follows_and_one_that_is_wrong(ready: Run, folder: Path, accounts: Accounts):
     (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: other"))
     result = ready("mappings", "plan", "new.yaml")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no tenant follows the profile 'other'\n")
+    assert (result.exit_code, result.stderr) == (0, "no tenant follows the profile 'other'\n")
+    assert result.stdout.splitlines() == [
+        "profile other: nothing to compare with, because there is no valid version of it now",
+        "Plan: 0 problems, 0 other changes; 0 resources looked at",
+    ]
     (folder / "new.yaml").write_text("profile: [")
     result = ready("mappings", "plan", "new.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -183,8 +196,9 @@ def planned(ready: Run, folder: Path, text: str, *options: str) -> list[str]:
     """What the plan has on the users."""
     (folder / "new.yaml").write_text(text)
     result = ready("mappings", "plan", "new.yaml", *options)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return [line for line in result.stdout.splitlines() if line.startswith(" ")]
+    lines = [line for line in result.stdout.splitlines() if line.startswith(" ")]
+    assert (result.exit_code, result.stderr) == (int(any(line.startswith(" !") for line in lines)), "")
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -221,7 +235,7 @@ def test_values_are_shown_only_where_they_are_asked_for(ready: Run, folder: Path
     jane = accounts.create(externalId="1", displayName="Jane")
     text = with_rows(accounts, displayName="expression: 'ToUpper([displayName])'")
     assert planned(ready, folder, text) == [f"   1: displayName changes; such as {jane}"]
-    assert planned(ready, folder, text, "--values") == [f'   1: displayName changes; such as {jane}: "Jane" to "JANE"']
+    assert planned(ready, folder, text, "--values") == [f'   1: displayName changes; such as {jane} (user0): "Jane" to "JANE"']
 
 
 @pytest.mark.parametrize(
@@ -293,25 +307,25 @@ def test_accounts_that_entra_would_no_longer_find_are_planned(ready: Run, folder
     accounts.create(externalId="1", displayName="Jane")
     jim = accounts.create(externalId="2")
     text = with_rows(accounts, displayName="source: displayName\nmatching: 1", externalId="source: objectId")
-    assert planned(ready, folder, text) == [f"   1: has no displayName, by which Entra would look for it; such as {jim}"]
+    assert f" ! 1: has no displayName, by which Entra would look for it; such as {jim}" in planned(ready, folder, text)
 
 
 def test_profile_is_applied_and_brought_back(ready: Run, folder: Path, accounts: Accounts):
     one, _ = accounts.create(displayName="A"), accounts.create(displayName="B")
     changed = unique_display_name(accounts)
     (folder / "new.yaml").write_text(changed)
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes", "--force")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.endswith("indexed 2 resources\n")
     assert accounts.path.read_text() == changed
     assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
     with pytest.raises(ScimError, match="displayName"):
         accounts.create(displayName="b")
-    again = ready("mappings", "apply", "new.yaml")
+    again = ready("mappings", "apply", "new.yaml", "--yes")
     assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "indexed 2 resources")
     assert "entra.yaml is the same already\n" in again.stdout
     for expected, kept in ((accounts.shipped, changed), (changed, accounts.shipped)):
-        assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
+        assert ready("mappings", "rollback", "--profile", "entra", "--yes", "--force").exit_code == 0
         assert (accounts.path.read_text(), accounts.path.with_name(FORMER).read_text()) == (expected, kept)
     assert ready("mappings", "check").exit_code == 0
     assert accounts.found('displayName eq "a"') == [one]
@@ -321,11 +335,11 @@ def test_profile_is_applied_and_brought_back(ready: Run, folder: Path, accounts:
 def test_profile_with_something_in_its_way_is_not_applied_unless_forced(ready: Run, folder: Path, accounts: Accounts):
     one, two = accounts.create(displayName="A"), accounts.create(displayName="a")
     (folder / "new.yaml").write_text(unique_display_name(accounts))
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes")
     assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
     assert "something is in the way, so nothing was changed" in result.stderr
     assert not accounts.path.with_name(FORMER).exists()
-    assert ready("mappings", "apply", "new.yaml", "--force").exit_code == 0
+    assert ready("mappings", "apply", "new.yaml", "--force", "--yes").exit_code == 0
     assert accounts.path.read_text() != accounts.shipped
     assert accounts.found('displayName eq "a"') == [one, two]
 
@@ -340,10 +354,10 @@ def test_what_can_not_be_applied_changes_nothing(ready: Run, folder: Path, accou
     assert (result.exit_code, result.stdout) == (1, "")
     assert "new.yaml:" in result.stderr
     assert ready("mappings", "apply", "nothing.yaml").exit_code == 1
-    # A good profile, but another file of the folder has its name too, or is wrong.
-    (folder / "mappings" / "second.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: ["))
+    # A good profile, but another file of the folder has its name too.
+    (folder / "mappings" / "second.yaml").write_text(accounts.shipped)
     new.write_text(unique_display_name(accounts))
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "second.yaml:" in result.stderr
     assert accounts.path.read_text() == accounts.shipped
@@ -353,10 +367,10 @@ def test_broken_profile_is_replaced_by_a_good_one_and_a_new_one_is_added(ready: 
     accounts.create(displayName="A")
     accounts.path.write_text("profile: [")
     (folder / "new.yaml").write_text(accounts.shipped)
-    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert ready("mappings", "apply", "new.yaml", "--yes").exit_code == 0
     assert accounts.path.read_text() == accounts.shipped
     (folder / "new.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: other"))
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes")
     assert (result.exit_code, result.stderr) == (0, "no tenant follows the profile 'other'\n")
     assert (folder / "mappings" / "other.yaml").exists()
     assert "mappings/other.yaml is new\n" in result.stdout
@@ -378,12 +392,12 @@ def test_profile_is_never_put_where_another_one_is(ready: Run, folder: Path, acc
 def test_profile_is_brought_back_where_its_file_is_broken_and_called_otherwise(ready: Run, folder: Path, accounts: Accounts):
     custom = accounts.path.rename(accounts.path.with_name("custom.yaml"))
     (folder / "new.yaml").write_text(unique_display_name(accounts))
-    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert ready("mappings", "apply", "new.yaml", "--yes").exit_code == 0
     for broken in ("profile: [", "profile: entra\nusers: 5\n"):
         former = custom.with_name("custom.yaml.former")
         former.write_text(accounts.shipped)
         custom.write_text(broken)
-        assert ready("mappings", "rollback", "--profile", "entra").exit_code == 0
+        assert ready("mappings", "rollback", "--profile", "entra", "--yes").exit_code == 0
         assert (custom.read_text(), former.read_text()) == (accounts.shipped, broken)
 
 
@@ -397,7 +411,7 @@ def test_file_keeps_its_owner_and_rights_and_a_link_stays_one(
     (folder / "new.yaml").write_text(unique_display_name(accounts))
     given = []
     monkeypatch.setattr("os.chown", lambda path, uid, gid: given.append((uid, gid)))
-    assert ready("mappings", "apply", "new.yaml").exit_code == 0
+    assert ready("mappings", "apply", "new.yaml", "--yes").exit_code == 0
     assert accounts.path.is_symlink()
     assert (real.read_text(), real.stat().st_mode & 0o777) == (unique_display_name(accounts), 0o640)
     assert accounts.path.with_name(FORMER).read_text() == accounts.shipped
@@ -409,12 +423,12 @@ def test_tenant_follows_another_profile(ready: Run, folder: Path, accounts: Acco
     accounts.create(displayName="a")
     other = folder / "mappings" / "other.yaml"
     other.write_text(unique_display_name(accounts).replace("profile: entra", "profile: other"))
-    result = ready("tenant", "update", "default", "--profile", "other")
+    result = ready("tenant", "update", "default", "--profile", "other", "--yes")
     assert result.exit_code == 1
     assert "something is in the way" in result.stderr
     assert ready("tenant", "list").stdout == "default\tentra\n"
     other.write_text(accounts.shipped.replace("profile: entra", "profile: other"))
-    result = ready("tenant", "update", "default", "--profile", "other")
+    result = ready("tenant", "update", "default", "--profile", "other", "--yes")
     assert result.exit_code == 0
     assert "tenant default follows profile other" in result.stdout
     assert ready("tenant", "list").stdout == "default\tother\n"
@@ -429,7 +443,7 @@ def test_full_disk_keeps_the_profile_as_it_was(ready: Run, folder: Path, account
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes")
     assert (result.exit_code, accounts.path.read_text()) == (1, accounts.shipped)
     assert "entra.yaml stays as it was: No space left on device" in result.stderr
     assert [path.name for path in accounts.path.parent.iterdir()] == ["entra.yaml"]
@@ -441,11 +455,11 @@ def test_what_the_application_reads_otherwise_is_planned(ready: Run, folder: Pat
     one, two = accounts.create(displayName="A"), accounts.create(displayName="b")
     (folder / "new.yaml").write_text(without + "record: {name: 'ToUpper([displayName])', login: userName, more: active}\n")
     result = ready("mappings", "plan", "new.yaml", "--values")
-    assert result.exit_code == 0
-    assert sorted(result.stdout.splitlines()[1:-1]) == [
-        f'   1: the record\'s name changes; such as {two}: "b" to "B"',
-        f"   2: the record has more; such as {one}: null, {two}: null",
-        f"   2: the record has no gone any more; such as {one}, {two}",
+    assert result.exit_code == 1
+    assert sorted(line for line in result.stdout.splitlines() if line.startswith(" ")) == [
+        f'   1: the record\'s name changes; such as {two} (user1): "b" to "B"',
+        f"   2: the record has more; such as {one} (user0): null, {two} (user1): null",
+        f" ! 2: the record has no gone any more; such as {one} (user0), {two} (user1)",
     ]
 
 
@@ -459,13 +473,14 @@ def test_resource_types_of_documents_are_planned_too(ready: Run, folder: Path, a
     devices.create({"serial": "1", "label": "a"})
     unique = (folder / "mappings" / "more.json").read_text().replace('"serial"', '"serial", "uniqueness": "server"')
     result = ready("mappings", "plan", "mappings/entra.yaml")
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "tenant default, Device: 1 resources")
+    assert (result.exit_code, result.stdout.splitlines()[-2]) == (0, "tenant default, Device: 1 resources")
     (folder / "mappings" / "other.json").write_text(unique.replace(', {"name": "label"}', ""))
     (folder / "new.yaml").write_text(accounts.path.read_text().replace("more.json", "other.json"))
     devices.create({"serial": "1"})
     lines = ready("mappings", "plan", "new.yaml").stdout.splitlines()
-    assert lines[-3] == "tenant default, Device: 2 resources"
-    assert {line.split(": ")[1].partition(";")[0] for line in lines[-2:]} == {
+    assert "tenant default, Device: 2 resources" in lines
+    assert {line.split(": ", 1)[1].partition(";")[0] for line in lines if line.startswith(" ")} == {
+        "serial becomes unique: a request with a value that another has will get 409",
         "serial has a value that another has, and must be unique",
         "label is an attribute that the profile no longer has",
     }
@@ -473,3 +488,107 @@ def test_resource_types_of_documents_are_planned_too(ready: Run, folder: Path, a
     for command in ("plan", "apply"):
         assert "new.yaml:" in ready("mappings", command, "new.yaml").stderr
         assert "absent.json: there is no such file in the mappings folder" in ready("mappings", command, "new.yaml").stderr
+
+
+MATCHED_BY_LOGIN = {"externalId": "source: objectId", "userName": "source: userPrincipalName\nmatching: 1"}
+WORK = 'emails[type eq "work"].value'
+
+
+@pytest.mark.parametrize(
+    ("targets", "effects"),
+    [
+        (
+            # The login was the object's id, so nobody is found by the user principal name.
+            MATCHED_BY_LOGIN,
+            {
+                "! 2: matching changes from externalId (from [objectId]) to userName (from [userPrincipalName])": "{0}, {1}",
+                "! 1: would not be found by userName, so Entra creates it again": "{0}",
+                "! 1: may not be found by userName and be created again: userPrincipalName can't be told": "{1}",
+                "! 2: externalId is no longer unique: once two have the same value, a rollback is refused": "{0}, {1}",
+            },
+        ),
+        (
+            {"externalId": "source: mailNickname\nmatching: 1"},
+            {
+                "! 2: matching changes from externalId (from [objectId]) to externalId (from [mailNickname])": "{0}, {1}",
+                "! 2: may not be found by externalId and be created again: mailNickname can't be told": "{0}, {1}",
+            },
+        ),
+        (
+            # A second matching attribute finds who the first doesn't.
+            {"externalId": "source: objectId\nmatching: 2", "title": "constant: x\nmatching: 1"},
+            {
+                "! 2: matching changes from externalId (from [objectId]) to title (from the constant 'x'), then externalId (from "
+                "[objectId])": "{0}, {1}",
+            },
+        ),
+        (
+            {"externalId": "source: objectId", "displayName": "source: displayName\nmatching: 1"},
+            {
+                "! 2: matching changes from externalId (from [objectId]) to displayName (from [displayName])": "{0}, {1}",
+                "! 1: has no displayName, by which Entra would look for it": "{1}",
+                "! 1: displayName becomes unique: a request with a value that another has will get 409": "{0}",
+                "! 2: externalId is no longer unique: once two have the same value, a rollback is refused": "{0}, {1}",
+            },
+        ),
+        ({"title": "source: jobTitle\nunique: true"}, {}),
+    ],
+)
+def test_changed_matching_and_uniqueness_are_problems(
+    ready: Run, folder: Path, accounts: Accounts, targets: dict[str, str], effects: dict[str, str]
+):
+    emails = [{"type": "work", "value": "jane@example.com"}]
+    jane = accounts.create(externalId="1", userName="1", displayName="Jane", emails=emails)
+    # Without an e-mail it can't be told whether the object has a user principal name, because that row has a default.
+    default = with_rows(accounts, **{WORK: "source: userPrincipalName\ndefault: none@example.com"})
+    accounts.path.write_text(default)
+    jim = accounts.create(externalId="2", userName="2")
+    text = with_rows(accounts, **{WORK: "source: userPrincipalName\ndefault: none@example.com", **targets})
+    found = [line for line in planned(ready, folder, text) if line.startswith(" !")]
+    assert sorted(found) == sorted(f" {effect}; such as {ids.format(jane, jim)}" for effect, ids in effects.items())
+
+
+def test_the_plan_says_what_changes_in_the_profile_and_ends_with_a_summary(ready: Run, folder: Path, accounts: Accounts):
+    jane = accounts.create(externalId="1", userName="1", displayName="Jane", emails=EMAILS)
+    (folder / "new.yaml").write_text(with_rows(accounts, **MATCHED_BY_LOGIN))
+    result = ready("mappings", "plan", "new.yaml", "--values")
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        "profile entra: users: matching: externalId (from [objectId]) becomes userName (from [userPrincipalName])"
+    )
+    assert "profile entra: users: externalId is no longer unique" in lines
+    assert lines[-1] == "Plan: 3 problems for 1 resource, 1 other change for 1 resource; 1 resource looked at"
+    assert any(line.endswith(f"such as {jane} (1)") for line in lines)
+    assert lines.index("tenant default, User: 1 resources") > max(
+        place for place, line in enumerate(lines) if line.startswith("profile ")
+    )
+
+
+def test_a_tenant_that_would_lose_its_record_is_warned(ready: Run, folder: Path, accounts: Accounts):
+    id_ = accounts.create(externalId="1", displayName="A")
+    bare = accounts.shipped.partition("record:")[0] + "groups:" + accounts.shipped.partition("groups:")[2]
+    (folder / "mappings" / "bare.yaml").write_text(bare.replace("profile: entra", "profile: bare"))
+    result = ready("tenant", "update", "default", "--profile", "bare", "--yes")
+    assert result.exit_code == 1
+    assert "profile bare instead of entra: record: no field login any more" in result.stdout
+    assert f" ! 1: the record has no login any more; such as {id_}" in result.stdout
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+def test_another_broken_file_stops_no_command(ready: Run, folder: Path, accounts: Accounts):
+    broken = folder / "mappings" / "broken.yaml"
+    broken.write_text("profile: [")
+    warning = f"warning: {folder}/mappings/broken.yaml can't be used; scimsvc mappings check says why\n".replace(f"{folder}/", "")
+    new = folder / "new.yaml"
+    new.write_text(accounts.shipped.replace("Microsoft Entra ID\n", "Other\n", 1))
+    plan = ready("mappings", "plan", "new.yaml")
+    assert (plan.exit_code, plan.stdout.splitlines()[0]) == (0, "profile entra: title: 'Microsoft Entra ID' becomes 'Other'")
+    assert ready("mappings", "apply", "new.yaml", "--yes").exit_code == 0
+    made = ready("tenant", "create", "second", "--profile", "entra")
+    assert (made.exit_code, made.stderr.endswith(warning)) == (0, True)
+    listed = ready("mappings", "list")
+    assert (listed.exit_code, listed.stdout) == (1, "entra\tOther\n")
+    checked = ready("mappings", "check")
+    assert (checked.exit_code, "broken.yaml:1:11: not YAML" in checked.stderr) == (1, True)
+    refused = ready("tenant", "create", "third", "--profile", "broken")
+    assert (refused.exit_code, "broken.yaml:1:11: not YAML" in refused.stderr) == (1, True)

@@ -39,7 +39,11 @@ def test_init_makes_a_tenant_and_shows_its_token_once(run: Run):
     assert speaks_for(secret.removeprefix("Secret Token: ")) == "default"
     assert "scimsvc token create --tenant default" in hint
     second = run("init")
-    assert (second.exit_code, second.output) == (0, "")
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert second.stdout.splitlines()[0] == url
+    assert re.fullmatch(r"Tenant default: 1 live token \(no. 1, made \d{4}-\d\d-\d\d\)", second.stdout.splitlines()[1])
+    assert second.stdout.splitlines()[2:] == ["Make another token with: scimsvc token create --tenant default"]
+    assert "scim_" not in second.output
     assert run("tenant", "list").stdout == "default\tentra\n"
 
 
@@ -71,14 +75,18 @@ def test_init_makes_no_tenant_where_there_is_one(run: Run, folder: Path):
     (folder / "var").mkdir()
     run("db", "migrate")
     run("tenant", "create", "acme", "--profile", "entra")
-    assert run("init").output == ""
+    result = run("init")
+    assert result.stdout.splitlines()[1:] == [
+        "Tenant acme: no live token",
+        "Make another token with: scimsvc token create --tenant acme",
+    ]
     assert run("tenant", "list").stdout == "acme\tentra\n"
 
 
 def test_init_on_postgresql(run: Run, new_database_url: Callable[[str], str]):
     url = new_database_url("postgresql")
     assert "Secret Token: scim_" in run("init", SCIMSVC_DATABASE_URL=url).stdout
-    assert run("init", SCIMSVC_DATABASE_URL=url).output == ""
+    assert "Tenant default: 1 live token" in run("init", SCIMSVC_DATABASE_URL=url).stdout
     assert run("tenant", "list", SCIMSVC_DATABASE_URL=url).stdout == "default\tentra\n"
 
 
@@ -203,12 +211,15 @@ def test_purge_removes_what_is_past_its_time(ready: Run, folder: Path):
     database = Database(URL)
     tenant = tenants.find_tenant(database, "default")
     assert tenant
-    for name in ("a", "b"):
+    for name in ("mira.okafor", "b"):
         service = ResourceService(database, tenant.id, Catalog(load_profile(profile)).types["users"], "http://x")
         service.delete(service.create({"userName": name}).location.rpartition("/")[2], None)
     assert ready("db", "purge").stdout == "default: purged 0\n"
     profile.write_text(shipped)
+    files = [folder / "var" / f"scimsvc.db{end}" for end in ("", "-wal")]
+    assert b"mira.okafor" in files[0].read_bytes()
     assert ready("db", "purge").stdout == "default: purged 2\n"
+    assert not [path for path in files if b"mira.okafor" in path.read_bytes()]
     assert ready("db", "purge").stdout == "default: purged 0\n"
     database.close()
 
@@ -221,7 +232,7 @@ def test_revoked_token_opens_nothing(ready: Run):
     states = [line.split("\t")[1] for line in ready("token", "list", "--tenant", "default").stdout.splitlines()]
     assert states == ["live", "revoked"]
     again = ready("token", "revoke", "--tenant", "default", number)
-    assert (again.exit_code, again.stderr) == (1, f"Error: tenant 'default' has no live token {number}\n")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, f"token {number} was revoked already\n", "")
 
 
 def test_number_that_no_token_has_is_refused(ready: Run):
@@ -269,9 +280,24 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_asks_for_the_tables_where_they_are_missing(run: Run, folder: Path, command: tuple[str, ...]):
     (folder / "var").mkdir()
+    (folder / "var" / "scimsvc.db").touch()
     result = run(*command)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: the database's tables are not up to date; run: scimsvc db migrate\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ("db", "purge"), ("mappings", "reindex", "--profile", "entra")])
+@pytest.mark.parametrize("dangling", [False, True])
+def test_command_makes_no_database_where_there_is_none(run: Run, folder: Path, command: tuple[str, ...], dangling: bool):
+    (folder / "var").mkdir()
+    if dangling:
+        (folder / "var" / "scimsvc.db").symlink_to("absent.db")
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: there is no database {folder}/var/scimsvc.db; if that is the right path, run: scimsvc db migrate\n"
+    )
+    assert [path.name for path in (folder / "var").iterdir()] == ["scimsvc.db"] * dangling
 
 
 MISTAKES = [

@@ -125,14 +125,33 @@ def test_a_file_that_cannot_be_there_is_unreachable(tmp_path: Path):
         assert caught.value.reason == "unreachable"
 
 
+def test_what_was_deleted_leaves_the_log_and_the_file(tmp_path: Path):
+    database, reader = Database(f"sqlite:///{tmp_path}/x.db"), Database(f"sqlite:///{tmp_path}/x.db")
+    migrate(database)
+    insert = "INSERT INTO tenant (name, profile, created) VALUES ('mira.okafor', '', '')"
+    database.transaction(lambda: database.execute(insert, ()))
+    database.transaction(lambda: database.execute("DELETE FROM tenant", ()))
+    read = reader.execute("SELECT name FROM migration", ())
+    database.execute("PRAGMA busy_timeout = 0", ())
+    assert not database.truncate_log()
+    read.fetchall()
+    assert database.truncate_log()
+    assert not [path for path in tmp_path.iterdir() if b"mira.okafor" in path.read_bytes()]
+    database.close()
+    reader.close()
+
+
 def test_new_sqlite_file_is_for_its_owner_alone(tmp_path: Path):
     former = os.umask(0o022)
     try:
-        for name, mode in (("new.db", 0o600), ("there.db", 0o640)):
+        for name, mode in (("new.db", 0o600), ("there.db", 0o640), ("link.db", 0o600)):
             path = tmp_path / name
             if mode != 0o600:
                 path.touch(mode)
-            database = Database(f"sqlite:///{path}")
+            if name == "link.db":
+                path.symlink_to("of-a-link.db")
+                path = tmp_path / "of-a-link.db"
+            database = Database(f"sqlite:///{tmp_path / name}")
             migrate(database)
             assert [os.stat(f"{path}{end}").st_mode & 0o777 for end in ("", "-wal", "-shm")] == [mode] * 3
             database.close()

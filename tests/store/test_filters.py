@@ -52,7 +52,9 @@ CUSTOM, _ = PROFILE.resource_types()
 USER = replace(CUSTOM, schema=replace(CUSTOM.schema, attributes=(*CUSTOM.schema.attributes, *KITS)))
 
 LONG = ["x" * length + end for length in (447, 448, 449, 512, 513, 600) for end in ("", "y")]
-SPECIAL = ["", "a", "A", "ab", "AB", "b", "ß", "SS", "é", "e\u0301", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
+FORMS = ["é", "É", "e\u0301", "E\u0301", "\u0301", "\u03a3", "\u03c3", "\u03c2", "\ufb01"]
+"""Of which some are one value, in another normal form or case."""
+SPECIAL = [*FORMS, "", "a", "A", "ab", "AB", "b", "ß", "SS", "\u0131", "%", "_", 'a"b', "a\\b", "a b", " a", "1"]
 TEXTS = st.sampled_from([*SPECIAL, "\U0001f600", "\U0010ffff", "\U0010ffff" * 2, "\uffff", "\ud7ff", *LONG]) | st.text(
     "abAB", max_size=3
 )

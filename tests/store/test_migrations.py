@@ -96,6 +96,39 @@ def test_database_of_a_newer_version_is_refused(empty_url: str):
     database.close()
 
 
+def test_a_newer_migration_that_is_marked_compatible_is_no_hindrance(empty_url: str):
+    database = Database(empty_url)
+    migrate(database)
+    execute(database, "INSERT INTO migration (name, compatible) VALUES ('9998_later', 1)")
+    assert (pending(database), migrate(database)) == ([], [])
+    execute(database, "INSERT INTO migration (name, compatible) VALUES ('9999_later', 0)")
+    for attempt in (pending, migrate):
+        with pytest.raises(WrongDatabase, match="it has 9999_later; use that version"):
+            attempt(database)
+    database.close()
+
+
+def test_what_a_migration_is_marked_as_is_stored(empty_url: str, monkeypatch: pytest.MonkeyPatch):
+    database = Database(empty_url)
+    monkeypatch.setattr(migrations, "COMPATIBLE", frozenset({"0002_accounts"}))
+    migrate(database)
+    rows = database.peewee.execute_sql("SELECT name, compatible FROM migration ORDER BY name").fetchall()
+    assert [tuple(row) for row in rows] == [(name, int(name == "0002_accounts")) for name in names()]
+    database.close()
+
+
+def test_a_table_of_migrations_without_the_mark_gets_it(empty_url: str):
+    database = Database(empty_url)
+    migrate(database)
+    execute(database, "ALTER TABLE migration DROP COLUMN compatible", "DELETE FROM migration WHERE name > '0004'")
+    undone = [name for name in names() if name > "0004"]
+    assert pending(database) == undone
+    execute(database, "INSERT INTO migration (name) VALUES ('9999_later')")
+    with pytest.raises(WrongDatabase, match="it has 9999_later"):
+        pending(database)
+    database.close()
+
+
 def test_only_one_of_several_threads_migrates(empty_url: str):
     database = Database(empty_url)
 

@@ -1,0 +1,182 @@
+"""One connection of a worker: what has come from the client, and what is still to be sent.
+
+Theory of operation
+===================
+
+A worker is one loop (the main thread) and `server.threads` request threads. The loop does all waiting for clients. A thread gets
+a request that has arrived completely, and never reads. It sends what the socket takes at once and leaves the rest to the loop. So
+a client that is slow, silent, endless or does not read costs memory and a connection, both bounded, and never a thread.
+
+| state     | owner       | what happens                                            | leaves it by                            |
+| --------- | ----------- | ------------------------------------------------------- | --------------------------------------- |
+| READING   | the loop    | it collects a request, or waits for one to begin        | request here: WAITING or RUNNING        |
+|           |             |                                                         | deadline: 408 and LINGERING, or CLOSED  |
+| WAITING   | `Schedule`  | the request waits for a thread                          | its turn: RUNNING                       |
+|           |             |                                                         | client closes: CLOSED, never begun      |
+| RUNNING   | a thread,   | the application makes the answer, and what the socket   | all sent: READING or LINGERING          |
+|           | or the loop | takes leaves at once                                    | otherwise: SENDING                      |
+|           |             | if `checking`, a thread only looks up the token         | READING; wrong token: WAITING, for 401  |
+| SENDING   | the loop    | it sends the rest of the answer                         | all sent: READING or LINGERING          |
+|           |             |                                                         | deadline: CLOSED                        |
+| LINGERING | the loop    | the last answer is sent; what still comes is thrown away | client closes, or deadline: CLOSED     |
+| CLOSED    |             |                                                         |                                         |
+
+Invariants:
+
+1. The loop alone reads from the socket, closes it, and changes the state. One exception: a thread takes a connection from RUNNING
+   back to READING if all of the answer is sent and nothing has come meanwhile. It does so under the lock of `Threads`, and so
+   does the loop when it notes that something has come for a request that waits or runs.
+2. Every state but WAITING and RUNNING has a deadline. A request that waits or runs ends by the application's own limits.
+3. One request of a connection is answered at a time. What comes behind it is kept up to HEAD_BYTES, and then left in the socket.
+4. Only a request with a known token may have more than HEAD_BYTES of a body in memory, and all bodies of a worker BODY_BYTES.
+   Beyond that, the tenant that holds the most loses its oldest unfinished request (503).
+5. Only `/healthz` and refusals are answered by the loop: they wait for nothing.
+
+Example: a client sends half of a POST, the rest two seconds later, and reads slowly. READING (loop: head, half a body) → READING
+(the rest) → RUNNING (a thread: parse, application, 60 of 100 kB sent) → SENDING (loop: 40 kB, whenever the client takes some) →
+READING (the next request, or 75 s of silence).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Hashable
+from enum import Enum
+from typing import Any
+
+from scimsvc.web.gunicorn.framing import HEAD_BYTES, Arrived, Incoming
+
+TOGETHER = 65536
+"""Bytes of an answer whose pieces are copied together, so that it leaves by one system call in one packet where it can."""
+SENDING_TIME = 20.0
+"""Seconds that a client has for taking an answer, besides one second for each SENDING_RATE bytes of it."""
+SENDING_RATE = 32_768
+
+ANONYMOUS = "no token"
+"""Stands for a tenant where a request has no token."""
+UNKNOWN = "unknown token"
+"""Stands for a tenant where a request's token was not seen before by this worker, or is wrong."""
+
+
+class State(Enum):
+    """See the head of this module."""
+
+    READING = 1
+    WAITING = 2
+    RUNNING = 3
+    SENDING = 4
+    LINGERING = 5
+    CLOSED = 6
+
+
+class Outgoing:
+    """What gunicorn writes an answer to instead of a socket: it keeps the pieces."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        """Keep a piece."""
+        self.pieces.append(data)
+
+    def send(self, data: bytes) -> int:
+        """Throw away an interim answer: gunicorn's 100 Continue, which the loop has sent where it was wanted."""
+        return len(data)
+
+
+class Connection:
+    """A connection. `since` is when its last answer had left, or when it was accepted (seconds of the monotonic clock)."""
+
+    __slots__ = (
+        "answered",
+        "arrived",
+        "checking",
+        "client",
+        "closing",
+        "deadline",
+        "ended",
+        "incoming",
+        "lost",
+        "server",
+        "since",
+        "sock",
+        "state",
+        "tenant",
+        "told_to_continue",
+        "unsent",
+        "watched",
+    )
+
+    def __init__(self, sock: socket.socket, client: Any, server: Any, request_bytes: int, now: float, deadline: float) -> None:
+        self.sock = sock
+        self.client = client
+        self.server = server
+        self.incoming = Incoming(request_bytes)
+        self.state = State.READING
+        self.arrived: Arrived | None = None
+        self.tenant: Hashable = ANONYMOUS
+        self.answered = False
+        """Whether a request was answered, so that silence is that of a kept-alive connection."""
+        self.checking = False
+        """Whether a thread looks up the token only, and the body is not here."""
+        self.ended = False
+        """Whether the client has closed its side."""
+        self.lost = False
+        """Whether nothing can be sent any more."""
+        self.closing = False
+        """Whether the connection ends behind the answer."""
+        self.told_to_continue = False
+        self.unsent: list[memoryview] = []
+        self.since = now
+        self.deadline = deadline
+        self.watched = 0
+        """The events that the poller watches for."""
+
+    @property
+    def reading(self) -> bool:
+        """Whether the loop collects its next request."""
+        return self.state is State.READING
+
+    @property
+    def full(self) -> bool:
+        """Whether as much is kept behind a request that is not answered yet as may be."""
+        return len(self.incoming) >= HEAD_BYTES
+
+    @property
+    def known(self) -> bool:
+        """Whether its latest request had a token that is known."""
+        return self.tenant not in (ANONYMOUS, UNKNOWN)
+
+    def transmit(self, pieces: list[bytes]) -> None:
+        """Send what the socket takes now, and keep the rest. Raises OSError if the connection is lost."""
+        size = sum(map(len, pieces))
+        if size <= TOGETHER:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            try:
+                sent = self.sock.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            if sent < size:
+                self.unsent = [memoryview(data)[sent:]]
+            return
+        self.unsent = [memoryview(piece) for piece in pieces if piece]
+        self.send_more()
+
+    def send_more(self) -> bool:
+        """Send what the socket takes of the rest. Return whether all is sent. Raises OSError if the connection is lost."""
+        try:
+            while self.unsent:
+                sent = self.sock.sendmsg(self.unsent[:16], (), socket.MSG_DONTWAIT)
+                while sent and sent >= len(self.unsent[0]):
+                    sent -= len(self.unsent.pop(0))
+                if sent:
+                    self.unsent[0] = self.unsent[0][sent:]
+        except BlockingIOError:
+            pass
+        return not self.unsent
+
+    def sending_deadline(self, now: float) -> float:
+        """Return until when the client must have taken the rest of the answer."""
+        return now + SENDING_TIME + sum(map(len, self.unsent)) / SENDING_RATE

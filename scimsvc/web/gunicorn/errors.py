@@ -1,0 +1,40 @@
+"""SCIM errors for what never reaches the application: gunicorn's own refusals and those of the worker's loop."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from scimsvc.protocol.errors import ScimError
+from scimsvc.protocol.openapi import MEDIA_TYPE
+
+_DETAILS = {
+    400: "The request is no HTTP/1.1 as RFC 9112 has it.",
+    408: "The request did not arrive in time.",
+    413: "The body is larger than the service provider takes; send less at once.",
+    414: "The URL is too long for a GET; POST the query to /.search.",
+    417: "The header Expect can only ask for 100-continue.",
+    431: "The headers are longer, or more, than the service provider takes.",
+    500: "Something went wrong here.",
+    501: "The header Transfer-Encoding can only say chunked.",
+    503: "Too many large requests arrive at the same time. Send the request again.",
+}
+RETRY_AFTER = 5
+"""Seconds after which a client may try again if the server was too busy."""
+
+
+def refusal(status: int) -> bytes:
+    """Return an answer of a status, as it goes over the wire. The connection ends behind it."""
+    reason = HTTPStatus(status).phrase
+    body = orjson.dumps(ScimError(status, _DETAILS.get(status, f"{reason}.")).document())
+    retry = f"Retry-After: {RETRY_AFTER}\r\n" if status == 503 else ""
+    headers = f"{retry}Connection: close\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}"
+    headers += "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store"
+    return f"HTTP/1.1 {status} {reason}\r\n{headers}\r\n\r\n".encode("latin-1") + body
+
+
+def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
+    """Write a refusal. It stands in for gunicorn's function of this name, which sends HTML with parts of the request."""
+    sock.sendall(refusal(status_int))
