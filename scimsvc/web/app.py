@@ -47,6 +47,8 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app, services)
     base_path = settings.scim.base_path
     services.catalogs.on_problem = _log_problem
+    if services.catalogs.problem:
+        _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
     observed = Observed(StandardTarget(Overload(app.wsgi_app), base_path), base_path, requests_logged, services.catalogs)
     app.register_blueprint(health.blueprint(services, observed))
