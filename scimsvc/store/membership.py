@@ -277,6 +277,10 @@ class MembershipStore:
             found += [GroupOf(member_seq, *groups[seq], seq in direct) for seq in sorted(reached)]
         return found
 
+    def _names(self, names: Iterable[str]) -> str:
+        """Return the names of members as they are compared: ids as they are, and externalIds in the form of their index."""
+        return _json(map(self._form, names))
+
 
 def _reached(start: int, above: Mapping[int, Sequence[int]]) -> tuple[set[int], int]:
     """Return all groups above a resource, and the number of memberships that lead to them."""
@@ -291,10 +295,6 @@ def _reached(start: int, above: Mapping[int, Sequence[int]]) -> tuple[set[int], 
                 reached.add(group)
                 todo.append(group)
     return reached, gone_through
-
-    def _names(self, names: Iterable[str]) -> str:
-        """Return the names of members as they are compared: ids as they are, and externalIds in the form of their index."""
-        return _json(map(self._form, names))
 
 
 def name_form(name: str) -> str:
