@@ -9,6 +9,7 @@ import click
 import orjson
 
 from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named, registry, settings, warn_of
+from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile
 from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
@@ -146,11 +147,13 @@ def _json(file: Path) -> Any:
 
 
 @mappings.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """All valid profiles in the mappings folder, one a line: name and title. Exit status 1 if another file is wrong."""
     loaded = loaded_profiles()
-    for name, profile in sorted(loaded.profiles.items()):
-        click.echo(f"{name}\t{one_line(profile.title)}")
+    titles = {name: profile.title for name, profile in sorted(loaded.profiles.items())}
+    rows = [{"name": name, "title": title if as_json else one_line(title)} for name, title in titles.items()]
+    show(("name", "title"), rows, as_json)
     if loaded.findings:
         warn_of(loaded)
         raise SystemExit(1)

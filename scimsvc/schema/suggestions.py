@@ -11,7 +11,7 @@ from scimsvc.schema.spelling import Spellings
 
 _LISTED = 20
 """Names that one message lists."""
-_NOTHING = (None, "", [], {})
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 _LENGTH = 128
 """Characters of a client's name that one message repeats."""
 

@@ -20,7 +20,7 @@ from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
-from scimsvc.schema.classes import describe, load
+from scimsvc.schema.classes import attribute_of, describe, load
 from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
@@ -28,7 +28,7 @@ from scimsvc.schema.suggestions import named, unknown_attribute
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
-from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
+from scimsvc.service.rendering import NONE, Effect, Related, Rendered, by_owner, render
 from scimsvc.service.self_service import refuse_change, refuse_inactive, refuse_secrets
 from scimsvc.store.database import Database, DatabaseUnavailable, UniquenessViolation
 from scimsvc.store.membership import ALL as NO_LIMIT
@@ -95,7 +95,7 @@ class ResourceService:
         if self._policies.recreate == "restore":
             restored = self._restore(document, members, hashed, projection)
             if restored:
-                return restored._replace(restored=True)
+                return restored._replace(restored=True, effect="restore")
         try:
             stored = self._database.transaction(work)
         except UniquenessViolation:
@@ -328,7 +328,8 @@ class ResourceService:
         try:
             document = load(self._type, body)
         except ValidationError as error:
-            raise invalid_value(f"{self._type.name}: {describe(error.messages, with_values=True)}.") from None
+            name = attribute_of(self._type.root, error.messages)
+            raise invalid_value(f"{self._type.name}: {describe(error.messages, with_values=True)}.", name) from None
         return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(
@@ -359,7 +360,7 @@ class ResourceService:
             document, steps = change(former)
             if self._by_the_user:
                 refuse_change(self._served.self_service, former, document)
-            wanted.update(seq=stored.seq, document=document)
+            wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
             moved = sum(self._take_step(stored, step) for step in steps)
             if moved and unnamed:
                 raise unnamed
@@ -377,12 +378,13 @@ class ResourceService:
             stored = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(wanted["document"], wanted["seq"]) from None
-        return self._answer(stored, projection)
+        rendered = self._answer(stored, projection)
+        return rendered._replace(effect=wanted["effect"]) if wanted["effect"] else rendered
 
     def _clash(self, document: Document, own_seq: int | None) -> ScimError:
         with self._database.reading():
-            attribute = self._resources.attribute_in_use(document, own_seq) or "a unique attribute"
-        return uniqueness(f"Another {self._type.name} has this value of {attribute} already.")
+            attribute = self._resources.attribute_in_use(document, own_seq)
+        return uniqueness(f"Another {self._type.name} has this value of {attribute or 'a unique attribute'} already.", attribute)
 
     def _existing(self, find: Callable[[str], Stored | None], id_: str) -> Stored:
         stored = find(id_)
@@ -409,7 +411,7 @@ class ResourceService:
             return self._memberships.add(stored.seq, ids)
         unknown = self._memberships.unknown(ids)
         if unknown:
-            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")
+            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.", "members")
         return self._memberships.add(stored.seq, ids)
 
     def _answer(self, stored: Stored, projection: Projection) -> Rendered:
@@ -460,6 +462,12 @@ class ResourceService:
     def _render(self, found: Found, projection: Projection) -> Rendered:
         stored, related = found
         return render(stored, related, self._type, projection, self._base)
+
+
+def _effect(former: Document, document: Document) -> Effect | None:
+    """Return what a change means for an account besides the change itself: that it is disabled or enabled."""
+    before, after = former.get("active") is not False, document.get("active") is not False
+    return None if before == after else "enable" if after else "disable"
 
 
 def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple[AttributePath, Any]]:

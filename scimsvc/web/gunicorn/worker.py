@@ -31,6 +31,7 @@ from scimsvc.web.gunicorn.listener import NoFiles, accept
 from scimsvc.web.gunicorn.request import StrictRequest
 from scimsvc.web.gunicorn.schedule import Verdict
 from scimsvc.web.gunicorn.threads import Threads
+from scimsvc.web.ops.management import LISTENER
 from scimsvc.web.overload import OVERLOADED
 
 READ = 65536
@@ -422,6 +423,7 @@ class Worker(BaseWorker):
                 self.alive = False
             response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
             environ["wsgi.multithread"] = True
+            environ[LISTENER] = conn.server
             environ["wsgi.input"] = _Unreadable() if arrived.body is None else BytesIO(arrived.body)
             if overloaded:
                 environ[OVERLOADED] = True
