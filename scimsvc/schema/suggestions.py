@@ -11,6 +11,7 @@ from scimsvc.schema.spelling import Spellings
 
 _LISTED = 20
 """Names that one message lists."""
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 _LENGTH = 128
 """Characters of a client's name that one message repeats."""
 
@@ -35,6 +36,16 @@ def unknown_key(attribute: Attribute, value: Mapping[str, Any]) -> str:
         return f"has the unknown key {unknown[:_LENGTH]!r}{did_you_mean(attribute, unknown)}; {needed}"
     read_only = [name for name, below in value.items() if below is not None and _is_read_only(attribute, name)]
     return f"has only {_listed(read_only)}, which only the server writes; {needed}" if read_only else f"has no value; {needed}"
+
+
+def unknown_attribute(root: Attribute, body: Mapping[str, Any]) -> str | None:
+    """Return the first name at the top of a resource that no schema has and that comes with a value; None if there is none."""
+    return next((name for name, value in body.items() if value not in _NOTHING and root.sub_attribute(name) is None), None)
+
+
+def named(root: Attribute, name: str) -> str:
+    """Return an unknown name for a message, with the attribute that may be meant."""
+    return f"the unknown attribute {name[:_LENGTH]!r}{did_you_mean(root, name)}"
 
 
 def _is_read_only(attribute: Attribute, name: str) -> bool:

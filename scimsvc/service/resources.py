@@ -24,6 +24,7 @@ from scimsvc.schema.classes import describe, load
 from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
+from scimsvc.schema.suggestions import named, unknown_attribute
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
@@ -214,7 +215,18 @@ class ResourceService:
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         password = (hashed is not None, hashed)
-        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members)
+        unnamed = self._unnamed_members(body) if self._served.has_members and not members else None
+        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members, unnamed)
+
+    def _unnamed_members(self, body: Mapping[str, Any]) -> ScimError | None:
+        """Return why a PUT may not remove members: it has an unknown attribute, which may be them. None if it may."""
+        unknown = unknown_attribute(self._type.root, body)
+        if unknown is None or any(name.lower() == MEMBERS.name for name in body):
+            return None
+        return invalid_value(
+            f"The {self._type.name} has {named(self._type.root, unknown)}; without members this PUT would remove all members. "
+            "Correct the name, or send members: [] to remove them."
+        )
 
     def patch(
         self,
@@ -306,6 +318,10 @@ class ResourceService:
         if not isinstance(body, dict):
             raise invalid_syntax(f"The body must be a {self._type.name} as a JSON object.")
         _check_schemas(self._type, body)
+        if self._policies.unknown_attributes == "reject":
+            unknown = unknown_attribute(self._type.root, body)
+            if unknown is not None:
+                raise invalid_value(f"The {self._type.name} has {named(self._type.root, unknown)}. Correct it or leave it out.")
         try:
             document = load(self._type, body)
         except ValidationError as error:
@@ -321,10 +337,11 @@ class ResourceService:
         projection: Projection,
         password: tuple[bool, str | None],
         added: Collection[str],
+        unnamed: ScimError | None = None,
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
         If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
-        those who are to be members.
+        those who are to be members; `unnamed` is raised if members change.
         """
         wanted: Document = {}
 
@@ -341,6 +358,8 @@ class ResourceService:
                 refuse_change(self._served.self_service, former, document)
             wanted.update(seq=stored.seq, document=document)
             moved = sum(self._take_step(stored, step) for step in steps)
+            if moved and unnamed:
+                raise unnamed
             if password[0]:
                 self._resources.set_password(stored.seq, password[1])
             if document != former:

@@ -27,6 +27,20 @@ def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Op
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
 
+def added_schemas(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"op": "add", "path": "schemas", "value": ["urn:…:enterprise:2.0:User"]` before attributes of the extension are added.
+
+    RFC 7644 §3.5.2 has clients do so. The server lists the schemas that a resource uses, so there is nothing to do.
+    """
+    path, urns = operation.get("path"), operation.get("value")
+    if operation.get("op") != "add" or not isinstance(path, str) or path.lower() != "schemas":
+        return [operation]
+    known = {urn.lower() for urn in resource_type.schema_ids}
+    urns = urns if isinstance(urns, list) else [urns]
+    all_known = all(isinstance(urn, str) and standard_name(resource_type, urn).lower() in known for urn in urns)
+    return [] if urns and all_known else [operation]
+
+
 def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
 
@@ -151,6 +165,7 @@ def _attribute_at(resource_type: ResourceType, path: Any) -> Attribute | None:
 
 RULES: tuple[Callable[[ResourceType, Operation], list[Operation]], ...] = (
     op_in_any_case,
+    added_schemas,
     names_instead_of_path,
     path_spelling,
     simple_value_of_element,
