@@ -30,7 +30,7 @@ class Limits:
         """Raise ScimError tooMany for a filter that is too long; names are in lower case."""
         length = len(parameters.get("filter", ""))
         if length > self.filter_length:
-            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.")
+            raise too_many(f"A filter may have {self.filter_length} characters; this one has {length}.", "limits.filter_length")
 
     def check_filter(self, query: Filter | None) -> None:
         """Raise ScimError tooMany for a filter that looks at all values too often."""
@@ -39,24 +39,30 @@ class Limits:
             raise too_many(
                 f"A filter may look at all values {self.filter_scans} times; this one does {number} times: once for each term "
                 "other than eq, or inside of a not, and once for each attribute that eq compares and that isn't unique. "
-                "Send several."
+                "Send several.",
+                "limits.filter_scans",
             )
 
     def check_body(self, body: Any) -> None:
         """Raise ScimError tooMany for a resource or PATCH with more than that."""
         operations = _member(body, "operations")
         if isinstance(operations, list) and len(operations) > self.patch_operations:
-            raise too_many(f"A PATCH may have {self.patch_operations} operations; this one has {len(operations)}. Send several.")
+            raise too_many(
+                f"A PATCH may have {self.patch_operations} operations; this one has {len(operations)}. Send several.",
+                "limits.patch_operations",
+            )
         members = sum(_members(body)) + sum(_members_of(operations))
         if members > self.members:
-            raise too_many(f"A request may name {self.members} members; this one names {members}. Send several.")
+            raise too_many(
+                f"A request may name {self.members} members; this one names {members}. Send several.", "limits.members"
+            )
 
 
 def check_passwords(bodies: Iterable[Any]) -> None:
     """Raise ScimError tooMany for a bulk request, given what its operations have as data, that sets too many passwords."""
     number = sum(map(_sets_password, bodies))
     if number > MAX_PASSWORDS:
-        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.")
+        raise too_many(f"A bulk request may set {MAX_PASSWORDS} passwords; this one sets {number}. Send several.", "passwords")
 
 
 def _sets_password(body: Any) -> bool:

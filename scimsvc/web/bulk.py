@@ -24,8 +24,8 @@ def blueprint(services: Services) -> Blueprint:
         if caller.catalog.profile.policies.passwords == "argon2":
             check_passwords(one.data for one in asked.operations)
         base = scim.base_url(services, request.environ)
-        return scim.respond_json(
-            BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
-        )
+        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
+        scim.note_of(request.environ).operations = run.results
+        return scim.respond_json(run.response)
 
     return routes
