@@ -25,8 +25,9 @@ from scimsvc.mapping.flow_types import read_flow_types
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
 from scimsvc.mapping.record import read_record
+from scimsvc.mapping.remedies import for_encoding
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
@@ -176,7 +177,7 @@ def parse_profile(
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         line, column = end_of(error.object[: error.start].decode("utf-8", "replace"))
-        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}")
+        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}; {for_encoding(error.object)}")
         raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
@@ -375,7 +376,13 @@ def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceT
     try:
         found = parse_target(text, resource_type)
     except ScimError as error:
-        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
+        message, column = path_problem(text, error)
+        if column > 1:
+            source.in_expression(node, message, column)
+        else:
+            # `no such target attribute: unknown attribute 'x'` would say it twice.
+            _, unknown, rest = message.rpartition("unknown attribute ")
+            source.complain(node, f"no such target attribute{' ' if unknown else ': '}{rest}")
         return None
     if found.target.leaf.mutability == "readOnly":
         source.complain(node, f"{text} is read-only; the service provider sets it")
