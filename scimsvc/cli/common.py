@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from scimsvc.mapping import Profile, ProfileError, load_profiles
+from scimsvc.mapping import Loaded, Profile, ProfileError, read_profiles, sort_profiles
+from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
@@ -109,15 +110,34 @@ def database(migrated: bool = True) -> Iterator[Database]:
 
 
 def profile_named(name: str) -> Profile:
-    """The mapping profile of that name. Raises click.ClickException where there is none, or one that is wrong."""
-    directory = settings().mappings.directory
+    """The mapping profile of that name. Raises click.ClickException if there is none, or if it is wrong.
+
+    Other files that are wrong are named on standard error.
+    """
+    loaded = loaded_profiles()
+    if name in loaded.profiles:
+        warn_of(loaded)
+        return loaded.profiles[name]
     try:
-        profiles = load_profiles(directory, registry())
+        loaded.checked()
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
-    if name not in profiles:
-        raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {', '.join(sorted(profiles))}")
-    return profiles[name]
+    directory, known = settings().mappings.directory, ", ".join(sorted(loaded.profiles)) or "none yet"
+    raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {known}")
+
+
+def loaded_profiles() -> Loaded:
+    """The valid profiles of the mappings folder, and what is wrong with the other files. Raises click.ClickException."""
+    try:
+        return sort_profiles(read_profiles(settings().mappings.directory), registry())
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def warn_of(loaded: Loaded) -> None:
+    """Name the files that can't be used on standard error."""
+    for path in dict.fromkeys(finding.path for finding in loaded.findings if finding.severity == "error"):
+        click.echo(f"warning: {path} can't be used; scimsvc mappings check says why", err=True)
 
 
 def make_database_folder(configured: Settings) -> None:
@@ -185,7 +205,7 @@ def json_in(file: Path) -> Any:
             content = opened.read(MAX_JSON_BYTES + 1)
         if len(content) > MAX_JSON_BYTES:
             raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
-        found = json_of(content)
+        found = json_of(json_in_utf8(content))
     except OSError as error:
         raise ValueError(f"{file}: can't be read: {error.strerror}") from error
     except ValueError as error:
