@@ -14,7 +14,7 @@ from scimsvc.cli.tenant import tenant
 from scimsvc.cli.token import token
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="scimsvc")
 def main() -> None:
     """SCIM 2.0 service provider with attribute mapping for Microsoft Entra ID."""

@@ -121,20 +121,21 @@ def _require_no_value(op: Op, one: Mapping[str, Any], target: str, where: str) -
 def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
     for step in path.target.steps:
         if step.mutability == "readOnly":
-            raise mutability(f"{path.target.name} is read-only.")
+            raise mutability(f"{path.target.name} is read-only.", path.target.name)
     replaces = op == "replace"
     if op != "remove" and (value is None or value == []):
         if op == "add" and value is None:
-            raise invalid_value(f"{where} has no value to add to {path.target.name}.")
+            raise invalid_value(f"{where} has no value to add to {path.target.name}.", path.target.name)
         op = "remove" if op == "replace" else op
     if op == "remove":
         if path.target.leaf.required and not path.value_filter:
-            raise mutability(f"{path.target.name} is required and can't be removed.")
+            raise mutability(f"{path.target.name} is required and can't be removed.", path.target.name)
         return Operation("remove", path, emptying=replaces)
     try:
         return Operation(op, path, _read(path, value))
     except ValidationError as error:
-        raise invalid_value(f"{where}: {describe(error.messages, path.target.name, with_values=True)}.") from None
+        text = describe(error.messages, path.target.name, with_values=True)
+        raise invalid_value(f"{where}: {text}.", path.target.name) from None
 
 
 def _read(path: Path, value: Any) -> Any:
@@ -274,7 +275,7 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
     else:
         described = _described(path, policy)
         if path.value_filter and (not described or (single and elements)):
-            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.", path.attribute.name)
         new = _with(described, operation, described)
         left = _one_primary(attribute, [*elements, new], [new])
     left = [one for one in left if one not in (None, {})]

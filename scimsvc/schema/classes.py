@@ -269,6 +269,24 @@ def load_element(attribute: Attribute, value: Any) -> Any:
     return _element_field(attribute).deserialize(value)
 
 
+def attribute_of(attribute: Attribute, messages: Any) -> str | None:
+    """Return the first attribute that a ValidationError's messages are about, by the names of the schema: `emails.value`.
+
+    Keys that a client made up end the name, so it never has a client's text in it.
+    """
+    steps: list[str] = []
+    while isinstance(messages, Mapping) and messages:
+        key, messages = next(iter(messages.items()))
+        if isinstance(key, int):
+            continue
+        below = attribute.sub_attribute(str(key))
+        if below is None:
+            break
+        attribute = below
+        steps.append(below.name)
+    return ".".join(steps) or None
+
+
 def describe(messages: Any, path: str = "", with_values: bool = False) -> str:
     """A ValidationError's messages as one line: `emails[0].value must be a string; userName is required`.
 

@@ -213,7 +213,10 @@ def test_a_request_line_that_is_too_long_is_refused(client: Client) -> None:
 
 
 def test_headers_that_are_too_long_are_refused(client: Client) -> None:
-    assert_scim_error(client.get("/Users", **{"X-Long": "x" * 20_000}), 431)
+    answer = client.get("/Users", **{"X-Long": "x" * 20_000})
+    assert_scim_error(answer, 431)
+    # The same headers as any other answer has.
+    assert (answer.headers["X-Content-Type-Options"], answer.headers["Cache-Control"]) == ("nosniff", "no-store")
     assert_scim_error(client.get("/Users", Authorization=f"Bearer {'x' * 5000}"), 401)
 
 
