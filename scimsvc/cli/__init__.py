@@ -17,7 +17,7 @@ from scimsvc.cli.token import token
 from scimsvc.mapping.functions.plugins import failure_reports
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="scimsvc")
 @click.option("--debug", is_flag=True, help="Show the traceback if a function of a plugin fails; it may show people's data.")
 @click.pass_context

@@ -10,6 +10,7 @@ from scimsvc.mapping.directory import MULTI_VALUED, Kind, has_source_attribute, 
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.regex_advice import advise_on_patterns
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.mapping.source_attributes import SourceDefinition
 from scimsvc.mapping.value_advice import advise_on_values
@@ -40,6 +41,8 @@ def advise(
         _plugins(source, entries, row)
     several = {name for name in MULTI_VALUED[kind] if directory == ENTRA and name not in defined}
     advise_on_values(source, entries, row, several | {one.name for one in defined.values() if one.multi_valued})
+    if row.expression is not None:
+        advise_on_patterns(source, entries["expression"], row.expression)
     _nothing(source, entries, row)
     _matching(source, entries, row)
     _cautions(source, entries, row)

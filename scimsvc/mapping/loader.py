@@ -18,6 +18,7 @@ import yaml
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
 from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, alike, extended, obstacle, parse_name, shared_with, sharing
 from scimsvc.mapping.directory import Kind
+from scimsvc.mapping.encoding import not_utf8
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
@@ -27,7 +28,6 @@ from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
 from scimsvc.mapping.record import read_record
-from scimsvc.mapping.remedies import for_encoding
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
@@ -177,7 +177,7 @@ def parse_profile(
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         line, column = end_of(error.object[: error.start].decode("utf-8", "replace"))
-        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}; {for_encoding(error.object)}")
+        place = Finding(path, line, column, f"is {not_utf8(error)}")
         raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
@@ -251,7 +251,7 @@ def json_of(content: bytes) -> Any:
     try:
         return orjson.loads(content.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}") from None
+        raise ValueError(not_utf8(error, f" at position {error.start}")) from None
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
 

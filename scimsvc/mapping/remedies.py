@@ -123,12 +123,6 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
     return None
 
 
-def for_encoding(content: bytes) -> str:
-    """Return how to save a file that is not UTF-8."""
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:64]
-    return f"{'it is UTF-16; ' if wide else ''}save it as UTF-8"
-
-
 def _call_at(line: str, start: int) -> str | None:
     """The text of a call up to its closing parenthesis; None if it doesn't end in the line."""
     depth, in_text = 0, False

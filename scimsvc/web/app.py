@@ -15,6 +15,9 @@ from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
+from scimsvc.web.observe.labels import Endpoints
+from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.overload import Overload
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
@@ -51,9 +54,15 @@ def create_app(settings: Settings) -> Flask:
     services.catalogs.on_problem = _log_problem
     failure_reports[:] = [_log_failure]
     if services.catalogs.problem:
+        # /readyz says only that there is one.
         _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
-    observed = Observed(StandardTarget(Overload(app.wsgi_app), base_path), base_path, requests_logged, services.catalogs)
+    target = StandardTarget(Overload(app.wsgi_app, services.authenticator), base_path)
+    inner = ManagementPort(target, base_path, bool(settings.server.management_bind))
+    types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
+    proxies = settings.server.trusted_proxies
+    metrics = Metrics(services.database, services.catalogs)
+    observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, behind_proxy=proxies > 0)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(documents.blueprint(services))
@@ -62,9 +71,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)
     app.register_blueprint(search.blueprint(services), url_prefix=base_path)
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
-    for endpoint in sorted({name for catalog in services.catalogs.all().values() for name in catalog.types}):
+    for endpoint in sorted(types):
         app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
-    proxies = settings.server.trusted_proxies
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app
 
