@@ -88,7 +88,8 @@ def test_what_takes_long_to_read_in_many_operations(ask: Ask):
 def test_mistakes_in_values_are_no_more_than_are_shown(ask: Ask):
     answer = ask("POST", "/Users", {"userName": "a", "emails": [[]] * 40_000})
     assert_scim_error(answer, 400, "invalidValue")
-    assert answer.body["detail"].endswith("emails[9] must be an object; and more.")
+    assert "emails[9] must be an object" in answer.body["detail"]
+    assert answer.body["detail"].endswith("; and more.")
 
 
 def test_members_of_a_request(ask: Ask):
