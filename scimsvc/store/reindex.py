@@ -87,17 +87,30 @@ _NEXT = {
     for kind, is_ascii in _IS_ASCII.items()
 }
 _OF_THESE = "tenant_id = :tenant AND {seq} IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"
-_DOCUMENTS = Statement(f"SELECT seq, document FROM resource WHERE {_OF_THESE.replace('{seq}', 'seq')} ORDER BY seq")
-_VALUES = Statement(
-    f"""SELECT resource_seq, attribute, element, value, overflow FROM attribute_value
-    WHERE {_OF_THESE.replace("{seq}", "resource_seq")}"""
-)
+_EACH_OF_THESE = """SELECT found.* FROM ({each:seqs}) AS one CROSS JOIN LATERAL
+    (SELECT {columns} FROM {table} WHERE tenant_id = :tenant AND {seq} = CAST(one.id AS BIGINT) {apart}) AS found"""
+"""PostgreSQL's. Without statistics it would rather read all rows of the tenant than look up some hundred."""
+
+
+def _select_of_these(columns: str, table: str, seq: str) -> Statement:
+    names = {"{columns}": columns, "{table}": table, "{seq}": seq}
+    postgresql = _EACH_OF_THESE
+    for name, text in names.items():
+        postgresql = postgresql.replace(name, text)
+    return Statement(f"SELECT {columns} FROM {table} WHERE {_OF_THESE.replace('{seq}', seq)}", postgresql)
+
+
+_DOCUMENTS = _select_of_these("seq, document", "resource", "seq")
+_VALUES = _select_of_these("resource_seq, attribute, element, value, overflow", "attribute_value", "resource_seq")
+_CLAIM = "WITH claim (attribute, value) AS (SELECT {rows:rows attribute INTEGER, value TEXT})"
 _CLAIMS_OF_OTHERS = Statement(
-    """WITH claim (attribute, value) AS (SELECT {rows:rows attribute INTEGER, value TEXT})
-    SELECT other.resource_seq, other.attribute, other.element, other.value FROM claim
+    f"""{_CLAIM} SELECT other.resource_seq, other.attribute, other.element, other.value FROM claim
     JOIN attribute_value AS other ON other.tenant_id = :tenant AND other.attribute = claim.attribute
         AND other.value = claim.value AND other.is_unique = 1
-    WHERE other.resource_seq <> :seq"""
+    WHERE other.resource_seq <> :seq""",
+    f"""{_CLAIM} SELECT other.* FROM claim CROSS JOIN LATERAL
+    (SELECT resource_seq, attribute, element, value FROM attribute_value WHERE tenant_id = :tenant
+        AND attribute = claim.attribute AND value = claim.value AND is_unique = 1 AND resource_seq <> :seq {{apart}}) AS other""",
 )
 _SET_UNIQUE = Statement(
     """UPDATE attribute_value SET is_unique = :is_unique WHERE tenant_id = :tenant AND resource_seq = :seq
@@ -211,13 +224,13 @@ def _index_part(database: Database, part: Sequence[_Resource], indexing_of: Inde
     stored: dict[int, dict[Key, tuple[str, str | None]]] = {}
     for seq, attribute, element, *value in _VALUES(database, tenant=tenant, seqs=seqs).fetchall():
         stored.setdefault(seq, {})[attribute, element] = (value[0], value[1])
-    documents = _DOCUMENTS(database, tenant=tenant, seqs=seqs).fetchall()
-    for resource, (_, text) in zip(part, documents, strict=True):
+    documents = dict(_DOCUMENTS(database, tenant=tenant, seqs=seqs).fetchall())
+    for resource in part:
         resource_type = resource.resource_type.removeprefix(DELETED)
         indexing = indexing_of(tenant, resource_type)
         if indexing is None:
             continue
-        document = orjson.loads(text)
+        document = orjson.loads(documents[resource.seq])
         rows = indexing.indexer.rows(document)
         if {place: row[:2] for place, row in rows.items()} != stored.get(resource.seq, {}):
             _index_one(database, resource, indexing.store, rows)
