@@ -355,7 +355,8 @@ def _row(source: Source, node: yaml.Node, resource_type: ResourceType) -> Attrib
         expression=expression,
         matching=matching,
         unique=unique,
-        default=texts["default"],
+        # Microsoft Graph has an empty default for none, and so has the portal.
+        default=texts["default"] or None,
         apply="create" if apply == "create" else "always",
     )
     for key, text in (("constant", row.constant), ("default", row.default)):

@@ -246,3 +246,9 @@ def test_preview_over_http_says_that_there_is_no_such_table(database: Database, 
     assert "The profile p has no table groups" in refused.body["detail"]
     made = call(app, "POST", f"{BASE_PATH}/Groups".encode(), headers, json.dumps({"displayName": "G"}).encode())
     assert made.status == 201
+
+
+def test_empty_default_is_none_as_in_graph():
+    table = parsed(NAME, "{source: city, target: title, default: ''}").users
+    assert table.mappings[-1].default is None
+    assert "title" not in preview(table, JANE)["create"]
