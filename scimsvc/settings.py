@@ -221,9 +221,9 @@ def doubts_of_code(path: Path) -> Iterator[str]:
     except (OSError, ValueError):
         return
     if owner not in (0, os.geteuid()):
-        yield f"{path.absolute()} belongs to another user (uid {owner}), who decides what scimsvc runs"
+        yield f"{path.absolute()} belongs to another user (uid {owner}) and decides what scimsvc runs"
     if _mode(path) & (stat.S_IWGRP | stat.S_IWOTH):
-        yield f"{path.absolute()} can be changed by other users, who decide what scimsvc runs; run: chmod go-w {path}"
+        yield f"{path.absolute()} can be changed by other users and decides what scimsvc runs; run: chmod go-w {path}"
 
 
 def _mode(path: Path) -> int:

@@ -315,7 +315,7 @@ def test_plugins_that_others_write_are_doubted(write: Callable[[str], Path], tmp
     (tmp_path / "acme" / "functions.py").touch()
     (tmp_path / "acme" / "functions.py").chmod(0o602)
     (found,) = doubts(load({}), {})
-    assert "functions.py can be changed by other users, who decide what scimsvc runs" in found
+    assert "functions.py can be changed by other users and decides what scimsvc runs" in found
 
 
 def test_a_file_of_another_user_is_doubted(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch):

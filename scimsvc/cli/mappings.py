@@ -11,6 +11,7 @@ import orjson
 from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named, registry, settings, warn_of
 from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile
+from scimsvc.mapping.advice import plugin_functions
 from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
@@ -110,6 +111,14 @@ def import_(name: str, file: Path) -> None:
 def export(name: str, base: Path | None) -> None:
     """Print a profile as a synchronization schema for the portal or Graph. Uploading wants the ids of the job, so give --base."""
     profile = profile_named(name)
+    foreign = [
+        f"{name}: {row.target_text} is worked out by {call.name}, which Entra does not have"
+        for name, table in profile.tables().items()
+        for row in table.mappings
+        for call in plugin_functions(row, registry())
+    ]
+    if foreign:
+        raise click.ClickException("\n".join([*foreign, "a plugin's functions belong in record:, which Entra never sees"]))
     try:
         schema, notes = merged(profile, registry(), _json(base)) if base else (export_schema(profile, registry()), [])
     except ImportProblem as problem:

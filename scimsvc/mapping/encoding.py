@@ -25,4 +25,4 @@ def not_utf8(error: UnicodeDecodeError, place: str = "") -> str:
     content = bytes(error.object)
     if content[:2] in _MARKS:
         return "not UTF-8 but UTF-16: save it as UTF-8, in Windows PowerShell with Set-Content -Encoding utf8"
-    return f"not UTF-8: byte {content[error.start]:#04x}{place}"
+    return f"not UTF-8: byte {content[error.start]:#04x}{place}; save it as UTF-8"

@@ -26,7 +26,7 @@ from scimsvc.mapping.flow_types import read_flow_types
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
@@ -377,7 +377,13 @@ def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceT
     try:
         found = parse_target(text, resource_type)
     except ScimError as error:
-        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
+        message, column = path_problem(text, error)
+        if column > 1:
+            source.in_expression(node, message, column)
+        else:
+            # `no such target attribute: unknown attribute 'x'` would say it twice.
+            _, unknown, rest = message.rpartition("unknown attribute ")
+            source.complain(node, f"no such target attribute{' ' if unknown else ': '}{rest}")
         return None
     if found.target.leaf.mutability == "readOnly":
         source.complain(node, f"{text} is read-only; the service provider sets it")

@@ -44,9 +44,9 @@ def invalid_filter(detail: str) -> ScimError:
     return ScimError(400, detail, "invalidFilter")
 
 
-def invalid_syntax(detail: str) -> ScimError:
+def invalid_syntax(detail: str, rule: str | None = None) -> ScimError:
     """400: the body's structure is not that of the request."""
-    return ScimError(400, detail, "invalidSyntax")
+    return ScimError(400, detail, "invalidSyntax", rule=rule)
 
 
 def invalid_path(detail: str) -> ScimError:

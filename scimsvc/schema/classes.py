@@ -119,7 +119,7 @@ class ComplexField(_Field):
     def assigned(self, value: Any) -> Iterator[tuple[str, _Field, Any]]:
         """The sub-attributes that are known and have a value: name, field, value as sent."""
         if not isinstance(value, dict):
-            raise ValidationError("must be an object")
+            raise ValidationError([_Mistyped("an object", value, self.declaration)])
         for sent, below in value.items():
             known = self._fields.get(sent) or self._fields.get(sent.lower())
             if known and below is not None and below != []:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,10 +12,11 @@ from scimsvc.protocol.errors import ScimError, invalid_value
 from scimsvc.protocol.projection import ALL
 from scimsvc.schema.types import instant
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.cursors import Cursors
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
 
-_POSITION = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})/(\d{1,18})", re.ASCII)
+_USE = "accounts"
 
 
 class Position(NamedTuple):
@@ -25,10 +24,6 @@ class Position(NamedTuple):
 
     at: str
     seq: int
-
-    def cursor(self) -> str:
-        """The place as a text for the client, to whom it means nothing."""
-        return base64.urlsafe_b64encode(f"{self.at}/{self.seq}".encode()).decode().rstrip("=")
 
 
 BEGINNING = Position("", 0)
@@ -43,23 +38,16 @@ def since(text: str) -> Position:
         raise invalid_value("changedSince must be a date and time, such as 2026-01-31T08:00:00Z.") from None
 
 
-def position_of(cursor: str) -> Position:
-    """The place that a cursor is. Raises ScimError 400 (RFC 9865 §2.1)."""
-    try:
-        match = _POSITION.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
-    except ValueError:
-        match = None
-    if match is None:
-        raise ScimError(400, "cursor must be the nextCursor of an answer.", "invalidCursor")
-    return Position(match[1], int(match[2]))
-
-
 class AccountService:
     """The users of one tenant as accounts. `base` is the absolute URL of the SCIM endpoint, `listed_members` as in
     ResourceService.
     """
 
-    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, listed_members: int) -> None:
+    def __init__(
+        self, database: Database, tenant_id: int, catalog: Catalog, base: str, cursors: Cursors, listed_members: int
+    ) -> None:
+        self._tenant = tenant_id
+        self._cursors = cursors
         self._catalog = catalog
         self._users = ResourceService(database, tenant_id, catalog.types["users"], base, listed_members=listed_members)
 
@@ -68,6 +56,13 @@ class AccountService:
         body = self._users.get(id_, ALL).body
         with budget():
             return self._account(body)
+
+    def position_of(self, cursor: str) -> Position:
+        """Return the place that a cursor is. Raises ScimError 400 (RFC 9865 §2.1)."""
+        content = self._cursors.open(self._tenant, _USE, cursor)
+        if content is None:
+            raise ScimError(400, "cursor must be the nextCursor of an answer.", "invalidCursor")
+        return Position(*content)
 
     def page(self, behind: Position, count: int) -> dict[str, Any]:
         """`accounts` in the order of their last changes, and where there may be more the `nextCursor`.
@@ -87,7 +82,7 @@ class AccountService:
         answer: dict[str, Any] = {"accounts": accounts}
         if accounts and (len(found) == count or len(accounts) < len(found)):
             last = found[len(accounts) - 1][0]
-            answer["nextCursor"] = Position(last.last_modified, last.seq).cursor()
+            answer["nextCursor"] = self._cursors.seal(self._tenant, _USE, [last.last_modified, last.seq])
         return answer
 
     def _account(self, body: bytes) -> dict[str, Any]:

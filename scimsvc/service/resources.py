@@ -487,7 +487,8 @@ def _few(attribute: Attribute, limit: int, rows: Sequence[Any] | None) -> Sequen
     if rows is None or len(rows) > limit:
         raise too_many(
             f"The {attribute.name} of these resources are more than the {limit} that one list may have. "
-            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[attribute]}."
+            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[attribute]}.",
+            "limits.listed_members",
         )
     return rows
 
@@ -506,7 +507,8 @@ def _check_schemas(resource_type: ResourceType, body: Mapping[str, Any]) -> None
     foreign = foreign_schemas(schemas, resource_type.schema_ids)
     if foreign:
         raise invalid_value(
-            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
+            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}.",
+            "schemas",
         )
 
 

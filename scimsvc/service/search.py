@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.messages import Query, cursor_response, list_response
 from scimsvc.schema.paths import AttributePath
 from scimsvc.service.catalog import ServedType
+from scimsvc.service.cursors import Cursors
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
 from scimsvc.store.membership import ALL
 from scimsvc.store.search import Hit, Place, SearchStore, Target
 
 CREATION = "meta.created"
-_MAX_SEQ = 2**63 - 1
-_MAX_VALUE_LENGTH = 1024
+_USE = "search"
 
 
 class Cursor(NamedTuple):
     """Where the next page of a query begins. It carries the total of the first page, which counting again would cost."""
 
-    digest: int
     total: int
     behind: Place
-
-    def text(self) -> str:
-        """The cursor as the client gets it."""
-        return base64.urlsafe_b64encode(orjson.dumps([self.digest, self.total, *self.behind])).decode().rstrip("=")
 
 
 class SearchService:
@@ -41,8 +32,15 @@ class SearchService:
     """
 
     def __init__(
-        self, database: Database, tenant_id: int, served: Sequence[ServedType], base: str, listed_members: int = ALL
+        self,
+        database: Database,
+        tenant_id: int,
+        served: Sequence[ServedType],
+        base: str,
+        cursors: Cursors,
+        listed_members: int = ALL,
     ) -> None:
+        self._cursors = cursors
         self._database = database
         self._tenant = tenant_id
         self._served = served
@@ -57,8 +55,7 @@ class SearchService:
         types = [one.resource_type for one in self._served]
         targets = [Target(type_, query.filter, _sort(query)) for type_, query in zip(types, queries, strict=True)]
         descending = bool(first.sort and first.sort.descending)
-        digest = zlib.crc32(b"%d" % self._tenant, first.digest)
-        cursor = _cursor(first, digest) if first.cursor else None
+        cursor = self._cursor(first) if first.cursor else None
         with self._database.reading():
             total = cursor.total if cursor else self._store.count(targets)
             if first.cursor is None:
@@ -69,8 +66,20 @@ class SearchService:
             found = self._store.page(targets, descending, first.count + 1, behind=cursor and cursor.behind)
             hits = found[: first.count]
             rendered = self._rendered(hits, queries)
-        following = Cursor(digest, total, hits[-1].place).text() if len(found) > len(hits) else None
+        following = None
+        if len(found) > len(hits):
+            following = self._cursors.seal(self._tenant, _USE, [first.digest, total, *hits[-1].place])
         return cursor_response(rendered, total, following)
+
+    def _cursor(self, query: Query) -> Cursor:
+        """Read the cursor that a client sends. Raises ScimError invalidCursor unless it is of this query (RFC 9865 §2.1)."""
+        content = self._cursors.open(self._tenant, _USE, query.cursor or "")
+        if content is None:
+            raise _invalid("The cursor is none that this service provider gave")
+        digest, total, *behind = content
+        if digest != query.digest:
+            raise _invalid("The cursor is of another query: endpoint, filter, sortBy and sortOrder must stay as they were")
+        return Cursor(total, Place(*behind))
 
     def _rendered(self, hits: Sequence[Hit], queries: Sequence[Query]) -> list[bytes]:
         """The resources as JSON in their order; a fixed number of statements for each resource type."""
@@ -86,21 +95,6 @@ def _sort(query: Query) -> AttributePath | None:
     """What is sorted by; the order of `meta.created` is that of creation, which is there without sorting."""
     path = query.sort and query.sort.path
     return path if path and path.name != CREATION else None
-
-
-def _cursor(query: Query, expected: int) -> Cursor:
-    """The cursor that a client sends, of the same query of the same tenant. Raises ScimError invalidCursor (RFC 9865 §2.1)."""
-    text = query.cursor or ""
-    try:
-        digest, total, has_value, value, seq = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, TypeError):
-        raise _invalid("The cursor is none that this service provider gave") from None
-    sound = type(total) is int and type(has_value) is bool and isinstance(value, str) and type(seq) is int
-    if not sound or not 0 <= total <= _MAX_SEQ or not 0 <= seq <= _MAX_SEQ or "\0" in value or len(value) > _MAX_VALUE_LENGTH:
-        raise _invalid("The cursor is none that this service provider gave")
-    if digest != expected or (has_value and query.sort is None):
-        raise _invalid("The cursor is of another query: endpoint, filter, sortBy and sortOrder must stay as they were")
-    return Cursor(digest, total, Place(has_value, value, seq))
 
 
 def _invalid(reason: str) -> ScimError:

@@ -230,27 +230,38 @@ def _has_value(target: Target) -> Any:
 
 
 def _chosen(target: Target, row: Any) -> Any:
-    """The row by which a resource is ordered: of several values the primary one, or else the first (§3.4.2.3)."""
+    """Return the condition on the row by which a resource is ordered: of several values the primary one, or else the first
+    (§3.4.2.3).
+    """
     assert target.sort
     of_attribute = row.attribute == _number_of(target)
     several = next((place for place, step in enumerate(target.sort.steps) if step.multi_valued), None)
     if several is None:
         return of_attribute
     first = row.alias()
-    same = (first.tenant_id == row.tenant_id) & (first.resource_seq == row.resource_seq) & (first.attribute == row.attribute)
-    element = first.select(fn.MIN(first.element)).where(same)
+    is_earlier = _same_attribute(first, row) & (first.element < row.element)
+    is_first = ~fn.EXISTS(first.select(peewee.SQL("1")).where(is_earlier))
     primary = target.sort.steps[several].sub_attribute("primary")
-    if primary is not None:
-        path = AttributePath((*target.sort.steps[: several + 1], primary))
-        value, mark = row.alias(), row.alias()
-        is_marked = (
-            (mark.tenant_id == value.tenant_id)
-            & (mark.resource_seq == value.resource_seq)
-            & (mark.element == value.element)
-            & (mark.attribute == number(target.resource_type.name, path.name))
-            & (mark.value == "true")
-        )
-        same = (value.tenant_id == row.tenant_id) & (value.resource_seq == row.resource_seq) & (value.attribute == row.attribute)
-        marked = value.select(fn.MIN(value.element)).join(mark, on=is_marked).where(same)
-        element = fn.COALESCE(marked, element)
-    return of_attribute & (row.element == element)
+    if primary is None:
+        return of_attribute & is_first
+    path = AttributePath((*target.sort.steps[: several + 1], primary))
+    of_mark = number(target.resource_type.name, path.name)
+    value = row.alias()
+    marked = value.select(fn.MIN(value.element)).where(_same_attribute(value, row) & _is_marked(value, of_mark))
+    # The other rows don't look for the primary one: with as many values as there is room for, that would be their number squared.
+    may_be = is_first | _is_marked(row, of_mark)
+    return of_attribute & peewee.Case(None, [(may_be, row.element == fn.COALESCE(marked, row.element))])
+
+
+def _same_attribute(other: Any, row: Any) -> Any:
+    same = (other.tenant_id == row.tenant_id) & (other.resource_seq == row.resource_seq)
+    return same & (other.attribute == row.attribute)
+
+
+def _is_marked(row: Any, of_mark: int) -> Any:
+    """Return the condition that the element of a row is the primary one."""
+    mark = AttributeValue.alias()
+    own = (mark.tenant_id == row.tenant_id) & (mark.resource_seq == row.resource_seq)
+    own &= (mark.attribute == of_mark) & (mark.element == row.element)
+    # By its place, of which there is one: every tenant has many marks with the value true.
+    return fn.EXISTS(mark.select(peewee.SQL("1")).where(own & (mark.value.concat("") == "true")))

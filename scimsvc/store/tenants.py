@@ -53,7 +53,7 @@ class TokenRecord:
 
 @dataclass(frozen=True)
 class Credential:
-    """Who a token speaks for. Only a live one opens anything."""
+    """The tenant, scope and user of a token. Only a live one opens anything."""
 
     token_id: int
     tenant: TenantRecord

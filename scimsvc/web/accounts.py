@@ -7,7 +7,7 @@ import re
 from flask import Blueprint, Response, request
 
 from scimsvc.protocol.errors import ScimError, invalid_value
-from scimsvc.service.accounts import BEGINNING, AccountService, position_of, since
+from scimsvc.service.accounts import BEGINNING, AccountService, since
 from scimsvc.store.tenants import ACCOUNTS
 from scimsvc.web import scim
 from scimsvc.web.services import Services
@@ -23,7 +23,8 @@ def blueprint(services: Services) -> Blueprint:
     def begin() -> AccountService:
         caller = scim.authenticate(services, request.environ, ACCOUNTS)
         base = scim.base_url(services, request.environ)
-        return AccountService(services.database, caller.tenant.id, caller.catalog, base, services.settings.limits.listed_members)
+        listed = services.settings.limits.listed_members
+        return AccountService(services.database, caller.tenant.id, caller.catalog, base, services.cursors, listed)
 
     @routes.get("")
     def page() -> Response:
@@ -35,7 +36,7 @@ def blueprint(services: Services) -> Blueprint:
             raise invalid_value(f"There is no parameter {unknown[0][:64]!r}; there are {', '.join(_PARAMETERS)}.")
         behind = since(asked["changedsince"]) if asked.get("changedsince") else BEGINNING
         if asked.get("cursor"):
-            behind = position_of(asked["cursor"])
+            behind = service.position_of(asked["cursor"])
         count = _count(asked.get("count"), services.settings.scim.max_results)
         return scim.respond_json(service.page(behind, count), media_type="application/json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
+from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
@@ -50,6 +52,7 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app, services)
     base_path = settings.scim.base_path
     services.catalogs.on_problem = _log_problem
+    failure_reports[:] = [_log_failure]
     if services.catalogs.problem:
         # /readyz says only that there is one.
         _log_problem(services.catalogs.problem)
@@ -72,6 +75,12 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app
+
+
+def _log_failure(function: str, error: Exception) -> None:
+    """Log where a plugin's function failed; without the exception's message, which may have people's data."""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    structlog.get_logger().debug("a plugin failed", function=function, error=type(error).__name__, traceback=trace)
 
 
 def _log_problem(problem: str) -> None:

@@ -57,7 +57,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/")
     def landing() -> Response:
-        """Answer the page that a person sees who opens the server in a browser."""
+        """Answer the page that people see if they open the server in a browser."""
         return page(landing_page())
 
     return routes

@@ -20,8 +20,8 @@ from scimsvc.web.target import Wsgi
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 
-_Record = tuple[float, float, Note, str, str, str, list[tuple[str, str]]]
-"""Seconds since the epoch at its end, seconds it took, what was noted of it, method, path, status, headers of the answer."""
+_Record = tuple[float, float, Note, str, str, str]
+"""Seconds since the epoch at its end, seconds it took, what was noted of it, method, path, status."""
 
 
 class Observed:
@@ -59,7 +59,9 @@ class Observed:
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             headers += (("X-Request-Id", request_id), _NO_SNIFFING, _NO_STORE)
             ended = time.perf_counter() - began
-            add((time.time(), ended, note, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3], headers))
+            if status[:3] == "201":
+                note.location = next((value for name, value in headers if name == "Location"), "")
+            add((time.time(), ended, note, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3]))
             return start_response(status, headers, *error)
 
         return self._application(environ, started)
@@ -72,12 +74,12 @@ class Observed:
     def _note(self, records: list[_Record]) -> None:
         requests: list[Done] = []
         lines: list[str] = []
-        for ended, seconds, note, method, path, status, headers in records:
+        for ended, seconds, note, method, path, status in records:
             kind, sent = self._endpoints.of(method, path)
             if not _ADDRESS.fullmatch(note.address):
                 note.address = ""
             effect = note.effect if status < "400" else None
-            resource_id = self._resource_id(note, kind.endpoint, sent, status, headers)
+            resource_id = id_of(sent) if sent else self._resource_id(note, kind.endpoint)
             done = Done(note, kind, int(status), seconds, resource_id, note.error, effect)
             requests.append(done)
             if self._lines:
@@ -93,12 +95,10 @@ class Observed:
             self._lines.send("".join(lines).encode())
 
     @staticmethod
-    def _resource_id(note: Note, endpoint: str, sent: str, status: str, headers: list[tuple[str, str]]) -> str:
-        """Return the id of the resource that a request is on: from its path, from its token, or from the answer to a create."""
-        if sent:
-            return id_of(sent)
-        if status == "201":
-            return id_of(next((value.rpartition("/")[2] for name, value in headers if name == "Location"), ""))
+    def _resource_id(note: Note, endpoint: str) -> str:
+        """Return the id of the resource that a request is on if its path has none: from the answer to a create, or the token."""
+        if note.location:
+            return id_of(note.location.rpartition("/")[2])
         if endpoint == "/me" and note.credential and note.credential.subject:
             return note.credential.subject
         return ""

@@ -146,7 +146,7 @@ def json_body(services: Services, environ: Environ) -> Any:
     limit = services.settings.limits.nesting
     # Counting brackets is quick and clears nearly every body; only a suspicious one is walked.
     if body.count(b"{") + body.count(b"[") > limit and _depth(parsed) > limit:
-        raise invalid_syntax(f"The body is nested more than {limit} deep.")
+        raise invalid_syntax(f"The body is nested more than {limit} deep.", "limits.nesting")
     return parsed
 
 

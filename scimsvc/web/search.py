@@ -51,7 +51,9 @@ def answer(services: Services, caller: Caller, served: ServedType, environ: Envi
         return scim.respond(
             ResourceService(services.database, caller.tenant.id, served, base, listed_members=listed).query(query)
         )
-    return scim.respond(SearchService(services.database, caller.tenant.id, [served], base, listed).query([query]))
+    return scim.respond(
+        SearchService(services.database, caller.tenant.id, [served], base, services.cursors, listed).query([query])
+    )
 
 
 def answer_of_all(services: Services, caller: Caller, environ: Environ, parameters: Mapping[str, str]) -> Response:
@@ -65,4 +67,4 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)
-    return scim.respond(SearchService(services.database, caller.tenant.id, served, base, listed).query(queries))
+    return scim.respond(SearchService(services.database, caller.tenant.id, served, base, services.cursors, listed).query(queries))

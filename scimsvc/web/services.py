@@ -13,6 +13,7 @@ from scimsvc.mapping.functions import load_registry
 from scimsvc.protocol.limits import Limits
 from scimsvc.service.authentication import Authenticator
 from scimsvc.service.catalogs import Catalogs
+from scimsvc.service.cursors import Cursors
 from scimsvc.service.readiness import Readiness
 from scimsvc.settings import RUN_DIRECTORY, Settings
 from scimsvc.store import tenants
@@ -28,6 +29,11 @@ class Services:
     authenticator: Authenticator
     catalogs: Catalogs
     readiness: Readiness
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """What makes and reads cursors."""
+        return Cursors(self.database)
 
     @cached_property
     def limits(self) -> Limits:

@@ -1,5 +1,6 @@
 """/api/accounts: accounts in the application's words, page by page, with a token that can do nothing else."""
 
+import base64
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -146,6 +147,17 @@ def test_wrong_parameters_are_refused(ask: Ask, query: str, scim_type: str, mess
     answer = ask("GET", f"/api/accounts?{query}")
     assert (answer.status, answer.body["scimType"]) == (400, scim_type)
     assert message in answer.body["detail"]
+
+
+def test_cursor_belongs_to_its_tenant(ask: Ask):
+    for name in ("Ann", "Bob"):
+        create(ask, name)
+    cursor = ask("GET", "/api/accounts?count=1").body["nextCursor"]
+    assert len(ask("GET", f"/api/accounts?cursor={cursor}").body["accounts"]) == 1
+    assert_scim_error(ask("GET", f"/api/accounts?cursor={cursor}", tenant="other"), 400, "invalidCursor")
+    made_up = base64.urlsafe_b64encode(b"2026-01-01T00:00:00.000/1").decode()
+    assert_scim_error(ask("GET", f"/api/accounts?cursor={made_up}"), 400, "invalidCursor")
+    assert len(ask("GET", "/api/accounts?cursor=&count=&changedSince=").body["accounts"]) == 2
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

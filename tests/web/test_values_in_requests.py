@@ -275,7 +275,7 @@ READ: list[tuple[str, Any, Any]] = [
     (f"{CUS}:tags", "one", ["one"]),
     (f"{CUS}:tags", {"value": "one"}, ["one"]),
     (f"{CUS}:tags", [{"value": "one"}, "two", {"Value": "three", "$ref": None}], ["one", "two", "three"]),
-    (f"{CUS}:tags", [1, True], ["1", "true"]),
+    (f"{CUS}:tags", [1, -2], ["1", "-2"]),
     (f"{CUS}:numbers", ["1", {"value": "-2"}, 3.0, "4e2"], [1, -2, 3, 400]),
     (f"{CUS}:numbers", "17", [17]),
     (f"{CUS}:flags", ["True", False, {"value": "FALSE"}], [True, False]),
@@ -283,14 +283,14 @@ READ: list[tuple[str, Any, Any]] = [
     ("emails", "n@x.com", [{"value": "n@x.com"}]),
     ("emails", {"value": "n@x.com", "primary": "True"}, [{"value": "n@x.com", "primary": True}]),
     ("addresses", {"country": "NG"}, [{"country": "NG"}]),
-    ("roles", ["admin", 5, True], [{"value": "admin"}, {"value": "5"}, {"value": "true"}]),
+    ("roles", ["admin", {"value": 5}], [{"value": "admin"}, {"value": "5"}]),
     # One value in an array, and in an object.
     ("title", ["Boss"], "Boss"),
     ("title", {"value": "Boss"}, "Boss"),
     ("title", [{"$ref": None, "Value": "Boss"}], "Boss"),
     ("name", [{"givenName": "Ann"}], {"givenName": "Ann"}),
     (f"{ENT}:manager", [{"value": "2"}], {"value": "2"}),
-    (f"{ENT}:manager", 2, {"value": "2"}),
+    (f"{ENT}:manager", {"value": 2}, {"value": "2"}),
     # Numbers and booleans as strings, and the reverse.
     ("active", "FALSE", False),
     (f"{CUS}:contractor", [{"value": "True"}], True),
@@ -301,7 +301,7 @@ READ: list[tuple[str, Any, Any]] = [
     (f"{CUS}:badge", "9223372036854775807", 9223372036854775807),
     (f"{CUS}:badge", {"value": "17"}, 17),
     (f"{ENT}:employeeNumber", 12345, "12345"),
-    ("title", False, "false"),
+    ("title", 0, "0"),
     ("name", {"givenName": 7}, {"givenName": "7"}),
 ]
 
@@ -353,6 +353,8 @@ def test_value_that_can_mean_one_thing_alone_is_read(ask: Ask, name: str, value:
         ("active", "yes", 'active must be true or false, not "yes"'),
         ("active", 1, "active must be true or false, not 1"),
         ("title", 1.5, "title must be a string, not 1.5"),
+        ("title", True, "title must be a string, not true"),
+        ("roles", [5], "roles[0] must be an object, not 5"),
         ("emails", [{"value": "a@x.com", "primary": "no"}], 'emails[0].primary must be true or false, not "no"'),
     ],
 )

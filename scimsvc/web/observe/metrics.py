@@ -133,7 +133,7 @@ class Metrics:
         """Return the metrics of all processes of this run, or of this one alone if it has no folder of a run."""
         directory = os.environ.get(run_directory.METRICS_DIRECTORY)
         if not self._exposing.acquire(blocking=False):
-            # Another thread is at it; who waits here would hold a thread that requests need.
+            # Another thread is at it. To wait here would hold a thread that requests need.
             return self._exposed[1] or self._expose(directory)
         try:
             if directory is not None:

@@ -13,7 +13,8 @@ from scimsvc.store.tenants import Credential
 
 @dataclass(slots=True)
 class Note:
-    """The ids of a request, who sent it and what came of it. `operations` are those of a bulk request.
+    """The ids of a request, whose token it has and what came of it. `location` is that of a resource which it has created;
+    `operations` are those of a bulk request.
 
     `client_request_id` is the client's own X-Request-Id, if it is a plain token and no trusted proxy sent it.
     """
@@ -24,4 +25,5 @@ class Note:
     credential: Credential | None = None
     error: ScimError | None = None
     effect: Effect | None = None
+    location: str = ""
     operations: Sequence[OperationResult] = ()

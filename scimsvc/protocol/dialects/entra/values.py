@@ -25,10 +25,13 @@ def number_as_string(attribute: Attribute, value: Any) -> Any:
 
 
 def string_as_number(attribute: Attribute, value: Any) -> Any:
-    """`"employeeNumber": 12345`, `true`: a string without its quotation marks. A fraction stays, because 1.50 arrives as 1.5."""
-    if attribute.type != "string" or attribute.returned == "never" or not isinstance(value, int):
+    """`"employeeNumber": 12345`: a string without its quotation marks. Jobs of 2018 (customappsso).
+
+    A fraction stays, because 1.50 arrives as 1.5, and so does a boolean, which may mean "true" or "True".
+    """
+    if attribute.type != "string" or attribute.returned == "never" or type(value) is not int:
         return value
-    return str(value).lower()
+    return str(value)
 
 
 def single_value_in_array(attribute: Attribute, value: Any) -> Any:
@@ -53,7 +56,7 @@ def empty_string(attribute: Attribute, value: Any) -> Any:
 def reference_as_string(attribute: Attribute, value: Any) -> Any:
     """`"…:User:manager": "2"`, and `""` to clear it. SCIMReferenceCode, SCIMTests_Workflow.json, the manager test."""
     if attribute.type == "complex" and not attribute.multi_valued and attribute.sub_attribute("value"):
-        if isinstance(value, (str, int, float)):
+        if isinstance(value, str):
             value = {"value": value}
         if isinstance(value, dict) and value.get("value", value) in ("", None):
             return None
@@ -105,7 +108,7 @@ def plain_values_of_complex(attribute: Attribute, value: Any) -> Any:
     """`["Admin"]` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings."""
     if attribute.type != "complex" or not attribute.sub_attribute("value") or not isinstance(value, list):
         return value
-    return [{"value": one} if isinstance(one, (str, int, float)) else one for one in value]
+    return [{"value": one} if isinstance(one, str) else one for one in value]
 
 
 Rule = Callable[[Attribute, Any], Any]
@@ -151,4 +154,9 @@ def _standard_elements(attribute: Attribute, value: Any) -> Any:
 def _standard_object(attribute: Attribute, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {name: standard_value(below, one) if (below := attribute.sub_attribute(name)) else one for name, one in value.items()}
+    return {
+        name: one
+        if (below := attribute.sub_attribute(name)) is None or below.mutability == "readOnly"
+        else standard_value(below, one)
+        for name, one in value.items()
+    }
