@@ -71,9 +71,9 @@ def cut(tree: Filter, prefix: str = "") -> tuple[Filter, dict[int | str, Any]]:
     def visit(node: Filter, inside: bool = False) -> Filter:
         match node:
             case And(operands):
-                return And(tuple(visit(operand, inside) for operand in operands))
+                return And(tuple(visit(operand, inside) for operand in dict.fromkeys(operands)))
             case Or(operands):
-                return Or(tuple(visit(operand, inside) for operand in operands))
+                return Or(tuple(visit(operand, inside) for operand in dict.fromkeys(operands)))
             case Not(operand):
                 return Not(visit(operand, inside))
             case ValuePath(path, inner):

@@ -30,7 +30,8 @@ def _scans(node: Filter, found: Counter[tuple[str, str]]) -> int:
     """Count the terms that may look at all values; those with `eq` are counted in `found`, by attribute and value."""
     match node:
         case And(operands) | Or(operands):
-            return sum(_scans(operand, found) for operand in operands)
+            # The store answers a repeated operand once.
+            return sum(_scans(operand, found) for operand in dict.fromkeys(operands))
         case Not(operand):
             return terms(operand)
         case ValuePath(_, inner):
