@@ -141,6 +141,7 @@ def diff(name: str, file: Path) -> None:
         click.echo(line)
     if found:
         raise SystemExit(1)
+    click.echo("no differences")
 
 
 def _imported(name: str, file: Path) -> Imported:
