@@ -45,7 +45,7 @@ def _simple(attribute: Attribute) -> Identity:
     def identity(value: Any) -> Hashable:
         try:
             return normalise(value)
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, TypeError, ValueError):
             # A profile gave the attribute another type since.
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
