@@ -12,7 +12,7 @@ from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named
 from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile
 from scimsvc.mapping.advice import plugin_functions
-from scimsvc.mapping.loader import files_in, is_name
+from scimsvc.mapping.loader import PROFILES, files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
@@ -53,9 +53,11 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 def _profiles_in(directory: Path) -> tuple[Path, ...]:
-    paths = tuple(files_in(directory, ["*.yaml"]))
+    paths = tuple(files_in(directory, PROFILES))
     if not paths:
-        raise click.ClickException(f"{directory}: there are no profiles (*.yaml); setting mappings.directory names the folder")
+        raise click.ClickException(
+            f"{directory}: there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
+        )
     return paths
 
 
@@ -139,6 +141,7 @@ def diff(name: str, file: Path) -> None:
         click.echo(line)
     if found:
         raise SystemExit(1)
+    click.echo("no differences")
 
 
 def _imported(name: str, file: Path) -> Imported:

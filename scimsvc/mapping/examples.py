@@ -13,6 +13,7 @@ from scimsvc.mapping.functions.values import is_64_bit
 from scimsvc.mapping.mapper import Mapper, SkippedObject
 from scimsvc.mapping.profile import ObjectMapping, key_of, parse_target
 from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.table_advice import refused_values
 from scimsvc.protocol.errors import ScimError
 
 _KEYS = ("name", "source", "expect")
@@ -67,6 +68,9 @@ def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected:
         return
     except SkippedObject:
         found, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
+    else:
+        for row, must_be in refused_values(flows):
+            source.warn(entry, f"{row.target_text} {must_be}, so the create of this example is refused")
     reasons = {_key_of(target, mapper.table): reason for target, reason in unknown.items()}
     for key, value in expected.value:
         name = str(key.value)

@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.mapping.source_attributes import SourceDefinition, read_source_attributes
+from scimsvc.mapping.table_advice import advise_on_table
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
@@ -40,7 +42,9 @@ from scimsvc.schema.documents import DocumentProblem, read_resource_types
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.types import check
 
-PATTERNS = ("*.yaml", "*.json")
+PROFILES = ("*.yaml", "*.yml")
+"""The files of a folder that hold profiles, in small letters or capitals."""
+PATTERNS = (*PROFILES, "*.json")
 """The files of a folder of profiles: profiles, and the documents that they name."""
 MAX_ATTRIBUTES = 1_000
 """Custom attributes of a table."""
@@ -76,7 +80,10 @@ def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
 
 def files_in(directory: FilePath, patterns: Iterable[str] = PATTERNS) -> list[FilePath]:
     """The files of a folder of profiles, without hidden ones, which are editors' and file systems' own."""
-    return [path for pattern in patterns for path in sorted(directory.glob(pattern)) if not path.name.startswith(".")]
+    if not directory.is_dir():
+        return []
+    visible = sorted(path for path in directory.iterdir() if not path.name.startswith("."))
+    return [path for pattern in patterns for path in visible if fnmatchcase(path.name.lower(), pattern)]
 
 
 def name_in(content: bytes | Finding) -> str | None:
@@ -109,9 +116,9 @@ def sort_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Regist
     """Return the valid profiles in the contents of files, and the findings that keep the other files from being used."""
     loaded = Loaded({}, {}, [])
     claimed: dict[str, FilePath] = {}
-    beside = {path.name: content for path, content in contents.items() if path.suffix == ".json"}
+    beside = {path.name: content for path, content in contents.items() if path.suffix.lower() == ".json"}
     for path, content in contents.items():
-        if path.suffix == ".json":
+        if path.suffix.lower() == ".json":
             continue
         try:
             profile = _parsed(content, path, registry, beside)
@@ -298,8 +305,7 @@ def _table(
     scope = read_scope(source, entries.get("scope"), partial(unknown_attribute, _kind(resource_type), directory, known=defined))
     flow_types = read_flow_types(source, entries.get("flowTypes"))
     table = ObjectMapping(resource_type, tuple(rows), scope, flow_types, defined, is_mapped=node is not None)
-    for name in table.required_besides({row.target.target.steps[0].name for row in rows}) if node and not source.wrong else ():
-        source.warn(node, f"{name} is required and no row has it, so every create is refused")
+    advise_on_table(source, node, table)
     run_examples(source, entries.get("examples"), table)
     return table
 

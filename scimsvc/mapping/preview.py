@@ -15,7 +15,7 @@ from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject
 from scimsvc.mapping.outgoing import FLAG, create_body, match_filters, references_body, update_body
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
 from scimsvc.mapping.scope import in_scope
-from scimsvc.schema.types import check
+from scimsvc.mapping.table_advice import refused_values
 
 REDACTED = "[Redact]"
 _BODIES: tuple[tuple[FlowType, str], ...] = (("Add", "create"), ("Update", "update"))
@@ -93,11 +93,8 @@ def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[st
     for flow in creating:
         if isinstance(flow.value, list) and len(flow.value) > 1 and not flow.row.target.target.leaf.multi_valued:
             yield f"{flow.row.target_text} has one value: of the {len(flow.value)} values only the first is sent"
-        leaf = flow.row.target.target.value().leaf
-        values = flow.value if isinstance(flow.value, list) else [flow.value]
-        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
-        if wrong is not None and leaf.type != "complex":
-            yield f"{flow.row.target_text} must be {check(leaf.type, wrong)}, so the create is refused"
+    for row, must_be in refused_values(creating):
+        yield f"{row.target_text} {must_be}, so the create is refused"
 
 
 def _check(kind: Kind, found: Any) -> None:

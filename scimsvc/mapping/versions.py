@@ -25,7 +25,7 @@ def place_of(name: str, directory: Path) -> Path:
 
     A file that can't be read has the profile of its former version. Raises ProfileError where the new file's place is taken.
     """
-    contents = {path: content for path, content in read_profiles(directory).items() if path.suffix == ".yaml"}
+    contents = {path: content for path, content in read_profiles(directory).items() if path.suffix.lower() != ".json"}
     said = {path: name_in(content) for path, content in contents.items()}
     names = {path: found or _former_name(path) for path, found in said.items()}
     for known in (said, names):

@@ -129,7 +129,7 @@ class Indexer:
             return
         try:
             normalised = plan.normalise(value)
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, TypeError, ValueError):
             # A profile gave the attribute another type since; no filter of that type could look for the value.
             return
         indexed = key(normalised)

@@ -67,7 +67,8 @@ def test_folder_without_profiles_is_named(run: Run, folder: Path):
     for name in ("absent", "empty"):
         result = run("mappings", "check", SCIMSVC_MAPPINGS_DIRECTORY=name)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr == (f"Error: {name}: there are no profiles (*.yaml); setting mappings.directory names the folder\n")
+        message = "there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
+        assert result.stderr == f"Error: {name}: {message}\n"
 
 
 def test_hidden_files_are_no_profiles(run: Run, folder: Path):

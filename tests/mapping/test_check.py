@@ -20,11 +20,14 @@ FILE = Path("p.yaml")
 SCHEMA = json.loads((ROOT / "mappings" / "profile.schema.json").read_text())
 
 
+GROUPS = "groups:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
+
+
 def text(*rows: str, more: str = "", head: str = "") -> str:
     """A profile with further rows for users, the first of them in line 5 where there is no head."""
     listed = "".join(f"    - {row}\n" for row in rows)
     users = f"users:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n{listed}{more}"
-    return f"profile: p\n{head}{users}groups:\n  mappings:\n    - {{source: objectId, target: externalId, matching: 1}}\n"
+    return f"profile: p\n{head}{users}{GROUPS}    - {{source: members, target: members}}\n"
 
 
 def doubts(text: str) -> list[Finding]:
@@ -227,3 +230,53 @@ def test_schema_for_editors_refuses_what_check_refuses(content: dict[str, Any]):
         jsonschema.validate(content, SCHEMA)
     with pytest.raises(ProfileError):
         parse_profile(yaml.safe_dump(content), FILE)
+
+
+ALWAYS = "; every create is refused"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{expression: 'Join(\" \", [givenName], [surname])', target: active}", f"only texts such as 'True True'{ALWAYS}"),
+        ('{expression: \'Switch([city], "no", "x", "yes")\', target: active}', f"only texts such as 'no'{ALWAYS}"),
+        ("{expression: 'Append([IsSoftDeleted], \"!\")', target: active}", f"only texts such as 'True!'{ALWAYS}"),
+        (
+            '{expression: \'Switch([city], "x", "a", "True")\', target: active}',
+            "active must be true or false; of an object without",
+        ),
+        ("{expression: 'Not([IsSoftDeleted])', target: active}", None),
+        (
+            '{expression: \'IIF([city] = "a", "true", "x")\', target: active}',
+            "active must be true or false; of an object without",
+        ),
+        ("{source: accountEnabled, target: active}", None),
+        ("{target: userName}", "userName is required and its row sends nothing, so every create is refused"),
+        ("{target: userName, default: x}", None),
+    ],
+)
+def test_rows_whose_creates_all_fail_are_warned_of(row: str, message: str | None):
+    found = [one.message for one in doubts(text(row)) if "create is refused" in one.message]
+    assert (found == []) if message is None else any(message in one for one in found)
+
+
+def test_groups_without_members_are_warned_of():
+    without = text().replace("    - {source: members, target: members}\n", "")
+    assert ["no row has the target members" in one.message for one in doubts(without)] == [True]
+    assert not any("members" in one.message for one in doubts(text()))
+
+
+def test_example_whose_create_is_refused_is_warned_of():
+    more = "  examples:\n    - {source: {accountEnabled: perhaps}, expect: {active: perhaps}}\n"
+    (warning,) = doubts(text("{source: accountEnabled, target: active}", more=more))
+    assert warning.line == 7
+    assert warning.message == "active must be true or false, so the create of this example is refused"
+
+
+@pytest.mark.parametrize("name", ["acme.yml", "acme.YAML", "acme.Yml"])
+def test_profiles_are_found_by_any_of_yamls_suffixes(run: Run, folder: Path, name: str):
+    (folder / "mappings" / name).write_text(
+        text("{source: mail, target: userName}", head="title: Acme\n").replace("profile: p", "profile: acme")
+    )
+    assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
+    assert f"{name}: ok" in run("mappings", "check").stdout

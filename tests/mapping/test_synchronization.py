@@ -449,7 +449,7 @@ def test_commands_export_import_and_compare(run: Run, folder: Path):
     assert (again.exit_code, again.stderr) == (0, "")
     (folder / "mappings" / "again.yaml").write_text(again.stdout)
     assert run("mappings", "check").exit_code == 0
-    assert run("mappings", "diff", "entra", "schema.json").output == ""
+    assert run("mappings", "diff", "entra", "schema.json").output == "no differences\n"
     (folder / "mappings" / "again.yaml").write_text(again.stdout.replace("source: displayName", "source: mail", 1))
     different = run("mappings", "diff", "again", "schema.json")
     assert (different.exit_code, different.stdout) == (

@@ -1,0 +1,91 @@
+"""What may not be meant by a table as a whole: groups without members, values of no use, creates that always fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
+from typing import Any
+
+import yaml
+
+from scimsvc.mapping.expression import ExpressionError
+from scimsvc.mapping.expression.tree import Text, nodes
+from scimsvc.mapping.mapper import Flow, Mapper, RowMapper, SkippedObject
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.source import Source
+from scimsvc.schema.types import check
+
+_TRIES = 2_000
+"""Combinations of attribute values that a row for a boolean is tried with."""
+
+
+def refused_values(flows: Iterable[Flow]) -> Iterator[tuple[AttributeMapping, str]]:
+    """Yield the rows whose values a create is refused for, and what the values must be."""
+    for flow in flows:
+        leaf = flow.row.target.target.value().leaf
+        values = flow.value if isinstance(flow.value, list) else [flow.value]
+        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
+        if wrong is not None and leaf.type != "complex":
+            yield flow.row, f"must be {check(leaf.type, wrong)}"
+
+
+def advise_on_table(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
+    """Note as warnings what keeps the rows of a table from doing what they are for. A table that is not there has none."""
+    if node is None or source.wrong:
+        return
+    names = {row.target.target.steps[0].name for row in table.mappings}
+    sending = {row.target.target.steps[0].name for row in table.mappings if _can_send(row)}
+    for name in table.required_besides(sending):
+        reason = "its row sends nothing" if name in names else "no row has it"
+        source.warn(node, f"{name} is required and {reason}, so every create is refused")
+    if table.resource_type.name == "Group" and "members" not in sending:
+        source.warn(node, "no row has the target members, so groups stay empty: add {source: members, target: members}")
+    warned = {row.target_text for row in table.mappings if _warn_of_boolean(source, node, row)}
+    for row, must_be in _refused_of_nothing(table):
+        if row.target_text not in warned:
+            source.warn(node, f"{row.target_text} {must_be}; of an object without any attributes every create is refused")
+
+
+def _can_send(row: AttributeMapping) -> bool:
+    return any(part is not None for part in (row.source, row.constant, row.expression, row.default))
+
+
+def _warn_of_boolean(source: Source, node: yaml.Node, row: AttributeMapping) -> bool:
+    """Warn of a row for a boolean of which no value is true or false, whatever the attributes are."""
+    if row.expression is None or row.target.target.value().leaf.type != "boolean" or not row.expression.deterministic:
+        return False
+    mapper = RowMapper(row)
+    example = None
+    for attributes in _combinations(row):
+        try:
+            value = mapper.value(attributes)
+        except (ExpressionError, SkippedObject):
+            continue
+        if isinstance(value, (bool, list)):
+            return False
+        example = value if example is None else example
+    if example is None:
+        return False
+    message = f"{row.target_text} must be true or false, and the expression gives only texts such as {example!r:.40}"
+    source.warn(node, f"{message}; every create is refused")
+    return True
+
+
+def _combinations(row: AttributeMapping) -> Iterator[Mapping[str, Any]]:
+    """Values of the row's source attributes to try: booleans as Entra has them, and the texts of the expression."""
+    assert row.expression is not None
+    texts = [one.value for one in nodes(row.expression.tree) if isinstance(one, Text)]
+    values = list(dict.fromkeys(["True", "False", *texts, "x"]))
+    names = row.source_names
+    yield {}
+    for combination in islice(product(values, repeat=len(names)), _TRIES):
+        yield dict(zip(names, combination, strict=True))
+
+
+def _refused_of_nothing(table: ObjectMapping) -> Iterator[tuple[AttributeMapping, str]]:
+    """The rows whose values are refused for an object without any attributes."""
+    try:
+        flows, _ = Mapper(table).known_flows({})
+    except (ExpressionError, SkippedObject):
+        return
+    yield from refused_values(flows)
