@@ -9,7 +9,7 @@ from typing import Any
 from scimsvc.store.database import Database, Kind
 
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
-_FRAGMENT = re.compile(r"\{(for_update|for_delete|for_reference|each|rows):?(\w*) ?([^}]*)\}")
+_FRAGMENT = re.compile(r"\{(for_update|for_delete|for_reference|each|rows|apart):?(\w*) ?([^}]*)\}")
 _LOCKS = {"for_update": "FOR NO KEY UPDATE", "for_delete": "FOR UPDATE", "for_reference": "FOR KEY SHARE"}
 """PostgreSQL's words. Who refers to a row and who changes it don't wait for each other, only for who deletes it."""
 
@@ -19,6 +19,8 @@ def _fragment(kind: Kind, match: re.Match[str]) -> str:
     sqlite = kind == "sqlite"
     if name in _LOCKS:
         return "" if sqlite else _LOCKS[name]
+    if name == "apart":
+        return "" if sqlite else "OFFSET 0"
     if name == "each":
         return (
             f"SELECT value AS id FROM json_each(:{parameter})"
@@ -41,10 +43,13 @@ class Statement:
     `{for_reference}` is for. Any number of values is one statement:
     `{each:name}` selects the texts in a parameter that is a JSON array, as the column `id`;
     `{rows:name a TEXT, b INTEGER}` continues a SELECT with the columns and FROM of a parameter that is a JSON array of arrays.
+
+    Without statistics PostgreSQL's planner guesses the order of a join. `{apart}` ends a subquery that it plans by itself and
+    executes for each row around it. Where that is not enough, `postgresql` is the statement in another shape.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = " ".join(text.split())
+    def __init__(self, text: str, postgresql: str | None = None) -> None:
+        self._texts: dict[Kind, str] = {"sqlite": text, "postgresql": postgresql or text}
         self._compiled: dict[Kind, str] = {}
 
     def __call__(self, database: Database, **parameters: Any) -> Any:
@@ -53,6 +58,6 @@ class Statement:
 
     def _for(self, kind: Kind) -> str:
         if kind not in self._compiled:
-            text = _FRAGMENT.sub(partial(_fragment, kind), self._text)
+            text = _FRAGMENT.sub(partial(_fragment, kind), " ".join(self._texts[kind].split()))
             self._compiled[kind] = text if kind == "sqlite" else _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
         return self._compiled[kind]

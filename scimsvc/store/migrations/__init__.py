@@ -16,7 +16,7 @@ class WrongDatabase(Exception):
     """The database is none that this version can use; the message says why, and what would be right."""
 
 
-COMPATIBLE: frozenset[str] = frozenset()
+COMPATIBLE = frozenset({"0006_statistics"})
 """Migrations that are marked: new tables, indexes, or columns with a default, which older statements neither need nor break."""
 _MARK = "compatible"
 
