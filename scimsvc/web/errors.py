@@ -50,7 +50,8 @@ def install(app: Flask, services: Services) -> None:
         if isinstance(error, TookTooLong):
             seconds = services.settings.database.statement_timeout
             return scim_error(too_many(f"This query takes longer than {seconds} s; make its filter more selective."))
-        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason)
+        code = {"sqlstate": error.sqlstate} if error.sqlstate else {}
+        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason, **code)
         return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}))
 
     @app.errorhandler(Exception)
