@@ -1,33 +1,41 @@
 """gunicorn's settings, from scimsvc's own (see config.yaml, section `server`); gunicorn reads this file by itself."""
 
 import atexit
+import errno
 import os
 import resource
-import shutil
-import tempfile
+import socket
+import sys
+
+from scimsvc.settings import RUN_DIRECTORY as _RUN_DIRECTORY
+from scimsvc.web.observe import run_directory as _run_directory
 
 # Before anything is imported that counts: workers add their numbers up in files here. This file is read again at SIGHUP.
-if "SCIMSVC_RUN_DIRECTORY" not in os.environ:
-    os.environ["SCIMSVC_RUN_DIRECTORY"] = tempfile.mkdtemp(prefix="scimsvc-")
+_is_first = _RUN_DIRECTORY not in os.environ
+try:
+    _run = _run_directory.make()
+except _run_directory.NoTemporaryDirectory as error:
+    raise SystemExit(f"scimsvc can't start:\n{error}") from None
+if _is_first:
     atexit.register(lambda pid: os.getpid() == pid and on_exit(None), os.getpid())
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=os.environ["SCIMSVC_RUN_DIRECTORY"])
 
 from gunicorn import util as _util
 
 from scimsvc.mapping import ProfileError as _ProfileError
 from scimsvc.settings import SettingsError as _SettingsError
+from scimsvc.settings import doubts as _doubts
 from scimsvc.settings import load as _load
 from scimsvc.web.gunicorn.capacity import capacity as _choose_capacity
 from scimsvc.web.gunicorn.capacity import usable_cpus as _usable_cpus
 from scimsvc.web.gunicorn.errors import write_error as _write_error
 from scimsvc.web.gunicorn.worker import Worker as _Worker
+from scimsvc.web.ops.management import use_management_address as _use_management_address
 from scimsvc.web.services import make_services as _make_services
 
 
 def on_exit(server):
     """The metrics and kept profiles of this run end with it."""
-    shutil.rmtree(os.environ["SCIMSVC_RUN_DIRECTORY"], ignore_errors=True)
+    _run_directory.remove(_run)
 
 
 try:
@@ -45,7 +53,17 @@ _capacity = _choose_capacity(
     _services.database.kind == "sqlite", _server.workers, _server.threads, _server.instances, _usable, _usable_cpus()
 )
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+
+def _public_bind():
+    host = os.environ.get("HOST") or "127.0.0.1"
+    if "-conda-" in host:
+        # conda's compilers keep the name of their platform in HOST.
+        host = "127.0.0.1"
+    return _settings.server.bind or f"{host}:{os.environ.get('PORT') or '8000'}"
+
+
+# The listener of the management address is the last one, see post_fork.
+bind = [one for one in (_public_bind(), _settings.server.management_bind) if one]
 worker_class = _Worker
 workers, threads = _capacity.workers, _capacity.threads
 # Databases, profiles and the log are files, too.
@@ -75,8 +93,51 @@ def when_ready(server):
         server.log.warning(_capacity.warning())
 
 
-def child_exit(server, worker):
-    """A worker that has gone no longer counts in gauges."""
-    from prometheus_client import multiprocess
+def on_starting(server):
+    """Log what is dangerous about the settings; end in words if an address can't be listened at."""
+    for doubt in _doubts(_settings):
+        server.log.warning("%s", doubt)
+    if _settings.server.management_bind and len(server.cfg.address) < 2:
+        # The only listener would be taken for that of server.management_bind.
+        on_exit(None)
+        print("scimsvc can't start:\nuse server.bind, as gunicorn's -b replaces server.management_bind", file=sys.stderr)
+        raise SystemExit(1)
+    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
+        return
+    for address in server.cfg.address:
+        problem = _problem_with(address)
+        if problem:
+            on_exit(None)
+            print(f"scimsvc can't start:\n{problem}", file=sys.stderr, flush=True)
+            raise SystemExit(1)
 
-    multiprocess.mark_process_dead(worker.pid)
+
+def _problem_with(address):
+    if not isinstance(address, tuple):
+        return None
+    host, port = address
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(target)
+    except socket.gaierror:
+        return f"{host!r} is no address of this machine; set HOST, for example HOST=127.0.0.1, or server.bind"
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} of {host} is in use; choose another, for example: PORT={port + 1} make run"
+        return f"can't listen at {host}:{port}: {error.strerror}; set HOST and PORT, or server.bind"
+    return None
+
+
+def post_fork(server, worker):
+    """The worker knows which of its listeners is the management address."""
+    if _settings.server.management_bind:
+        _use_management_address(worker.sockets[-1].getsockname())
+
+
+def child_exit(server, worker):
+    """What a worker that has gone has counted stays; its files don't, and it no longer counts in gauges."""
+    from scimsvc.web.observe import ended_workers
+
+    ended_workers.merge(_run_directory.metrics(), worker.pid, server.WORKERS.keys())

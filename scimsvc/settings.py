@@ -1,14 +1,20 @@
-"""The settings: defaults here, over them `config.yaml` (path in SCIMSVC_CONFIG), over that SCIMSVC_<SECTION>_<NAME>."""
+"""The settings: defaults here, over them `config.yaml` (path in SCIMSVC_CONFIG), over that SCIMSVC_<SECTION>_<NAME>.
+
+A secret can also come from a file, whose path is in SCIMSVC_<SECTION>_<NAME>_FILE.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import re
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -17,6 +23,10 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "SCIMSVC_"
 RUN_DIRECTORY = f"{PREFIX}RUN_DIRECTORY"
 """The variable by which gunicorn.conf.py tells its workers of the folder of this run; no setting."""
+
+SECRETS = frozenset({"database.url"})
+"""The settings that may hold a secret, so each can be read from a file as well."""
+_MAX_SECRET_BYTES = 65_536
 
 
 class SettingsError(Exception):
@@ -55,9 +65,13 @@ class ServerSettings:
     """gunicorn: 0 workers or threads means what suits the database and the machine; `trusted_proxies` is how many stand in front,
     `instances` how many servers share the database.
 
-    A request must have arrived within `read_timeout` seconds.
+    A request must have arrived within `read_timeout` seconds. `bind` is the address to listen at, `host:port` or `unix:/path`;
+    if it is empty, the environment variables HOST and PORT say it. `/metrics`, `/readyz` and `/healthz` move to
+    `management_bind` if that is set.
     """
 
+    bind: str = ""
+    management_bind: str = ""
     workers: int = 0
     threads: int = 0
     graceful_timeout: int = 30
@@ -135,15 +149,99 @@ def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settin
     for name in content:
         if name not in hints and name != "plugins":
             raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)} and plugins")
-    known = {f"{PREFIX}{section}_{name}".upper() for section, kind in hints.items() for name in get_type_hints(kind)}
-    for variable in environ:
-        if variable.startswith(PREFIX) and variable not in known | {f"{PREFIX}CONFIG", f"{PREFIX}PLUGINS", RUN_DIRECTORY}:
-            raise SettingsError(f"environment variable {variable}: there is no such setting")
-    return Settings(
+    _refuse_unknown_variables(environ, hints)
+    settings = Settings(
         **{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()},
         plugins=_plugins(content.get("plugins"), environ, path),
         folder=path.parent,
     )
+    public, management = settings.server.bind, settings.server.management_bind
+    if management and management == public:
+        raise SettingsError(f"server.management_bind must not be the address of server.bind, {public!r}")
+    return settings
+
+
+_KUBERNETES = re.compile(
+    r"SCIMSVC(?:_[A-Z0-9_]+)?_"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+"""The variables that Kubernetes sets in every pod of a namespace for a service called `scimsvc` or `scimsvc-…`."""
+_KUBERNETES_PORT = re.compile(r"SCIMSVC(?:_[A-Z0-9_]+)?_PORT")
+_KUBERNETES_URL = re.compile(r"(?:tcp|udp|sctp)://.*")
+
+
+def _is_of_kubernetes(variable: str, value: str) -> bool:
+    # SCIMSVC_SERVER_PORT=8001 is an operator's mistake; SCIMSVC_SERVER_PORT=tcp://10.0.0.1:80 is from a service scimsvc-server.
+    of_port = _KUBERNETES_PORT.fullmatch(variable) and _KUBERNETES_URL.fullmatch(value)
+    return bool(_KUBERNETES.fullmatch(variable) or of_port)
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, type[Any]]) -> None:
+    names = [f"{section}.{name}" for section, kind in hints.items() for name in get_type_hints(kind)]
+    known = [_variable(name) for name in names] + [f"{_variable(name)}_FILE" for name in names if name in SECRETS]
+    known += [f"{PREFIX}CONFIG", f"{PREFIX}PLUGINS", RUN_DIRECTORY]
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable not in known and not _is_of_kubernetes(variable, environ[variable]):
+            similar = get_close_matches(variable, known, 1, 0.8)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            raise SettingsError(f"environment variable {variable}: there is no such setting{hint}")
+
+
+def _variable(setting: str) -> str:
+    """Return the environment variable of a setting: SCIMSVC_DATABASE_URL for `database.url`."""
+    return PREFIX + setting.replace(".", "_").upper()
+
+
+def _secret_of_file(variable: str, path: str) -> str:
+    """Read a secret; a line break at its end is not part of it. Raise SettingsError."""
+    where = f"environment variable {variable}: {path!r}"
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MAX_SECRET_BYTES + 1)
+        text = content.decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{where} can't be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
+    if not text.strip() or len(content) > _MAX_SECRET_BYTES:
+        raise SettingsError(f"{where} must have the setting's value and nothing else, at most {_MAX_SECRET_BYTES} bytes")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield what is dangerous about the files that the settings come from: one sentence each."""
+    path = Path(environ.get(f"{PREFIX}CONFIG") or DEFAULT_PATH)
+    yield from doubts_of_code(path)
+    secret = environ.get(f"{_variable('database.url')}_FILE") or environ.get(_variable("database.url"))
+    if not secret and _has_password(settings.database.url) and _mode(path) & (stat.S_IRGRP | stat.S_IROTH):
+        yield f"{path} has a password and other users can read it; run: chmod 600 {path}"
+    for name in settings.plugins:
+        yield from doubts_of_code(settings.folder / f"{name.replace('.', '/')}.py")
+
+
+def doubts_of_code(path: Path) -> Iterator[str]:
+    """Yield why a file that decides what runs should not be trusted: another user owns it or can write to it."""
+    try:
+        owner = path.stat().st_uid
+    except (OSError, ValueError):
+        return
+    if owner not in (0, os.geteuid()):
+        yield f"{path.absolute()} belongs to another user (uid {owner}) and decides what scimsvc runs"
+    if _mode(path) & (stat.S_IWGRP | stat.S_IWOTH):
+        yield f"{path.absolute()} can be changed by other users and decides what scimsvc runs; run: chmod go-w {path}"
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _has_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or "password=" in parts.query
+    except ValueError:
+        return False
 
 
 def sections() -> dict[str, type[Any]]:
@@ -176,9 +274,14 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
             raise SettingsError(f"{path}: unknown setting {section}.{name}; there are {', '.join(hints)}")
     found = {}
     for name, type_ in hints.items():
-        variable = f"{PREFIX}{section}_{name}".upper()
         setting = f"{section}.{name}"
-        if variable in environ:
+        variable = _variable(setting)
+        of_file = f"{variable}_FILE"
+        if setting in SECRETS and of_file in environ:
+            if variable in environ:
+                raise SettingsError(f"environment variables {variable} and {of_file} are both set; set one of them")
+            found[name] = _checked(setting, type_, _secret_of_file(of_file, environ[of_file]), f"the file in {of_file}")
+        elif variable in environ:
             found[name] = _checked(setting, type_, environ[variable], f"environment variable {variable}")
         elif values.get(name) is not None:
             found[name] = _checked(setting, type_, values[name], f"{path}: {setting}")
@@ -230,12 +333,26 @@ def _within(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}/")
 
 
+def is_address(bind: str) -> bool:
+    """Return whether gunicorn can listen there: `host:port`, `[address]:port` or `unix:/path`."""
+    if bind.startswith("unix:"):
+        return bind.startswith("unix:/") and "\0" not in bind
+    match = HOST.fullmatch(bind)
+    return match is not None and match["port"] is not None and int(match["port"]) < 65536
+
+
+_ADDRESS: tuple[Callable[[str], object], str] = (
+    lambda bind: not bind or is_address(bind),
+    "an address with a port, like 127.0.0.1:9000, [::1]:9000 or unix:/run/scimsvc.sock",
+)
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
     "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(OWN_ROUTES)}"),
     "scim.public_url": (
         lambda url: not url or is_origin(url),
         "a URL without a path, its host in ASCII, like https://scim.example.com",
     ),
+    "server.bind": _ADDRESS,
+    "server.management_bind": _ADDRESS,
     "log.level": (lambda level: level.lower() in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
 }
 

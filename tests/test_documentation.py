@@ -73,3 +73,17 @@ def test_profile_in_the_readme_is_one_without_a_warning():
     texts = re.findall(r"```yaml\n(profile: .*?)```", README, re.DOTALL)
     profiles = [parse_profile(text, Path("README.md")) for text in texts]
     assert [(one.name, list(one.warnings)) for one in profiles] == [("acme", [])]
+
+
+def test_versions_with_known_faults_are_not_installed() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    # CVE-2025-67221
+    assert "\norjson>=3.11.6\n" in setup["options"]["install_requires"]
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    for name, least in (("orjson", (3, 11, 6)), ("setuptools", (78, 1, 1))):
+        assert tuple(int(part) for part in locked[name].split(".")) >= least
+    # Those that Python's venv brings along are not among the locked ones.
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--upgrade 'pip>=25.3'" in makefile
+    assert "pip uninstall -q -y setuptools" in makefile

@@ -1,6 +1,7 @@
 """Settings: defaults, under `config.yaml`, under the environment."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.settings import Settings, SettingsError, from_mapping, load, sections
+from scimsvc.settings import Settings, SettingsError, doubts, from_mapping, load, sections
 from tests.support.server import ROOT
 
 FILE = Path("config.yaml")
@@ -73,6 +74,8 @@ def test_environment_is_over_the_file_and_the_file_over_the_default(write: Calla
         ("database", "prepared_statements", "false", False),
         ("database", "prepared_statements", "True", True),
         ("mappings", "directory", "/etc/mappings", Path("/etc/mappings")),
+        ("server", "bind", "unix:/run/scimsvc.sock", "unix:/run/scimsvc.sock"),
+        ("server", "management_bind", "127.0.0.1:9000", "127.0.0.1:9000"),
         ("server", "workers", "2", 2),
         ("server", "threads", "8", 8),
         ("server", "graceful_timeout", "5", 5),
@@ -156,6 +159,11 @@ def test_every_setting_can_be_in_the_file_and_in_the_environment(section: str, n
                 "ftp://a",
             )
         ],
+        ("server: {bind: localhost}", "server.bind must be an address with a port, like 127.0.0.1:9000"),
+        ("server: {management_bind: '9000'}", "server.management_bind must be an address with a port"),
+        ("server: {management_bind: '127.0.0.1:65536'}", "server.management_bind must be an address with a port"),
+        ("server: {management_bind: 'unix:x'}", "server.management_bind must be an address with a port"),
+        ("server: {bind: 'a:1', management_bind: 'a:1'}", "server.management_bind must not be the address of server.bind, 'a:1'"),
         ("log: {level: loud}", "log.level must be one of debug, info, warning, error, not 'loud'"),
         ("[]", "must be a mapping"),
         ("0", "must be a mapping"),
@@ -210,6 +218,12 @@ def test_public_url_is_any_host(host: str):
     ("name", "value", "message"),
     [
         ("SCIMSVC_DATABSE_URL", "x", "SCIMSVC_DATABSE_URL: there is no such setting"),
+        ("SCIMSVC_SERVER_WORKER", "2", "no such setting; did you mean SCIMSVC_SERVER_WORKERS\\?"),
+        ("SCIMSVC_SERVER_PORT", "8001", "SCIMSVC_SERVER_PORT: there is no such setting"),
+        ("SCIMSVC_SERVICE", "x", "SCIMSVC_SERVICE: there is no such setting"),
+        ("SCIMSVC_LOG_LEVEL_FILE", "x", "SCIMSVC_LOG_LEVEL_FILE: there is no such setting"),
+        ("SCIMSVC_DATABASE_URL_FILE", "absent", "SCIMSVC_DATABASE_URL_FILE: 'absent' can't be read: No such file"),
+        ("SCIMSVC_DATABASE_URL_FILE", "config.yaml", "SCIMSVC_DATABASE_URL_FILE: 'config.yaml' must have the setting's value"),
         ("SCIMSVC_", "x", "SCIMSVC_: there is no such setting"),
         ("SCIMSVC_SERVER_WORKERS", "two", "SCIMSVC_SERVER_WORKERS must be a whole number, not 'two'"),
         ("SCIMSVC_SERVER_WORKERS", "-1", "SCIMSVC_SERVER_WORKERS must be from 0 to 512, not -1"),
@@ -228,6 +242,95 @@ def test_mistake_in_the_environment_is_named(write: Callable[[str], Path], name:
     write("")
     with pytest.raises(SettingsError, match=message):
         load({name: value})
+
+
+def of_kubernetes(service: str, address: str, port: int, protocol: str, name: str) -> dict[str, str]:
+    """The variables that kubelet makes of a service with one port (its envvars.FromServices)."""
+    prefix = service.upper().replace("-", "_")
+    url = f"{protocol}://{address}:{port}"
+    before = f"{prefix}_PORT_{port}_{protocol.upper()}"
+    return {
+        f"{prefix}_SERVICE_HOST": address,
+        f"{prefix}_SERVICE_PORT": str(port),
+        f"{prefix}_SERVICE_PORT_{name.upper().replace('-', '_')}": str(port),
+        f"{prefix}_PORT": url,
+        before: url,
+        f"{before}_PROTO": protocol,
+        f"{before}_PORT": str(port),
+        f"{before}_ADDR": address,
+    }
+
+
+@given(
+    st.from_regex(r"scimsvc(-[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?)?", fullmatch=True) | st.sampled_from(["scimsvc-server"]),
+    st.sampled_from(["10.0.0.1", "fd00::1"]),
+    st.integers(1, 65535),
+    st.sampled_from(["tcp", "udp", "sctp"]),
+    st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True),
+)
+def test_variables_of_a_kubernetes_service_are_no_settings(service: str, address: str, port: int, protocol: str, name: str):
+    environ = of_kubernetes(service, address, port, protocol, name)
+    assert from_mapping({}, environ, FILE) == replace(Settings(), folder=FILE.parent)
+
+
+@given(st.sampled_from(NUMBERS), st.integers(0, 40), st.sampled_from("abcxyz_"))
+def test_a_misspelt_setting_is_refused(number: tuple[str, str], place: int, letter: str):
+    variable = f"SCIMSVC_{number[0]}_{number[1]}".upper()
+    place = min(len("SCIMSVC_") + place, len(variable))
+    with pytest.raises(SettingsError, match="there is no such setting"):
+        from_mapping({}, {variable[:place] + letter.upper() * 2 + variable[place:]: "1"}, FILE)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_secret_comes_from_a_file(tmp_path: Path, end: str):
+    url = "postgresql://scimsvc:s3cret@db/scimsvc"
+    (tmp_path / "url").write_bytes((url + end).encode())
+    environ = {"SCIMSVC_DATABASE_URL_FILE": str(tmp_path / "url")}
+    assert from_mapping({"database": {"url": "sqlite:///x.db"}}, environ, FILE).database.url == url
+    with pytest.raises(SettingsError, match="SCIMSVC_DATABASE_URL and SCIMSVC_DATABASE_URL_FILE are both set"):
+        from_mapping({}, environ | {"SCIMSVC_DATABASE_URL": url}, FILE)
+
+
+@pytest.mark.parametrize(
+    ("content", "environ", "mode", "doubt"),
+    [
+        ("database: {url: 'postgresql://u:p@h/n'}", {}, 0o644, "has a password and other users can read it"),
+        ("database: {url: 'postgresql://h/n?password=p'}", {}, 0o640, "has a password and other users can read it"),
+        ("database: {url: 'postgresql://u:p@h/n'}", {}, 0o600, None),
+        ("database: {url: 'postgresql://u@h/n'}", {}, 0o644, None),
+        ("database: {url: 'sqlite:///x'}", {"SCIMSVC_DATABASE_URL": "postgresql://u:p@h/n"}, 0o644, None),
+        ("log: {level: info}", {}, 0o666, "config.yaml can be changed by other users"),
+        ("log: {level: info}", {}, 0o620, "config.yaml can be changed by other users"),
+    ],
+)
+def test_files_that_others_read_or_write_are_doubted(
+    write: Callable[[str], Path], content: str, environ: dict[str, str], mode: int, doubt: str | None
+):
+    write(content).chmod(mode)
+    found = list(doubts(load(environ), environ))
+    assert len(found) == (doubt is not None)
+    assert doubt is None or doubt in found[0]
+
+
+def test_plugins_that_others_write_are_doubted(write: Callable[[str], Path], tmp_path: Path):
+    write("plugins: [acme.functions, absent]").chmod(0o644)
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "functions.py").touch()
+    (tmp_path / "acme" / "functions.py").chmod(0o602)
+    (found,) = doubts(load({}), {})
+    assert "functions.py can be changed by other users and decides what scimsvc runs" in found
+
+
+def test_a_file_of_another_user_is_doubted(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch):
+    path = write("log: {level: info}")
+    path.chmod(0o644)
+    owner = path.stat().st_uid or 1
+    if path.stat().st_uid == 0:
+        # A file of root is not doubted, so it must be another's.
+        os.chown(path, owner, -1)
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    (found,) = doubts(load({}), {})
+    assert f"belongs to another user (uid {owner})" in found
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates()

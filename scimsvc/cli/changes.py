@@ -13,10 +13,10 @@ from scimsvc.cli.approval import Approval, asking, counted
 from scimsvc.cli.common import database, profile_named, registry, settings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
-from scimsvc.mapping import Profile, ProfileError, load_profiles, parse_profile, read_profiles
+from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
 from scimsvc.mapping.loader import is_name, read_file
 from scimsvc.mapping.revision import revisions
-from scimsvc.mapping.versions import former_of, place_of, profiles_with, put
+from scimsvc.mapping.versions import former_of, place_of, profile_with, put
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
@@ -174,7 +174,7 @@ def _put(name: str, new: Path, approval: Approval) -> None:
     place = _place_of(name)
     try:
         content = read_file(new)
-        catalog = catalog_of(profiles_with(place, content, registry())[name])
+        catalog = catalog_of(profile_with(place, content, name, registry()))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -213,11 +213,10 @@ def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Ca
 
 
 def present_profiles() -> Mapping[str, Profile]:
-    """The profiles that are valid now, by name."""
+    """Return the profiles that are valid now, by name. Without the present one a plan can't tell what changes in it."""
     try:
-        return load_profiles(settings().mappings.directory, registry())
+        return sort_profiles(read_profiles(settings().mappings.directory), registry()).profiles
     except ProfileError:
-        # Then it can't be told what changes, only what is in the way.
         return {}
 
 

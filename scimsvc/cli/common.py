@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +15,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from scimsvc.mapping import Profile, ProfileError, load_profiles
+from scimsvc.mapping import Loaded, Profile, ProfileError, read_profiles, sort_profiles
+from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
 from scimsvc.service.readiness import unprepared
-from scimsvc.settings import Settings, SettingsError, load
+from scimsvc.settings import Settings, SettingsError, doubts, load
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
 from scimsvc.store.errors import REASONS
@@ -30,9 +35,30 @@ MAX_JSON_BYTES = 64 * 1024 * 1024
 def settings() -> Settings:
     """The settings. Raises click.ClickException."""
     try:
-        return load()
+        configured = load()
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    _say_doubts(configured)
+    return configured
+
+
+def program() -> str:
+    """Return how this command is called from the working folder: `scimsvc`, or with its path if it is not found otherwise."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "scimsvc" or os.sep not in called:
+        return "scimsvc"
+    on_path = shutil.which("scimsvc")
+    return "scimsvc" if on_path and os.path.samefile(on_path, called) else shlex.quote(called)
+
+
+def _say_doubts(configured: Settings) -> None:
+    """Say on standard error, once for each command, what is dangerous about the files that the settings come from."""
+    context = click.get_current_context(silent=True)
+    said = {} if context is None else context.find_root().meta
+    if said.setdefault(f"{__name__}.doubts", configured) is not configured:
+        return
+    for doubt in doubts(configured):
+        click.echo(f"Warning: {doubt}", err=True)
 
 
 def registry() -> Registry:
@@ -85,15 +111,34 @@ def database(migrated: bool = True) -> Iterator[Database]:
 
 
 def profile_named(name: str) -> Profile:
-    """The mapping profile of that name. Raises click.ClickException where there is none, or one that is wrong."""
-    directory = settings().mappings.directory
+    """The mapping profile of that name. Raises click.ClickException if there is none, or if it is wrong.
+
+    Other files that are wrong are named on standard error.
+    """
+    loaded = loaded_profiles()
+    if name in loaded.profiles:
+        warn_of(loaded)
+        return loaded.profiles[name]
     try:
-        profiles = load_profiles(directory, registry())
+        loaded.checked()
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
-    if name not in profiles:
-        raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {', '.join(sorted(profiles))}")
-    return profiles[name]
+    directory, known = settings().mappings.directory, ", ".join(sorted(loaded.profiles)) or "none yet"
+    raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {known}")
+
+
+def loaded_profiles() -> Loaded:
+    """The valid profiles of the mappings folder, and what is wrong with the other files. Raises click.ClickException."""
+    try:
+        return sort_profiles(read_profiles(settings().mappings.directory), registry())
+    except ProfileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def warn_of(loaded: Loaded) -> None:
+    """Name the files that can't be used on standard error."""
+    for path in dict.fromkeys(finding.path for finding in loaded.findings if finding.severity == "error"):
+        click.echo(f"warning: {path} can't be used; scimsvc mappings check says why", err=True)
 
 
 def make_database_folder(configured: Settings) -> None:
@@ -108,6 +153,10 @@ def make_database_folder(configured: Settings) -> None:
         raise click.ClickException(f"the folder {error.filename} can't be made: {error.strerror}") from error
 
 
+_LOGIN = re.compile("authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry")
+"""How PostgreSQL and libpq say that a login is wrong. A connection that was never made has no SQLSTATE."""
+
+
 def _missing(path: Path) -> str:
     """What to do about an SQLite file that isn't there."""
     if not os.path.isdir(path.parent):
@@ -119,6 +168,11 @@ def _explained(error: DatabaseUnavailable, url: str) -> str:
     """What is wrong with a database, and what would be right."""
     path = sqlite_path(url)
     if path is None or error.reason not in ("unreachable", "broken", "read-only"):
+        if path is None and _LOGIN.search(str(error)):
+            return (
+                f"the database refuses the login: {_without_password(str(error), url)}; "
+                "check user and password in database.url, or in libpq's PGUSER, PGPASSWORD and PGPASSFILE"
+            )
         return f"the database {REASONS[error.reason]}: {_without_password(str(error), url)}"
     if error.reason == "broken":
         return f"{path} is no SQLite database; database.url must name one of scimsvc's, or a file that is not there yet"
@@ -152,7 +206,7 @@ def json_in(file: Path) -> Any:
             content = opened.read(MAX_JSON_BYTES + 1)
         if len(content) > MAX_JSON_BYTES:
             raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
-        found = json_of(content)
+        found = json_of(json_in_utf8(content))
     except OSError as error:
         raise ValueError(f"{file}: can't be read: {error.strerror}") from error
     except ValueError as error:

@@ -1,12 +1,20 @@
-"""`scimsvc db`: the database's tables."""
+"""`scimsvc db`: the database's tables and index, backups, and what is to go for good."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
+from scimsvc.cli.approval import Approval, counted
 from scimsvc.cli.common import database, profile_named
+from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
+from scimsvc.service.backup import BackupError, Report, backup, check, restore, tenants_in
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.readiness import unprepared
 from scimsvc.service.reindex import reindex, settle
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
@@ -60,18 +68,15 @@ def _reindexed(found: Database) -> int:
         nonlocal progress
         progress = progress or Progress("indexing", total, "resources", done)
         progress.advance(done - progress.count)
+        interruption.done(f"{done:,} of {total:,} resources are indexed, and stay so; {rest}")
 
-    try:
-        return reindex(found, _catalog_of, report)
-    except KeyboardInterrupt:
-        done = progress.count if progress else 0
-        raise click.ClickException(
-            f"interrupted with {done} resources indexed, which stay so; run the command again for the rest. "
-            "Until then the server answers 503"
-        ) from None
-    finally:
-        if progress:
-            progress.end()
+    rest = "run scimsvc db migrate again for the rest. Until then every server answers 503"
+    with Interruption(f"no resource is indexed yet; {rest}") as interruption:
+        try:
+            return reindex(found, _catalog_of, report)
+        finally:
+            if progress:
+                progress.end()
 
 
 def _catalog_of(profile: str) -> Catalog:
@@ -93,3 +98,61 @@ def purge() -> None:
             click.echo(
                 "the write-ahead log is in use, so what was purged may stay in it for a while; run the command again", err=True
             )
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write the whole database to FILE, which must not be there yet, and verify it. Safe while the service runs.
+
+    FILE is for its owner alone: it has everybody's accounts. For PostgreSQL, pg_dump of the server's version must be installed.
+    """
+    with database(migrated=False) as found, _backup_errors():
+        if found.missing_file:
+            raise click.ClickException(f"there is no database {found.missing_file.absolute()}")
+        with Interruption(f"there is no {file.absolute()}"), _reported("backing up", found) as report:
+            backup(found, file, report)
+    click.echo(f"{file.absolute()}: {file.stat().st_size} bytes, verified")
+
+
+@db.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Replace what the database has without asking.")
+def restore_command(file: Path, yes: bool) -> None:
+    """Restore the database from FILE, which `scimsvc db backup` has made: as a whole, or not at all if anything fails.
+
+    Stop all servers first. An SQLite database is replaced; a PostgreSQL database must be empty.
+    Exit status 2 if there is something to replace and no terminal to ask on.
+    """
+    with database(migrated=False) as found, _backup_errors():
+        check(found, file)
+        there = tenants_in(found)
+        if there and found.kind == "sqlite":
+            click.echo(f"{file.absolute()} replaces the whole database, which has {counted(there, 'tenant')}")
+            Approval(force=False, yes=yes, dry_run=False).obtain(0, "Restore")
+        with Interruption("nothing was restored; the database is as it was"), _reported("restoring", found) as report:
+            restore(file, found, report)
+        click.echo(f"restored from {file.absolute()}")
+        if unprepared(found):
+            click.echo("the backup is of an older version; next: scimsvc db migrate")
+
+
+@contextmanager
+def _backup_errors() -> Iterator[None]:
+    try:
+        yield
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _reported(what: str, found: Database) -> Iterator[Report]:
+    """Show progress: in pages of SQLite, bytes of a dump, or seconds of a restore, whose length isn't known."""
+    unit = "pages" if found.kind == "sqlite" else "bytes" if what == "backing up" else "seconds"
+    with Progress(what, None, unit) as progress:
+
+        def report(done: int, total: int | None) -> None:
+            progress.total = total
+            progress.advance(done - progress.count)
+
+        yield report

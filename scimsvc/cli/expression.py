@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.common import json_in, registry
+from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import marked
 from scimsvc.mapping.functions import Ignored
@@ -49,13 +50,18 @@ def _place(text: str, column: int) -> str:
 
 
 @expression.command("functions")
-def functions() -> None:
+@JSON
+def functions(as_json: bool) -> None:
     """All functions with their help."""
     known = registry()
-    for name in known.names():
-        function = known.get(name)
-        if function:
-            notes = ("" if function.deterministic else " Comes out differently each time.") + (
-                " Can be undone." if function.inverse else ""
-            )
-            click.echo(f"{function.signature()}\n    {function.help}{notes}")
+    all_functions = [function for function in map(known.get, known.names()) if function]
+    if as_json:
+        columns = ("signature", "help", "deterministic", "canBeUndone")
+        facts = [(one.signature(), one.help, one.deterministic, one.inverse is not None) for one in all_functions]
+        show(columns, [dict(zip(columns, one, strict=True)) for one in facts], as_json)
+        return
+    for function in all_functions:
+        notes = ("" if function.deterministic else " Comes out differently each time.") + (
+            " Can be undone." if function.inverse else ""
+        )
+        click.echo(f"{function.signature()}\n    {function.help}{notes}")

@@ -8,12 +8,14 @@ from typing import Any
 import click
 import orjson
 
-from scimsvc.cli.common import json_in, one_line, profile_named, registry, settings
-from scimsvc.mapping import Finding, ProfileError, load_profile, load_profiles
+from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named, registry, settings, warn_of
+from scimsvc.cli.tables import JSON, show
+from scimsvc.mapping import Finding, ProfileError, load_profile
+from scimsvc.mapping.advice import plugin_functions
 from scimsvc.mapping.loader import files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
-from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
 from scimsvc.service.catalog import Catalog
 
 
@@ -104,16 +106,26 @@ def import_(name: str, file: Path) -> None:
 @click.option(
     "--base",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A schema that was downloaded: its mappings are exchanged, its ids stay.",
+    help="A schema that was downloaded: what the profile has goes into it, and all else stays as it is.",
 )
 def export(name: str, base: Path | None) -> None:
     """Print a profile as a synchronization schema for the portal or Graph. Uploading wants the ids of the job, so give --base."""
     profile = profile_named(name)
+    foreign = [
+        f"{name}: {row.target_text} is worked out by {call.name}, which Entra does not have"
+        for name, table in profile.tables().items()
+        for row in table.mappings
+        for call in plugin_functions(row, registry())
+    ]
+    if foreign:
+        raise click.ClickException("\n".join([*foreign, "a plugin's functions belong in record:, which Entra never sees"]))
     try:
-        schema = export_schema(profile, registry(), _json(base) if base else None)
+        schema, notes = merged(profile, registry(), _json(base)) if base else (export_schema(profile, registry()), [])
     except ImportProblem as problem:
         raise click.ClickException(f"{base}: {problem}") from problem
     click.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2))
+    for note in notes:
+        click.echo(f"{base}: {note}", err=True)
 
 
 @mappings.command()
@@ -144,11 +156,13 @@ def _json(file: Path) -> Any:
 
 
 @mappings.command("list")
-def list_() -> None:
-    """All profiles in the mappings folder, one a line: name and title."""
-    try:
-        profiles = load_profiles(settings().mappings.directory, registry())
-    except ProfileError as error:
-        raise click.ClickException(str(error)) from error
-    for name, profile in sorted(profiles.items()):
-        click.echo(f"{name}\t{one_line(profile.title)}")
+@JSON
+def list_(as_json: bool) -> None:
+    """All valid profiles in the mappings folder, one a line: name and title. Exit status 1 if another file is wrong."""
+    loaded = loaded_profiles()
+    titles = {name: profile.title for name, profile in sorted(loaded.profiles.items())}
+    rows = [{"name": name, "title": title if as_json else one_line(title)} for name, title in titles.items()]
+    show(("name", "title"), rows, as_json)
+    if loaded.findings:
+        warn_of(loaded)
+        raise SystemExit(1)

@@ -8,8 +8,9 @@ import click
 
 from scimsvc.cli.approval import Approval, asking
 from scimsvc.cli.changes import NOT_CHANGED, catalog_of, continuation, index_again, present_profiles, report
-from scimsvc.cli.common import database, in_utf8, profile_named, tenant_named
+from scimsvc.cli.common import database, in_utf8, profile_named, program, tenant_named
 from scimsvc.cli.interruption import Interruption
+from scimsvc.cli.tables import JSON, show
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -24,7 +25,8 @@ def tenant() -> None:
 @tenant.command()
 @click.argument("name")
 @click.option("--profile", required=True, help="The mapping profile, by its name in the mappings folder.")
-def create(name: str, profile: str) -> None:
+@click.option("--if-not-exists", is_flag=True, help="Change nothing and succeed if the tenant exists and follows this profile.")
+def create(name: str, profile: str, if_not_exists: bool) -> None:
     """Make a tenant NAME that follows a mapping profile."""
     profile_named(profile)
     if not _NAME.fullmatch(name):
@@ -33,8 +35,17 @@ def create(name: str, profile: str) -> None:
         try:
             tenants.create_tenant(found, name, profile)
         except NameTaken as error:
+            existing = tenant_named(found, name)
+            if if_not_exists and existing.profile == profile:
+                click.echo(f"tenant {name} exists and follows profile {profile}")
+                return
+            if if_not_exists:
+                raise click.ClickException(
+                    f"there is a tenant {name!r} already, which follows profile {existing.profile!r}; "
+                    f"change it with: {program()} tenant update {name} --profile {profile}"
+                ) from error
             raise click.ClickException(f"there is a tenant {name!r} already") from error
-    click.echo(f"created tenant {name} with profile {profile}; next: scimsvc token create --tenant {name}")
+    click.echo(f"created tenant {name} with profile {profile}; next: {program()} token create --tenant {name}")
 
 
 @tenant.command()
@@ -62,8 +73,9 @@ def update(name: str, profile: str, approval: Approval) -> None:
 
 
 @tenant.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """All tenants, one a line: name and profile."""
     with database() as found:
-        for record in tenants.tenants(found):
-            click.echo(f"{record.name}\t{record.profile}")
+        rows = [{"name": record.name, "profile": record.profile} for record in tenants.tenants(found)]
+    show(("name", "profile"), rows, as_json)

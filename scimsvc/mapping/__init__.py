@@ -1,12 +1,21 @@
 """Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML."""
 
 from scimsvc.mapping.findings import Finding, ProfileError
-from scimsvc.mapping.loader import load_profile, load_profiles, parse_profile, parse_profiles, read_profiles
+from scimsvc.mapping.loader import (
+    Loaded,
+    load_profile,
+    load_profiles,
+    parse_profile,
+    parse_profiles,
+    read_profiles,
+    sort_profiles,
+)
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, Target
 
 __all__ = [
     "AttributeMapping",
     "Finding",
+    "Loaded",
     "ObjectMapping",
     "Profile",
     "ProfileError",
@@ -16,4 +25,5 @@ __all__ = [
     "parse_profile",
     "parse_profiles",
     "read_profiles",
+    "sort_profiles",
 ]

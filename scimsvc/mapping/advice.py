@@ -8,7 +8,9 @@ import yaml
 
 from scimsvc.mapping.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
+from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.regex_advice import advise_on_patterns
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.mapping.source_attributes import SourceDefinition
 from scimsvc.mapping.value_advice import advise_on_values
@@ -36,8 +38,11 @@ def advise(
     """
     if directory == ENTRA:
         _source_attributes(source, entries, row, kind, defined)
+        _plugins(source, entries, row)
     several = {name for name in MULTI_VALUED[kind] if directory == ENTRA and name not in defined}
     advise_on_values(source, entries, row, several | {one.name for one in defined.values() if one.multi_valued})
+    if row.expression is not None:
+        advise_on_patterns(source, entries["expression"], row.expression)
     _nothing(source, entries, row)
     _matching(source, entries, row)
     _cautions(source, entries, row)
@@ -88,6 +93,19 @@ def _source_attributes(
                 message = unknown_attribute(kind, ENTRA, node.name, defined)
                 if message:
                     source.in_expression(entries["expression"], message, node.column, "warning")
+
+
+def plugin_functions(row: AttributeMapping, registry: Registry) -> list[Call]:
+    """Return the calls in a row's expression of functions that Entra doesn't have."""
+    if row.expression is None:
+        return []
+    return [node for node in nodes(row.expression.tree) if isinstance(node, Call) and registry.is_plugin(node.name)]
+
+
+def _plugins(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    for call in plugin_functions(row, source.registry):
+        message = f"Entra has no function {call.name}, so it can't work this row out; a plugin's functions belong in record:"
+        source.in_expression(entries["expression"], message, call.column, "warning")
 
 
 def _nothing(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import yaml
@@ -18,6 +18,7 @@ import yaml
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
 from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, alike, extended, obstacle, parse_name, shared_with, sharing
 from scimsvc.mapping.directory import Kind
+from scimsvc.mapping.encoding import not_utf8
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
@@ -25,7 +26,7 @@ from scimsvc.mapping.flow_types import read_flow_types
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
 from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target
+from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
 from scimsvc.mapping.record import read_record
 from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
@@ -87,10 +88,27 @@ def name_in(content: bytes | Finding) -> str | None:
     return names[0] if names and isinstance(names[0], str) else None
 
 
-def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
-    """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
-    profiles: dict[str, tuple[Profile, FilePath]] = {}
-    findings: list[Finding] = []
+class Loaded(NamedTuple):
+    """The valid profiles of a folder by name, the file of each, and the findings in all other files.
+
+    A name that several files claim is in none of the profiles: nobody can say which file is meant.
+    """
+
+    profiles: dict[str, Profile]
+    paths: dict[str, FilePath]
+    findings: list[Finding]
+
+    def checked(self) -> Mapping[str, Profile]:
+        """Return the profiles. Raises ProfileError with all findings, if there are any."""
+        if self.findings:
+            raise ProfileError(self.findings)
+        return self.profiles
+
+
+def sort_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Loaded:
+    """Return the valid profiles in the contents of files, and the findings that keep the other files from being used."""
+    loaded = Loaded({}, {}, [])
+    claimed: dict[str, FilePath] = {}
     beside = {path.name: content for path, content in contents.items() if path.suffix == ".json"}
     for path, content in contents.items():
         if path.suffix == ".json":
@@ -98,15 +116,21 @@ def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Regis
         try:
             profile = _parsed(content, path, registry, beside)
         except ProfileError as error:
-            findings += error.findings
+            loaded.findings.extend(error.findings)
             continue
-        if profile.name in profiles:
-            other = profiles[profile.name][1]
-            findings.append(Finding(path, 1, 1, f"the profile {profile.name!r} is in {other} already"))
-        profiles[profile.name] = profile, path
-    if findings:
-        raise ProfileError(findings)
-    return {name: profile for name, (profile, _) in profiles.items()}
+        if profile.name in claimed:
+            message = f"the profile {profile.name!r} is in {claimed[profile.name]} already"
+            loaded.findings.append(Finding(path, 1, 1, message))
+            loaded.profiles.pop(profile.name, None)
+            continue
+        claimed[profile.name] = loaded.paths[profile.name] = path
+        loaded.profiles[profile.name] = profile
+    return loaded
+
+
+def parse_profiles(contents: Mapping[FilePath, bytes | Finding], registry: Registry | None = None) -> Mapping[str, Profile]:
+    """The profiles in the contents of files, by name. Raises ProfileError with the findings of all files."""
+    return sort_profiles(contents, registry).checked()
 
 
 def load_profile(path: FilePath, registry: Registry | None = None) -> Profile:
@@ -153,7 +177,7 @@ def parse_profile(
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         line, column = end_of(error.object[: error.start].decode("utf-8", "replace"))
-        place = Finding(path, line, column, f"is not UTF-8: byte {error.object[error.start]:#04x}")
+        place = Finding(path, line, column, f"is {not_utf8(error)}")
         raise ProfileError([place]) from error
     source = Source(path, text, registry or installed())
     root = source.root()
@@ -227,7 +251,7 @@ def json_of(content: bytes) -> Any:
     try:
         return orjson.loads(content.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}") from None
+        raise ValueError(not_utf8(error, f" at position {error.start}")) from None
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
 
@@ -352,7 +376,13 @@ def _target(source: Source, node: yaml.Node, text: str, resource_type: ResourceT
     try:
         found = parse_target(text, resource_type)
     except ScimError as error:
-        source.complain(node, f"no such target attribute: {error.detail.rstrip('.')}")
+        message, column = path_problem(text, error)
+        if column > 1:
+            source.in_expression(node, message, column)
+        else:
+            # `no such target attribute: unknown attribute 'x'` would say it twice.
+            _, unknown, rest = message.rpartition("unknown attribute ")
+            source.complain(node, f"no such target attribute{' ' if unknown else ': '}{rest}")
         return None
     if found.target.leaf.mutability == "readOnly":
         source.complain(node, f"{text} is read-only; the service provider sets it")

@@ -22,7 +22,8 @@ class Policies:
     someone who is there but inactive, or was deleted within the grace period, is a conflict, or restores the account in place
     with its id. `rename_when_disabled`: another value of what is unique by the schema, as the login is, is accepted, or ignored
     while the account is inactive. `delete_after`: the days for which a deleted resource can be restored; 0 is at once.
-    `passwords`: are forgotten, or kept as argon2id hashes.
+    `passwords`: are forgotten, or kept as argon2id hashes. `unknown_attributes`: an attribute of a POST or PUT that no schema has
+    is ignored, or the request is rejected.
     """
 
     unknown_members: Literal["reject", "pending"] = "reject"
@@ -32,6 +33,7 @@ class Policies:
     rename_when_disabled: Literal["accept", "ignore"] = "accept"
     delete_after: int = 0
     passwords: Literal["ignore", "argon2"] = "ignore"
+    unknown_attributes: Literal["ignore", "reject"] = "ignore"
 
 
 DEFAULT = Policies()
@@ -42,6 +44,7 @@ _CHOICES = {
     "recreate": ("recreate", ("conflict", "restore")),
     "renameWhenDisabled": ("rename_when_disabled", ("accept", "ignore")),
     "passwords": ("passwords", ("ignore", "argon2")),
+    "unknownAttributes": ("unknown_attributes", ("ignore", "reject")),
 }
 _DAYS = "deleteAfter"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.mapping.source_attributes import SourceDefinition
 from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
@@ -78,6 +80,16 @@ def parse_target(text: str, resource_type: ResourceType) -> Path:
     if path.value_filter is not None and path.sub_attribute is None and path.attribute.value() != path.attribute:
         return _value_path(path)
     return path
+
+
+def path_problem(text: str, error: ScimError) -> tuple[str, int]:
+    """Return what is wrong with the text of a path, without the path, and the column in it, counted from 1."""
+    message = error.detail.rstrip(".").removeprefix(f"Path {text[:200]!r}: ")
+    column = _COLUMN.search(message)
+    return (message[: column.start()] + message[column.end() :], int(column[1])) if column else (message, 1)
+
+
+_COLUMN = re.compile(r" at column (\d+)(?=: write|$)")
 
 
 def key_of(target: Path) -> Hashable:

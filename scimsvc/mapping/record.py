@@ -12,6 +12,7 @@ import yaml
 from scimsvc.mapping.expression import Expression, ExpressionError, compile_expression
 from scimsvc.mapping.expression.tree import SourceAttribute, nodes
 from scimsvc.mapping.functions import Ignored
+from scimsvc.mapping.regex_advice import advise_on_patterns
 from scimsvc.mapping.source import Source
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
@@ -108,6 +109,7 @@ def _field(source: Source, name: str, node: yaml.Node, resource_type: ResourceTy
     except ExpressionError as error:
         source.in_expression(node, error.message, error.column)
         return nothing
+    advise_on_patterns(source, node, expression)
     return Field(name, None, expression, dict(_paths(source, node, expression, resource_type)), expression.canonical())
 
 

@@ -11,6 +11,7 @@ import yaml
 from scimsvc.mapping.functions import FunctionError
 from scimsvc.mapping.functions.regular_expressions import compiled
 from scimsvc.mapping.functions.values import as_number, as_text
+from scimsvc.mapping.regex_advice import doubt_about_clause
 from scimsvc.mapping.source import Source, did_you_mean
 
 _FILTER_KEYS = ("name", "clauses")
@@ -123,6 +124,8 @@ def _clause(source: Source, node: yaml.Node, unknown: Callable[[str], str | None
     problem = problem_of(operator, value)
     if problem:
         source.complain(entries.get("value", entries["operator"]) if operator in OPERATORS else entries["operator"], problem)
+    elif doubt := doubt_about_clause(operator, value):
+        source.warn(entries["value"], doubt)
     return Clause(attribute, operator, value)
 
 

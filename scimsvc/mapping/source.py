@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from scimsvc.mapping import remedies
 from scimsvc.mapping.findings import Finding, Severity
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import SURROGATE
@@ -79,7 +80,8 @@ class Source:
             return None
         except yaml.reader.ReaderError as error:
             what = f"{error.reason}: U+{ord(self.text[error.position]):04X}"
-            self._note(*self._line_and_column(error.position), f"not YAML: {what}")
+            remedy = "; save the file as UTF-8" if self.text[error.position] == "\0" else ""
+            self._note(*self._line_and_column(error.position), f"not YAML: {what}{remedy}")
             return None
         if self.wrong:
             return None
@@ -94,7 +96,14 @@ class Source:
             mark, context = context, None
         begins = f" ({context.line + 1}:{context.column + 1})" if context and mark and context.line != mark.line else ""
         about = f"{error.context}{begins}, " if error.context and error.problem else ""
-        self._note(*_place(mark), f"not YAML: {about}{error.problem or error.context}")
+        problem = f"{about}{error.problem or error.context}"
+        line, column = _place(mark)
+        odd = remedies.odd_indentation(self._lines, line)
+        if odd:
+            self._note(*odd)
+            return
+        remedy = remedies.for_yaml(problem, self._lines, line, column, _place(context) if begins else None)
+        self._note(line, column, f"not YAML: {problem}{f'; {remedy}' if remedy else ''}")
 
     def mapping(self, node: yaml.Node | None, what: str, known: Iterable[str]) -> dict[str, yaml.Node]:
         """The entries of a mapping by key; complains of another kind of node, of doubled and of unknown keys."""
@@ -105,17 +114,27 @@ class Source:
             return {}
         names = list(known)
         entries: dict[str, yaml.Node] = {}
+        lines: dict[str, int] = {}
         for key, value in node.value:
             name = str(key.value)
             if not isinstance(key, yaml.ScalarNode):
                 self.complain(key, f"a key of {what} must be a text; known are {', '.join(names)}")
             elif name in entries:
-                self.complain(key, f"{name} stands here twice")
+                self.complain(key, f"{name} stands here twice, first in line {lines[name]}")
             elif name not in names:
-                self.complain(key, f"unknown key {name!r} in {what}{did_you_mean(name, names)}; known are {', '.join(names)}")
+                known_are = f"{did_you_mean(name, names)}; known are {', '.join(names)}"
+                self.complain(key, f"unknown key {name!r} in {what}{self._remedy_for_key(key) or known_are}")
             else:
                 entries[name] = value
+                lines[name] = key.start_mark.line + 1
         return entries
+
+    def _remedy_for_key(self, key: yaml.ScalarNode) -> str | None:
+        """What to do about a key that YAML made of something else: of odd spaces, or of a part of an expression."""
+        line = key.start_mark.line
+        remedy = remedies.odd_indentation(self._lines[line : line + 1], 1)
+        value = remedies.unquoted(self._lines[line]) if line < len(self._lines) else None
+        return f"; {remedy.message}" if remedy else f"; {value}" if value else None
 
     def sequence(self, node: yaml.Node | None, what: str) -> Iterator[yaml.Node]:
         """The elements of a sequence; none, with a finding, where it is something else."""

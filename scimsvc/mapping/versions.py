@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import name_in, parse_profiles, read_file, read_profiles
+from scimsvc.mapping.loader import name_in, read_file, read_profiles, sort_profiles
 from scimsvc.mapping.profile import Profile
 
 SUFFIX = ".former"
@@ -47,10 +46,18 @@ def _former_name(path: Path) -> str | None:
         return None
 
 
-def profiles_with(path: Path, content: bytes, registry: Registry) -> Mapping[str, Profile]:
-    """The profiles of a folder as they will be once a file has this content. Raises ProfileError with all findings."""
+def profile_with(path: Path, content: bytes, name: str, registry: Registry) -> Profile:
+    """Return a profile of a folder as it will be once a file has this content. Other files may be wrong.
+
+    Raises ProfileError with all findings if the profile can't be used then, KeyError if the content is of another profile.
+    """
     contents: dict[Path, bytes | Finding] = {**read_profiles(path.parent), path: content}
-    return parse_profiles(contents, registry)
+    loaded = sort_profiles(contents, registry)
+    if name not in loaded.profiles:
+        loaded.checked()
+    if loaded.paths[name] != path:
+        raise KeyError(name)
+    return loaded.profiles[name]
 
 
 def put(path: Path, content: bytes) -> None:

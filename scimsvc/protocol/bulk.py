@@ -62,7 +62,9 @@ def parse_bulk(body: Any, max_operations: int) -> BulkRequest:
         raise invalid_syntax("A bulk request needs `Operations`, an array of objects with `method`, `path` and `data`.")
     if len(operations) > max_operations:
         raise ScimError(
-            413, f"A bulk request may have {max_operations} operations; this one has {len(operations)}. Send several."
+            413,
+            f"A bulk request may have {max_operations} operations; this one has {len(operations)}. Send several.",
+            rule="limits.bulk_operations",
         )
     fail_on_errors = members.get("failonerrors")
     if fail_on_errors is None:

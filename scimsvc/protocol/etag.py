@@ -41,7 +41,9 @@ def require(if_match: str | None, version: str, if_none_match: str | None = None
     own = version.partition("-")[0]
     if if_match is not None and not matches(own_part(if_match), own):
         raise precondition_failed(
-            f"The resource was changed meanwhile: its version is now {etag(own)}. Read it again, then repeat."
+            f"The resource was changed meanwhile: its version is now {etag(own)}. Read it again, then repeat.", "If-Match"
         )
     if if_none_match is not None and matches(own_part(if_none_match), own):
-        raise precondition_failed(f"The resource is there, in the version {etag(own)}, which If-None-Match rules out.")
+        raise precondition_failed(
+            f"The resource is there, in the version {etag(own)}, which If-None-Match rules out.", "If-None-Match"
+        )

@@ -60,7 +60,7 @@ def require_mutable(attribute: Attribute, sub: Attribute, element: Mapping[str, 
 
 
 def _refused(name: str) -> ScimError:
-    return mutability(f"{name} can't be changed once it has a value.")
+    return mutability(f"{name} can't be changed once it has a value.", name)
 
 
 @lru_cache(maxsize=256)

@@ -50,7 +50,7 @@ def steps(operations: Iterable[Operation], merge: bool = False) -> list[Step]:
     found: list[Step] = []
     for operation in operations:
         if operation.path.sub_attribute:
-            raise mutability(f"{operation.path.target.name} can't be changed: remove the member and add another.")
+            raise mutability(f"{operation.path.target.name} can't be changed: remove the member and add another.", "members")
         if operation.path.value_filter is None:
             _whole(operation, _last_change(found), merge)
         else:
@@ -69,10 +69,10 @@ def member_ids(value: Any) -> dict[str, None]:
     ids: dict[str, None] = {}
     for element in value or []:
         if "value" not in element:
-            raise invalid_value("Each of the members must have a `value`, the id of a User or Group.")
+            raise invalid_value("Each of the members must have a `value`, the id of a User or Group.", "members")
         if len(element["value"]) > MAX_ID_LENGTH:
             raise invalid_value(
-                f"members: an id has {MAX_ID_LENGTH} characters at most; one of these has {len(element['value'])}."
+                f"members: an id has {MAX_ID_LENGTH} characters at most; one of these has {len(element['value'])}.", "members"
             )
         ids[element["value"]] = None
     return ids
@@ -99,7 +99,7 @@ def _whole(operation: Operation, change: Change, merge: bool) -> None:
 
 def _chosen(operation: Operation, value_filter: Filter, found: list[Step]) -> None:
     if operation.op != "remove":
-        raise mutability("A member can't be changed: remove it and add another.")
+        raise mutability("A member can't be changed: remove it and add another.", "members")
     ids = _ids_in(value_filter)
     if ids is None:
         found.append(RemoveWhere(value_filter))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import orjson
 from marshmallow import ValidationError
 
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
@@ -14,8 +13,10 @@ from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, pars
 from scimsvc.protocol.immutable import kept_in_element, require_mutable
 from scimsvc.protocol.messages import require_schema
 from scimsvc.schema.classes import describe, load_element, load_value
+from scimsvc.schema.elements import identifying, identity_of
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.suggestions import unknown_key
 from scimsvc.schema.types import fitting, normaliser
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -29,6 +30,8 @@ Op = Literal["add", "remove", "replace"]
 Document = dict[str, Any]
 
 _OPS: dict[str, Op] = {op: op for op in get_args(Op)}
+# `name` is a label that Microsoft's Postman collection gives to operations.
+_OPERATION_MEMBERS = frozenset({"op", "path", "value", "name"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a PATCH is an object with `schemas` and `Operations`.")
     members = {name.lower(): value for name, value in body.items()}
-    require_schema("a PATCH", members.get("schemas"), PATCH_URN)
+    # WSO2's samples send an empty array, which says as little as a body without `schemas`.
+    require_schema("a PATCH", members.get("schemas") or None, PATCH_URN)
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise invalid_syntax("A PATCH needs `Operations`, an array of objects with `op`, `path` and `value`.")
@@ -82,6 +86,8 @@ def _parse(resource_type: ResourceType, one: Any, where: str) -> Iterator[Operat
         raise invalid_syntax(f"{where}.op must be add, remove or replace.")
     if path is not None and not isinstance(path, str):
         raise invalid_path(f"{where}.path must be a string.")
+    if "value" not in members:
+        _require_no_value(op, one, path or "the resource", where)
     if path:
         yield _operation(op, parse_path(path, resource_type), value, where)
         return
@@ -98,28 +104,45 @@ def _parse(resource_type: ResourceType, one: Any, where: str) -> Iterator[Operat
             yield _operation(op, Path(AttributePath((attribute,))), below, f"{where}.value")
 
 
+def _require_no_value(op: Op, one: Mapping[str, Any], target: str, where: str) -> None:
+    """Refuse an operation that must have a value (§3.5.2.1, §3.5.2.3), or has one under another name: taken for nothing, it would
+    remove what is stored. Raises ScimError invalidValue.
+    """
+    unknown = next((name for name, sent in one.items() if name.lower() not in _OPERATION_MEMBERS and sent is not None), None)
+    hint = "" if unknown is None else f" The member {unknown[:128]!r} is unknown: the value goes into `value`."
+    if op == "add":
+        raise invalid_value(f"{where} has no value to add to {target[:128]}.{hint}")
+    if op == "replace":
+        raise invalid_value(f"{where} has no value to replace {target[:128]} with; send null to remove it.{hint}")
+    if unknown is not None:
+        raise invalid_value(f"{where} is a remove without value, which would remove all of {target[:128]}.{hint}")
+
+
 def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
     for step in path.target.steps:
         if step.mutability == "readOnly":
-            raise mutability(f"{path.target.name} is read-only.")
+            raise mutability(f"{path.target.name} is read-only.", path.target.name)
     replaces = op == "replace"
     if op != "remove" and (value is None or value == []):
         if op == "add" and value is None:
-            raise invalid_value(f"{where} has no value to add to {path.target.name}.")
+            raise invalid_value(f"{where} has no value to add to {path.target.name}.", path.target.name)
         op = "remove" if op == "replace" else op
     if op == "remove":
         if path.target.leaf.required and not path.value_filter:
-            raise mutability(f"{path.target.name} is required and can't be removed.")
+            raise mutability(f"{path.target.name} is required and can't be removed.", path.target.name)
         return Operation("remove", path, emptying=replaces)
     try:
         return Operation(op, path, _read(path, value))
     except ValidationError as error:
-        raise invalid_value(f"{where}: {describe(error.messages, path.target.name)}.") from None
+        text = describe(error.messages, path.target.name, with_values=True)
+        raise invalid_value(f"{where}: {text}.", path.target.name) from None
 
 
 def _read(path: Path, value: Any) -> Any:
     attribute = path.target.leaf
     if path.value_filter and not path.sub_attribute:
+        if value == {}:
+            raise ValidationError(unknown_key(attribute, value))
         return load_element(attribute, value)
     if attribute.multi_valued and not isinstance(value, list):
         value = [value]
@@ -202,18 +225,27 @@ def _merged(attribute: Attribute, have: Document, value: Document, op: Op) -> Do
 
 
 def _with_added(attribute: Attribute, have: list[Any], added: list[Any]) -> list[Any]:
-    known = {_identity(one) for one in have}
-    new = []
+    """The elements with those that are added; one that is there is not added again, and gets what it is added with (§3.5.2.1)."""
+    identity = identity_of(attribute)
+    elements = list(have)
+    places = {identity(one): place for place, one in reversed(list(enumerate(have)))}
+    marked = []
     for one in added:
-        identity = _identity(one)
-        if identity not in known:
-            known.add(identity)
-            new.append(one)
-    return _one_primary(attribute, have + new, new)
+        place = places.setdefault(identity(one), len(elements))
+        if place == len(elements):
+            elements.append(one)
+        elif attribute.type == "complex":
+            elements[place] = _again(attribute, elements[place], one)
+        if attribute.primary and one.get(attribute.primary):
+            marked.append(elements[place])
+    return _one_primary(attribute, elements, marked)
 
 
-def _identity(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+def _again(attribute: Attribute, element: Document, added: Document) -> Document:
+    """An element that is added again: what both are the same by keeps its spelling."""
+    same_by = identifying(attribute, element)
+    more = {name: below for name, below in added.items() if name not in same_by or name not in element}
+    return kept_in_element(attribute, element, _merged(attribute, element, more, "add"))
 
 
 def _one_primary(attribute: Attribute, elements: list[Any], changed: list[Any]) -> list[Any]:
@@ -243,7 +275,7 @@ def _elements(have: Any, operation: Operation, policy: Policy) -> Any:
     else:
         described = _described(path, policy)
         if path.value_filter and (not described or (single and elements)):
-            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.")
+            raise no_target(f"No element of {path.attribute.name} fulfils the filter in the path.", path.attribute.name)
         new = _with(described, operation, described)
         left = _one_primary(attribute, [*elements, new], [new])
     left = [one for one in left if one not in (None, {})]

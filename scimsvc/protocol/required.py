@@ -25,7 +25,7 @@ def require_complete(
         lacking = next(_lacking(path, value), None) if value is not None else path if attribute.required else None
         if lacking is not None:
             refuse = mutability if attribute in removed else invalid_value
-            raise refuse(f"{lacking.name} is required; with this change it would have no value.")
+            raise refuse(f"{lacking.name} is required; with this change it would have no value.", lacking.name)
 
 
 def _lacking(path: AttributePath, value: Any) -> Iterator[AttributePath]:

@@ -14,11 +14,25 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, missing
 
+from scimsvc.schema.core import RELATED
+from scimsvc.schema.elements import Identity, identity_of, merged
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.types import check
+from scimsvc.schema.suggestions import unknown_key
+from scimsvc.schema.types import check, shown
 
 MAX_DESCRIBED = 10
 """Mistakes that one message names."""
+
+
+class _Mistyped(str):
+    """The message `must be a string`, with the value that was sent as `not_`; a value that is never returned is not repeated."""
+
+    not_: str
+
+    def __new__(cls, expected: str, value: Any, declaration: Attribute) -> _Mistyped:
+        made = super().__new__(cls, f"must be {expected}")
+        made.not_ = "" if declaration.returned == "never" else f", not {shown(value)}"
+        return made
 
 
 class _Field(fields.Field[Any]):
@@ -45,7 +59,7 @@ class SimpleField(_Field):
         """The value itself."""
         expected = check(self.declaration.type, value)
         if expected:
-            raise ValidationError(f"must be {expected}")
+            raise ValidationError([_Mistyped(expected, value, self.declaration)])
         if value == "" and self.declaration.required:
             raise ValidationError("is required")
         return value
@@ -55,11 +69,15 @@ class ComplexField(_Field):
     """An object: its known sub-attributes in the schema's order; nulls and empty arrays are as if they weren't there.
 
     Those that are never returned are checked and not kept. What is `partial` becomes part of a value that is there: it need
-    not have what is required, and has None for what it unassigns.
+    not have what is required, and has None for what it unassigns. Set `element` for an element of a multi-valued attribute.
+
+    Refuse an object with keys of which none is recognised: it would be taken for an empty one, and could remove what is stored.
+    An element must assign something, so `{}` and an element of nulls are refused, too.
     """
 
-    def __init__(self, declaration: Attribute, partial: bool = False, **options: Any) -> None:
+    def __init__(self, declaration: Attribute, partial: bool = False, element: bool = False, **options: Any) -> None:
         super().__init__(declaration, **options)
+        self._element = element
         writable = [sub for sub in declaration.sub_attributes if sub.mutability != "readOnly"]
         fields_ = [(sub.name, _field(sub, partial)) for sub in writable]
         self._fields = {spelled: one for one in fields_ for spelled in (one[0].lower(), one[0])}
@@ -78,6 +96,8 @@ class ComplexField(_Field):
                 found[name] = field.read(below)
             except ValidationError as error:
                 errors[name] = error.messages
+        if not found and not errors:
+            self._require_recognised(value)
         errors |= {name: ["is required"] for name in self._required if name not in found and name not in errors}
         if errors:
             raise ValidationError(errors)
@@ -88,10 +108,18 @@ class ComplexField(_Field):
             raise ValidationError("is required")
         return {name: below for name, below in kept.items() if name not in self._secret} if self._secret else kept
 
+    def _require_recognised(self, value: dict[str, Any]) -> None:
+        """Raise marshmallow.ValidationError if an object that assigns nothing means something that is not understood."""
+        declaration = self.declaration
+        # An extension is a set of attributes, and read-only attributes are ignored in requests (RFC 7644 §3.3).
+        known = declaration.sub_attribute if declaration.is_extension else lambda name: self._fields.get(name.lower())
+        if self._element or (value and not any(map(known, value))):
+            raise ValidationError(("is required, and " if declaration.required else "") + unknown_key(declaration, value))
+
     def assigned(self, value: Any) -> Iterator[tuple[str, _Field, Any]]:
         """The sub-attributes that are known and have a value: name, field, value as sent."""
         if not isinstance(value, dict):
-            raise ValidationError("must be an object")
+            raise ValidationError([_Mistyped("an object", value, self.declaration)])
         for sent, below in value.items():
             known = self._fields.get(sent) or self._fields.get(sent.lower())
             if known and below is not None and below != []:
@@ -118,9 +146,13 @@ class ElementsField(_Field):
     def __init__(self, element: _Field, **options: Any) -> None:
         super().__init__(element.declaration, **options)
         self.element = element
+        # Members are a set of ids anyway, and there may be many.
+        self._identity = None if self.declaration in RELATED else identity_of(self.declaration)
 
     def read(self, value: Any) -> Any:
-        """The list of its elements, each in canonical form, without those that say nothing; errors are keyed by their places."""
+        """The list of its elements, each once and in canonical form, without those that are never returned; errors are keyed by
+        their places.
+        """
         if not isinstance(value, list):
             raise ValidationError("must be an array")
         found, errors = [], {}
@@ -131,13 +163,24 @@ class ElementsField(_Field):
                     found.append(element)
             except ValidationError as error:
                 errors[place] = error.messages
+                if len(errors) > MAX_DESCRIBED:
+                    break
         if errors:
             raise ValidationError(errors)
+        if len(found) > 1 and self._identity:
+            found = self._distinct(found, self._identity)
         if len(found) > 1 and self.declaration.primary:
             primary = sum(one.get(self.declaration.primary) is True for one in found)
             if primary > 1:
                 raise ValidationError(f"may have one primary value, not {primary}")
         return found
+
+    def _distinct(self, elements: list[Any], identity: Identity) -> list[Any]:
+        distinct: dict[Any, Any] = {}
+        for one in elements:
+            key = identity(one)
+            distinct[key] = merged(self.declaration, distinct[key], one) if key in distinct else one
+        return list(distinct.values()) if len(distinct) < len(elements) else elements
 
 
 def _field(attribute: Attribute, partial: bool = False) -> _Field:
@@ -147,12 +190,14 @@ def _field(attribute: Attribute, partial: bool = False) -> _Field:
         "error_messages": {"required": "is required"},
     }
     if attribute.multi_valued:
-        return ElementsField(_single_field(attribute), **options)
+        return ElementsField(_single_field(attribute, element=True), **options)
     return _single_field(attribute, partial, **options)
 
 
-def _single_field(attribute: Attribute, partial: bool = False, **options: Any) -> _Field:
-    return ComplexField(attribute, partial, **options) if attribute.type == "complex" else SimpleField(attribute, **options)
+def _single_field(attribute: Attribute, partial: bool = False, element: bool = False, **options: Any) -> _Field:
+    if attribute.type != "complex":
+        return SimpleField(attribute, **options)
+    return ComplexField(attribute, partial, element, **options)
 
 
 def _field_name(name: str) -> str:
@@ -224,19 +269,42 @@ def load_element(attribute: Attribute, value: Any) -> Any:
     return _element_field(attribute).deserialize(value)
 
 
-def describe(messages: Any, path: str = "") -> str:
-    """A ValidationError's messages as one line: `emails[0].value must be a string; userName is required`."""
-    found = list(islice(_described(messages, path), MAX_DESCRIBED + 1))
+def attribute_of(attribute: Attribute, messages: Any) -> str | None:
+    """Return the first attribute that a ValidationError's messages are about, by the names of the schema: `emails.value`.
+
+    Keys that a client made up end the name, so it never has a client's text in it.
+    """
+    steps: list[str] = []
+    while isinstance(messages, Mapping) and messages:
+        key, messages = next(iter(messages.items()))
+        if isinstance(key, int):
+            continue
+        below = attribute.sub_attribute(str(key))
+        if below is None:
+            break
+        attribute = below
+        steps.append(below.name)
+    return ".".join(steps) or None
+
+
+def describe(messages: Any, path: str = "", with_values: bool = False) -> str:
+    """A ValidationError's messages as one line: `emails[0].value must be a string; userName is required`.
+
+    Set `with_values` for the client who sent them: `userName must be a string, not 5`.
+    """
+    found = list(islice(_described(messages, path, with_values), MAX_DESCRIBED + 1))
     return "; ".join([*found[:MAX_DESCRIBED], "and more"] if len(found) > MAX_DESCRIBED else found)
 
 
-def _described(messages: Any, path: str) -> Iterator[str]:
+def _described(messages: Any, path: str, with_values: bool) -> Iterator[str]:
     if isinstance(messages, Mapping):
         for key, below in messages.items():
             if isinstance(key, int):
                 step = f"{path}[{key}]"
             else:
                 step = f"{path}{':' if ':' in path and '.' not in path.rpartition(':')[2] else '.'}{key}" if path else key
-            yield from _described(below, step)
+            yield from _described(below, step, with_values)
     else:
-        yield from (f"{path or 'the resource'} {message}" for message in messages)
+        for message in messages:
+            sent = message.not_ if with_values and isinstance(message, _Mistyped) else ""
+            yield f"{path or 'the resource'} {message}{sent}"

@@ -51,6 +51,11 @@ class Attribute:
         return mark.name if mark is not None and mark.type == "boolean" else None
 
     @cached_property
+    def is_extension(self) -> bool:
+        """Whether it is an extension as a resource holds it, whose name is a URN (RFC 7643 §3.3)."""
+        return ":" in self.name
+
+    @cached_property
     def is_kept(self) -> bool:
         """Whether a resource that is stored has the values that clients send for it."""
         return self.mutability != "readOnly" and self.returned != "never"

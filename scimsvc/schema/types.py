@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -18,6 +19,7 @@ Normalise = Callable[[Any], str]
 _DATE_TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9})\d*)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
 )
+_SHOWN = 64
 _WHAT: dict[Type, str] = {
     "string": "a string",
     "boolean": "true or false",
@@ -35,6 +37,14 @@ def check(type_: Type, value: Any) -> str | None:
     if _ACCEPTS[type_](value):
         return None
     return "a text without NUL characters" if isinstance(value, str) and "\0" in value else _WHAT[type_]
+
+
+def shown(value: Any) -> str:
+    """Return a JSON value for a message: at most 64 characters of it; of an object or array only what it is."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def fitting(attribute: Attribute, value: Any) -> Any:

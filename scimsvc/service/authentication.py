@@ -12,7 +12,7 @@ from scimsvc.protocol.errors import ScimError
 from scimsvc.service.self_service import refuse_inactive
 from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
-from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Credential, Scope, TenantRecord
+from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Credential, Scope
 
 MAX_SECRET_LENGTH = 1024
 TRUSTED_FOR = 1.0
@@ -20,6 +20,7 @@ TRUSTED_FOR = 1.0
 USE_NOTED_EVERY = 60.0
 """Seconds by which a token's last-used time may lag behind, so that a read is not a write."""
 _MAX_TRUSTED = 4096
+_INVALID = ', error="invalid_token"'
 SCOPES: tuple[Scope, ...] = (SCIM, ACCOUNTS, ME)
 """All scopes."""
 _BLANKS = " \t"
@@ -31,6 +32,15 @@ class _Checked:
     credential: Credential
     looked_up: float
     use_noted: float
+
+
+class TokenRefused(ScimError):
+    """A token opens nothing here. `credential` is whose it is, or None if it is unknown: the log says so, the answer doesn't."""
+
+    def __init__(self, status: int, detail: str, challenge: str | None, rule: str, credential: Credential | None = None) -> None:
+        headers = {} if challenge is None else {"WWW-Authenticate": f'Bearer realm="scimsvc"{challenge}'}
+        super().__init__(status, detail, headers=headers, rule=rule)
+        self.credential = credential
 
 
 class Authenticator:
@@ -48,21 +58,23 @@ class Authenticator:
         exist, and with 403 while the account is not active.
         """
         if not authorization:
-            raise _unauthorized("Send the tenant's Secret Token: Authorization: Bearer <token>.", "")
+            raise TokenRefused(401, "Send the tenant's Secret Token: Authorization: Bearer <token>.", "", "token missing")
         secret = _secret(authorization)
         if secret is None:
-            raise _unauthorized("The Authorization header must be: Bearer <token>.", ', error="invalid_request"')
+            raise TokenRefused(
+                401, "The Authorization header must be: Bearer <token>.", ', error="invalid_request"', "token malformed"
+            )
         hashed = tenants.digest(secret)
         moment = time.monotonic()
         checked = self._checked.get(hashed)
         if checked is None or moment - checked.looked_up > TRUSTED_FOR or checked.credential.expired:
             checked = self._look_up(hashed, moment)
         if checked.credential.scope not in scopes:
-            challenge = f'Bearer realm="scimsvc", error="insufficient_scope", scope="{scopes[0]}"'
+            challenge = f', error="insufficient_scope", scope="{scopes[0]}"'
             detail = f"This token is for {checked.credential.scope!r}; here a token of scope {scopes[0]!r} is needed."
-            raise ScimError(403, detail, headers={"WWW-Authenticate": challenge})
+            raise TokenRefused(403, detail, challenge, "token scope", checked.credential)
         if checked.credential.subject is not None:
-            self._require_user(checked.credential.tenant, checked.credential.subject)
+            self._require_user(checked.credential, checked.credential.subject)
         return checked.credential
 
     def known_tenant(self, authorization: str) -> int | None:
@@ -70,22 +82,32 @@ class Authenticator:
 
         It costs no look-up, and it proves nothing: the token may have been revoked since.
         """
+        credential = self.known_credential(authorization)
+        return credential.tenant.id if credential else None
+
+    def known_credential(self, authorization: str) -> Credential | None:
+        """Return whose token was in such a header before, in the same way."""
         secret = _secret(authorization)
         checked = self._checked.get(tenants.digest(secret)) if secret else None
-        return checked.credential.tenant.id if checked else None
+        return checked.credential if checked else None
 
-    def _require_user(self, tenant: TenantRecord, subject: str) -> None:
+    def _require_user(self, credential: Credential, subject: str) -> None:
         """Raise ScimError 401 if the user of a token does not exist, 403 if the account is not active."""
-        document = tenants.user_document(self._database, tenant, subject)
+        document = tenants.user_document(self._database, credential.tenant, subject)
         if document is None:
-            raise _unauthorized("The user of this token does not exist.", ', error="invalid_token"')
-        refuse_inactive(orjson.loads(document))
+            raise TokenRefused(401, "The user of this token does not exist.", _INVALID, "token of no user", credential)
+        try:
+            refuse_inactive(orjson.loads(document))
+        except ScimError as error:
+            raise TokenRefused(403, error.detail, None, "token of inactive user", credential) from None
 
     def _look_up(self, hashed: str, moment: float) -> _Checked:
-        credential = tenants.find_credential(self._database, hashed)
+        credential = tenants.find_any_credential(self._database, hashed)
         before = self._checked.pop(hashed, None)
-        if credential is None:
-            raise _unauthorized("The token is unknown, revoked or expired. Make a new one.", ', error="invalid_token"')
+        if credential is None or credential.revoked or credential.expired:
+            state = "unknown" if credential is None else "revoked" if credential.revoked else "expired"
+            detail = "The token is unknown, revoked or expired. Make a new one."
+            raise TokenRefused(401, detail, _INVALID, f"token {state}", credential)
         if len(self._checked) >= _MAX_TRUSTED:
             self._checked.clear()
         checked = _Checked(credential, moment, before.use_noted if before else -USE_NOTED_EVERY)
@@ -104,7 +126,3 @@ def _secret(authorization: str) -> str | None:
     scheme, _, secret = authorization.strip(_BLANKS).partition(" ")
     secret = secret.strip(_BLANKS)
     return secret if scheme.lower() == "bearer" and secret and len(secret) <= MAX_SECRET_LENGTH else None
-
-
-def _unauthorized(detail: str, error: str) -> ScimError:
-    return ScimError(401, detail, headers={"WWW-Authenticate": f'Bearer realm="scimsvc"{error}'})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from scimsvc.protocol.bulk import BULK_RESPONSE_URN, BulkOperation, BulkRequest, hopeless
 from scimsvc.protocol.errors import ScimError
@@ -18,7 +18,28 @@ from scimsvc.protocol.etag import etag
 from scimsvc.protocol.limits import Limits
 from scimsvc.service.bulk_operations import BulkOperations, Prepared
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.rendering import Effect
 from scimsvc.store.database import Database, DatabaseUnavailable
+
+
+class OperationResult(NamedTuple):
+    """What came of one operation, for the log and the metrics. `endpoint` is in lower case, and may be any text of the client, as
+    may `id`.
+    """
+
+    method: str
+    endpoint: str
+    id: str
+    status: int
+    error: ScimError | None
+    effect: Effect | None
+
+
+class BulkRun(NamedTuple):
+    """The BulkResponse, and what came of each operation in the order of the request."""
+
+    response: dict[str, Any]
+    results: list[OperationResult]
 
 
 class BulkService:
@@ -27,12 +48,14 @@ class BulkService:
     def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits) -> None:
         self._operations = BulkOperations(database, tenant_id, catalog, base, limits)
 
-    def run(self, request: BulkRequest) -> dict[str, Any]:
-        """Carry the operations out; answers the BulkResponse, with their outcomes in the order of the request."""
+    def run(self, request: BulkRequest) -> BulkRun:
+        """Carry the operations out. Return their outcomes in the order of the request."""
         run = _Run(self._operations, request)
         run.all()
-        outcomes = [run.outcomes[place] for place in sorted(run.outcomes)]
-        return {"schemas": [BULK_RESPONSE_URN], "Operations": outcomes}
+        places = sorted(run.outcomes)
+        outcomes = [run.outcomes[place] for place in places]
+        response = {"schemas": [BULK_RESPONSE_URN], "Operations": outcomes}
+        return BulkRun(response, [run.result(place) for place in places])
 
 
 @dataclass
@@ -71,6 +94,16 @@ class _Run:
         self._failed: set[int] = set()
         self._restored: set[int] = set()
         self.outcomes: dict[int, dict[str, Any]] = {}
+        self._errors: dict[int, ScimError] = {}
+        self._effects: dict[int, Effect] = {}
+
+    def result(self, place: int) -> OperationResult:
+        """Return what came of an operation that has an outcome."""
+        operation, outcome = self._request[place], self.outcomes[place]
+        id_ = outcome.get("location", "").rpartition("/")[2]
+        error = self._errors.get(place)
+        effect = None if error else self._effects.get(place)
+        return OperationResult(operation.method, operation.endpoint, id_, int(outcome["status"]), error, effect)
 
     def _prepare(self) -> dict[int, Prepared]:
         """What can be carried out; why the others can't is their problem."""
@@ -202,6 +235,8 @@ class _Run:
             outcome |= {"location": rendered.location, "version": etag(rendered.version)}
             if rendered.restored:
                 self._restored.add(place)
+            if rendered.effect:
+                self._effects[place] = rendered.effect
             if operation.method == "POST" and operation.bulk_id:
                 self._ids[operation.bulk_id] = rendered.location.rpartition("/")[2]
                 for name in prepared.references:
@@ -236,6 +271,9 @@ class _Run:
                 continue
             self._failed.add(place)
             self._unfinished.pop(place, None)
+            if isinstance(error, DatabaseUnavailable):
+                error = ScimError(503, error.in_words(), rule=f"database {error.reason}")
+            self._errors[place] = error
             self.outcomes[place] = self._failure(self._request[place], error)
             name = self._request[place].bulk_id
             if name and self._makers.get(name) == place:
@@ -251,9 +289,7 @@ class _Run:
             # Gone already, or the database is; then the outcome says that it failed, and the next look what is there.
             return
 
-    def _failure(self, operation: BulkOperation, error: ScimError | DatabaseUnavailable) -> dict[str, Any]:
-        if isinstance(error, DatabaseUnavailable):
-            error = ScimError(503, error.in_words())
+    def _failure(self, operation: BulkOperation, error: ScimError) -> dict[str, Any]:
         return self._outcome(operation, error.status) | {"response": error.document()}
 
     def _outcome(self, operation: BulkOperation, status: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from scimsvc.mapping import Finding, ProfileError, parse_profiles, read_profiles
+from scimsvc.mapping import Finding, ProfileError, read_profiles, sort_profiles
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import files_in
 from scimsvc.service.catalog import Catalog
@@ -27,19 +27,22 @@ Followed = Callable[[], set[str] | None]
 
 
 class MissingProfiles(ProfileError):
-    """Tenants follow profiles that are in no file; `catalogs` are those of the others."""
+    """Tenants follow profiles that are in no file."""
 
-    def __init__(self, directory: Path, names: Iterable[str], catalogs: dict[str, Catalog]) -> None:
-        self.catalogs = catalogs
+    def __init__(self, directory: Path, names: Iterable[str]) -> None:
         super().__init__(Finding(directory, 1, 1, f"tenants follow the profile {name!r}, which is in no file") for name in names)
+
+
+Bundle = dict[str, str]
+"""The texts of the files that one profile is made of, by their paths."""
 
 
 class Catalogs:
     """Catalogs by the names of their profiles. `problem` is what is wrong with the files that were last looked at, or None.
 
-    `kept` is a file for what the profiles in use were made of: where the files are broken, or one that a tenant follows has gone,
-    every worker takes that, so that all have the same, also one that starts only then.
-    Raises ProfileError where the profiles are wrong and none are kept, ValueError where two attributes share a number.
+    Every valid profile is taken. If the file of one that a tenant follows becomes invalid or disappears, its last valid version
+    stays. `kept` is a file with those versions: every worker reads it, so that all have the same, also one that starts later.
+    Raises ProfileError if a tenant follows an invalid profile of which no valid version is kept, or if no profile is valid.
     """
 
     def __init__(self, directory: Path, registry: Registry, kept: Path | None = None, followed: Followed = lambda: set()) -> None:
@@ -49,20 +52,17 @@ class Catalogs:
         self._followed = followed
         self._lock = threading.Lock()
         self._next_check = time.monotonic() + CHECK_EVERY
+        self._catalogs: dict[str, Catalog] = {}
+        self._bundles: dict[str, Bundle] = {}
         self.problem: str | None = None
         self.on_problem: Callable[[str], None] = lambda problem: None
         self._signature = _signature(directory)
-        try:
-            self._catalogs = self._load(set())
-        except (ProfileError, ValueError) as error:
-            self.problem = str(error)
-            if kept and kept.exists():
-                self._catalogs = self._load_kept(kept)
-            elif isinstance(error, MissingProfiles):
-                # Those who follow others need not wait.
-                self._catalogs = error.catalogs
-            else:
-                raise
+        error = self._load(set())
+        self.problem = str(error) if error else None
+        missing = self._wanted(set()) - self._catalogs.keys()
+        # If no file is wrong, tenants that follow other profiles need not wait for the missing one.
+        if error and not isinstance(error, MissingProfiles) and (missing or not self._catalogs):
+            raise error
 
     def get(self, name: str) -> Catalog | None:
         """The catalog of a profile."""
@@ -81,45 +81,76 @@ class Catalogs:
             self.refresh()
 
     def refresh(self) -> None:
-        """Load the files anew where they have changed; where something is wrong with them, all stays as it was."""
+        """Load the files anew if they have changed."""
         with self._lock:
             signature = _signature(self._directory)
             if signature == self._signature:
                 return
             self._signature = signature
-            try:
-                self._catalogs = self._load(set(self._catalogs))
-            except (ProfileError, ValueError, OSError) as error:
-                if self._kept and self._kept.exists():
-                    self._catalogs = self._load_kept(self._kept)
-                self.problem = str(error)
+            error = self._load(set(self._catalogs))
+            self.problem = str(error) if error else None
+            if self.problem:
                 self.on_problem(self.problem)
+
+    def _load(self, otherwise: set[str]) -> ProfileError | None:
+        """Take every valid profile of the files, and for the others that are followed the versions kept. Return what is wrong.
+
+        `otherwise` are the profiles that must stay if nobody can tell which ones tenants follow.
+        """
+        try:
+            contents = read_profiles(self._directory)
+        except ProfileError as error:
+            contents, findings = {}, error.findings
+        else:
+            findings = []
+        catalogs, bundles, invalid = self._valid(contents)
+        findings = [*findings, *invalid]
+        former = self._bundles | self._kept_bundles()
+        # Also what no tenant follows stays while its file is there, because the mistake may be mended at any moment.
+        files = set(map(str, contents))
+        there = {name for name, bundle in former.items() if files & bundle.keys()} if findings else set()
+        wanted = (self._wanted(otherwise) | there) - catalogs.keys()
+        for name in sorted(wanted & former.keys()):
+            if former[name] == self._bundles.get(name):
+                catalogs[name], bundles[name] = self._catalogs[name], former[name]
             else:
-                self.problem = None
-
-    def _load(self, otherwise: set[str]) -> dict[str, Catalog]:
-        """The catalogs of the files; `otherwise` are the profiles that must be there where nobody knows which are followed."""
-        contents = read_profiles(self._directory)
-        catalogs = self._catalogs_of(contents)
-        followed = self._followed()
-        missing = (otherwise if followed is None else followed) - catalogs.keys()
-        if missing:
-            raise MissingProfiles(self._directory, sorted(missing), catalogs)
+                valid, texts, _ = self._valid({Path(path): text.encode() for path, text in former[name].items()})
+                catalogs |= valid
+                bundles |= texts
         if self._kept:
-            used = {name for catalog in catalogs.values() for name in catalog.profile.documents}
-            texts = {
-                str(path): content.decode()
-                for path, content in contents.items()
-                if isinstance(content, bytes) and (path.suffix != ".json" or path.name in used)
-            }
-            _replace(self._kept, orjson.dumps(texts))
-        return catalogs
+            _replace(self._kept, orjson.dumps(bundles))
+        self._catalogs, self._bundles = catalogs, bundles
+        if findings:
+            return ProfileError(findings)
+        return MissingProfiles(self._directory, sorted(wanted)) if wanted else None
 
-    def _load_kept(self, kept: Path) -> dict[str, Catalog]:
-        return self._catalogs_of({Path(path): text.encode() for path, text in orjson.loads(kept.read_bytes()).items()})
+    def _wanted(self, otherwise: set[str]) -> set[str]:
+        followed = self._followed()
+        return otherwise if followed is None else followed
 
-    def _catalogs_of(self, contents: Mapping[Path, bytes | Finding]) -> dict[str, Catalog]:
-        return {name: Catalog(profile) for name, profile in parse_profiles(contents, self._registry).items()}
+    def _valid(self, contents: Mapping[Path, bytes | Finding]) -> tuple[dict[str, Catalog], dict[str, Bundle], list[Finding]]:
+        """The catalogs of the valid profiles in the contents of files, the texts of each, and what is wrong with the others."""
+        loaded = sort_profiles(contents, self._registry)
+        findings = list(loaded.findings)
+        catalogs: dict[str, Catalog] = {}
+        bundles: dict[str, Bundle] = {}
+        for name, profile in loaded.profiles.items():
+            path = loaded.paths[name]
+            try:
+                catalogs[name] = Catalog(profile)
+            except ValueError as error:
+                findings.append(Finding(path, 1, 1, str(error)))
+                continue
+            made_of = [path, *(path.with_name(document) for document in profile.documents)]
+            texts = {str(file): contents.get(file) for file in made_of}
+            bundles[name] = {file: content.decode() for file, content in texts.items() if isinstance(content, bytes)}
+        return catalogs, bundles, findings
+
+    def _kept_bundles(self) -> dict[str, Bundle]:
+        if self._kept is None or not self._kept.exists():
+            return {}
+        bundles: dict[str, Bundle] = orjson.loads(self._kept.read_bytes())
+        return bundles
 
 
 def _replace(path: Path, content: bytes) -> None:

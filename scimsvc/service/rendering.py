@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -16,14 +16,20 @@ from scimsvc.schema.model import ResourceType
 from scimsvc.store.membership import GroupOf, Member
 from scimsvc.store.resources import Stored
 
+Effect = Literal["disable", "enable", "restore"]
+"""What a request does to an account besides changing it, for those who watch."""
+
 
 class Rendered(NamedTuple):
-    """A resource as JSON, empty where it isn't to be shown, its version and its URI, and whether a create has restored it."""
+    """A resource as JSON, empty where it isn't to be shown, its version and its URI, whether a create has restored it, and what
+    the request means for the account.
+    """
 
     body: bytes
     version: str
     location: str
     restored: bool = False
+    effect: Effect | None = None
 
 
 class Related(NamedTuple):

@@ -20,16 +20,17 @@ from scimsvc.protocol.patch import Operation, Policy, apply, parse_operations
 from scimsvc.protocol.projection import ALL, Projection
 from scimsvc.protocol.reading import values_at
 from scimsvc.protocol.required import require_complete
-from scimsvc.schema.classes import describe, load
+from scimsvc.schema.classes import attribute_of, describe, load
 from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
+from scimsvc.schema.suggestions import named, unknown_attribute
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
-from scimsvc.service.rendering import NONE, Related, Rendered, by_owner, render
+from scimsvc.service.rendering import NONE, Effect, Related, Rendered, by_owner, render
 from scimsvc.service.self_service import refuse_change, refuse_inactive, refuse_secrets
-from scimsvc.store.database import Database, UniquenessViolation
+from scimsvc.store.database import Database, DatabaseUnavailable, UniquenessViolation
 from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
@@ -37,6 +38,9 @@ from scimsvc.store.resources import ResourceStore, Stored
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _PURGED_BESIDE = 20
 """Resources whose grace period is over that go for good with each one that is deleted."""
+
+MAX_LINKS = 10_000
+"""The memberships that are gone through for the groups of one resource, also those of its groups: some hundredths of a second."""
 
 Document = dict[str, Any]
 Found = tuple[Stored, Related]
@@ -80,23 +84,23 @@ class ResourceService:
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
 
-        def work() -> Found:
+        def work() -> Stored:
             stored = self._resources.insert(new)
             if hashed:
                 self._resources.set_password(stored.seq, hashed)
             if members:
                 self._add_members(stored, members)
-            return self._with_related(self._welcomed(stored, document), projection)
+            return self._welcomed(stored, document)
 
         if self._policies.recreate == "restore":
             restored = self._restore(document, members, hashed, projection)
             if restored:
-                return restored._replace(restored=True)
+                return restored._replace(restored=True, effect="restore")
         try:
-            found = self._database.transaction(work)
+            stored = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(document, None) from None
-        return self._render(found, projection)
+        return self._answer(stored, projection)
 
     def may_restore(self, body: Any) -> bool:
         """Whether a create may find an account to restore. Raises ScimError for what no create can have."""
@@ -125,7 +129,7 @@ class ResourceService:
             raise self._several([one.document for one in meant])
         id_ = meant[0].id
 
-        def work() -> Found | None:
+        def work() -> Stored | None:
             retired = self._resources.lock_retired(id_)
             stored = retired or self._resources.lock(id_)
             if stored is None:
@@ -141,13 +145,13 @@ class ResourceService:
                 self._resources.set_password(stored.seq, hashed)
             if members:
                 self._add_members(stored, members)
-            return self._with_related(self._welcomed(changed, fresh), projection)
+            return self._welcomed(changed, fresh)
 
         try:
-            found = self._database.transaction(work)
+            stored = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(document, None) from None
-        return found and self._render(found, projection)
+        return stored and self._answer(stored, projection)
 
     def _is_meant(self, former: Document, document: Document) -> bool:
         """Whether a create is meant for the account that has a document: it contradicts nothing that is the account's own."""
@@ -214,7 +218,18 @@ class ResourceService:
 
         # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
         password = (hashed is not None, hashed)
-        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members)
+        unnamed = self._unnamed_members(body) if self._served.has_members and not members else None
+        return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members, unnamed)
+
+    def _unnamed_members(self, body: Mapping[str, Any]) -> ScimError | None:
+        """Return why a PUT may not remove members: it has an unknown attribute, which may be them. None if it may."""
+        unknown = unknown_attribute(self._type.root, body)
+        if unknown is None or any(name.lower() == MEMBERS.name for name in body):
+            return None
+        return invalid_value(
+            f"The {self._type.name} has {named(self._type.root, unknown)}; without members this PUT would remove all members. "
+            "Correct the name, or send members: [] to remove them."
+        )
 
     def patch(
         self,
@@ -306,10 +321,15 @@ class ResourceService:
         if not isinstance(body, dict):
             raise invalid_syntax(f"The body must be a {self._type.name} as a JSON object.")
         _check_schemas(self._type, body)
+        if self._policies.unknown_attributes == "reject":
+            unknown = unknown_attribute(self._type.root, body)
+            if unknown is not None:
+                raise invalid_value(f"The {self._type.name} has {named(self._type.root, unknown)}. Correct it or leave it out.")
         try:
             document = load(self._type, body)
         except ValidationError as error:
-            raise invalid_value(f"{self._type.name}: {describe(error.messages)}.") from None
+            name = attribute_of(self._type.root, error.messages)
+            raise invalid_value(f"{self._type.name}: {describe(error.messages, with_values=True)}.", name) from None
         return document, member_steps.member_ids(document.pop(MEMBERS.name, None) if self._served.has_members else None)
 
     def _change(
@@ -321,14 +341,15 @@ class ResourceService:
         projection: Projection,
         password: tuple[bool, str | None],
         added: Collection[str],
+        unnamed: ScimError | None = None,
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
         If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
-        those who are to be members.
+        those who are to be members; `unnamed` is raised if members change.
         """
         wanted: Document = {}
 
-        def work() -> Found:
+        def work() -> Stored:
             if self._awaits and added:
                 self._memberships.take_turn(added)
             stored = self._existing(self._resources.lock, id_)
@@ -339,8 +360,10 @@ class ResourceService:
             document, steps = change(former)
             if self._by_the_user:
                 refuse_change(self._served.self_service, former, document)
-            wanted.update(seq=stored.seq, document=document)
+            wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
             moved = sum(self._take_step(stored, step) for step in steps)
+            if moved and unnamed:
+                raise unnamed
             if password[0]:
                 self._resources.set_password(stored.seq, password[1])
             if document != former:
@@ -349,18 +372,19 @@ class ResourceService:
                     stored = self._welcomed(stored, document)
             elif moved or password[0]:
                 stored = self._resources.touch(stored, kind)
-            return self._with_related(stored, projection)
+            return stored
 
         try:
-            found = self._database.transaction(work)
+            stored = self._database.transaction(work)
         except UniquenessViolation:
             raise self._clash(wanted["document"], wanted["seq"]) from None
-        return self._render(found, projection)
+        rendered = self._answer(stored, projection)
+        return rendered._replace(effect=wanted["effect"]) if wanted["effect"] else rendered
 
     def _clash(self, document: Document, own_seq: int | None) -> ScimError:
         with self._database.reading():
-            attribute = self._resources.attribute_in_use(document, own_seq) or "a unique attribute"
-        return uniqueness(f"Another {self._type.name} has this value of {attribute} already.")
+            attribute = self._resources.attribute_in_use(document, own_seq)
+        return uniqueness(f"Another {self._type.name} has this value of {attribute or 'a unique attribute'} already.", attribute)
 
     def _existing(self, find: Callable[[str], Stored | None], id_: str) -> Stored:
         stored = find(id_)
@@ -387,27 +411,47 @@ class ResourceService:
             return self._memberships.add(stored.seq, ids)
         unknown = self._memberships.unknown(ids)
         if unknown:
-            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.")
+            raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.", "members")
         return self._memberships.add(stored.seq, ids)
 
+    def _answer(self, stored: Stored, projection: Projection) -> Rendered:
+        """Render a resource whose change is committed. What the membership table has is read now, when no other writer waits.
+
+        The change is stored, so nothing fails any more: what can't be read, or is too much to go through, is left out.
+        """
+        if self._is_alone(stored):
+            return self._render((stored, NONE), projection)
+        try:
+            with self._database.reading():
+                found = self._with_related(stored, projection)
+        except (ScimError, DatabaseUnavailable):
+            found = stored, NONE
+        return self._render(found, projection)
+
+    def _is_alone(self, stored: Stored) -> bool:
+        """Whether the membership table has nothing on a resource."""
+        return not stored.in_groups and not self._served.has_members
+
     def _with_related(self, stored: Stored, projection: Projection) -> Found:
-        alone = not stored.in_groups and not self._served.has_members
-        return stored, NONE if alone else self._related([stored], projection, tagged=True)[0]
+        return stored, NONE if self._is_alone(stored) else self._related([stored], projection, tagged=True)[0]
 
     def _related(self, page: Sequence[Stored], projection: Projection, tagged: bool = False) -> list[Related]:
         """What the membership table has on each resource; one statement for the whole page. A resource alone has all of it. The
         groups are part of the version, which is shown in `meta`, and with `tagged` in any case.
 
-        Raises ScimError tooMany for a page of several that have more than a list may have.
+        Raises ScimError tooMany for a page of several that have more than a list may have, and for one resource whose groups are
+        nested in more than can be gone through.
         """
-        limit = self._listed_members if len(page) > 1 else NO_LIMIT
+        limit, most = (self._listed_members, self._listed_members) if len(page) > 1 else (NO_LIMIT, MAX_LINKS)
         with_members = page and self._served.has_members and projection.wants(MEMBERS.name)
         of_page = [stored.seq for stored in page]
         members: Any = by_owner(_few(MEMBERS, limit, self._memberships.members_of(of_page, limit + 1))) if with_members else {}
         in_groups = [stored.seq for stored in page if stored.in_groups]
-        shown = tagged or projection.wants(GROUPS.name) or projection.wants("meta")
-        with_groups = in_groups and self._served.has_groups and shown
-        groups: Any = by_owner(_few(GROUPS, limit, self._memberships.groups_of(in_groups, limit + 1))) if with_groups else {}
+        shown = projection.wants(GROUPS.name) or projection.wants("meta")
+        with_groups = in_groups and self._served.has_groups and (shown or tagged)
+        links = self._memberships.groups_of(in_groups, most) if with_groups else []
+        # Where groups aren't shown, the version goes without what is too much to go through.
+        groups: Any = by_owner(_few(GROUPS, most, links if shown else links or []))
         return [
             Related(groups.get(stored.seq), members.get(stored.seq, []) if with_members else None)
             if groups or with_members
@@ -418,6 +462,12 @@ class ResourceService:
     def _render(self, found: Found, projection: Projection) -> Rendered:
         stored, related = found
         return render(stored, related, self._type, projection, self._base)
+
+
+def _effect(former: Document, document: Document) -> Effect | None:
+    """Return what a change means for an account besides the change itself: that it is disabled or enabled."""
+    before, after = former.get("active") is not False, document.get("active") is not False
+    return None if before == after else "enable" if after else "disable"
 
 
 def _paths_in(resource_type: ResourceType, document: Document) -> Iterator[tuple[AttributePath, Any]]:
@@ -432,12 +482,13 @@ _WITHOUT = {MEMBERS: "members", GROUPS: "groups,meta"}
 """What to leave out of an answer so that rows of the membership table aren't looked up; versions have the groups in them."""
 
 
-def _few(attribute: Attribute, limit: int, rows: Sequence[Any]) -> Sequence[Any]:
-    """Rows of the membership table as they are, unless there are more of them than one list may have."""
-    if len(rows) > limit:
+def _few(attribute: Attribute, limit: int, rows: Sequence[Any] | None) -> Sequence[Any]:
+    """Return rows of the membership table as they are, unless there are more of them than one answer may have; None if so."""
+    if rows is None or len(rows) > limit:
         raise too_many(
             f"The {attribute.name} of these resources are more than the {limit} that one list may have. "
-            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[attribute]}."
+            f"Ask for fewer at once with count, or in SCIM with excludedAttributes={_WITHOUT[attribute]}.",
+            "limits.listed_members",
         )
     return rows
 
@@ -456,7 +507,8 @@ def _check_schemas(resource_type: ResourceType, body: Mapping[str, Any]) -> None
     foreign = foreign_schemas(schemas, resource_type.schema_ids)
     if foreign:
         raise invalid_value(
-            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}."
+            f"A {resource_type.name} has no schema {foreign[0][:128]!r}; it has {', '.join(resource_type.schema_ids)}.",
+            "schemas",
         )
 
 

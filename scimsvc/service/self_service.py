@@ -38,13 +38,14 @@ def refuse_secrets(
 def refuse_inactive(document: Mapping[str, Any]) -> None:
     """Raise ScimError 403 if the account of the token is not active: the token gives access to nothing then."""
     if document.get("active") is False:
-        raise ScimError(403, "Your account is not active.")
+        raise ScimError(403, "Your account is not active.", rule="active")
 
 
 def _refusal(allowed: Collection[AttributePath], changed: Iterable[str]) -> ScimError:
+    changed = list(dict.fromkeys(changed))
     names = ", ".join(sorted(path.name for path in allowed)) or "nothing"
-    detail = f"At /Me users can't change {', '.join(dict.fromkeys(changed))}. The profile allows users to change: {names}."
-    return ScimError(403, detail)
+    detail = f"At /Me users can't change {', '.join(changed)}. The profile allows users to change: {names}."
+    return ScimError(403, detail, attribute=next(iter(changed), None), rule="self")
 
 
 def _names(target: AttributePath, value: Any, secret: AttributePath) -> bool:

@@ -50,6 +50,8 @@ class Database:
         self.peewee, self.kind = _open(url, self._reading, prepared_statements)
         path = sqlite_path(url)
         self._errors = Translation()
+        self.retries = 0
+        """How often this process has begun a transaction anew since it started."""
         self._group_commit = GroupCommit(self.peewee, f"{path}.lock") if path else None
 
     @property
@@ -83,8 +85,14 @@ class Database:
             try:
                 return self._group_commit.run(work) if self._group_commit else self._alone(work)
             except Retry:
+                self.retries += 1
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise DatabaseUnavailable("The database had to give way to other transactions too often.", "locked")
+
+    @property
+    def queued(self) -> int:
+        """How many transactions of this process wait for SQLite's one writer. PostgreSQL has no such queue."""
+        return self._group_commit.queued if self._group_commit else 0
 
     def _alone(self, work: Callable[[], Result]) -> Result:
         """In a transaction of its own, as PostgreSQL has it; there the server commits several at once."""

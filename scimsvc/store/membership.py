@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,7 +59,7 @@ _EACH_BY_NAME = f"""{_EACH_BY_ID} UNION
     (SELECT resource_seq AS seq FROM attribute_value
         WHERE tenant_id = :tenant AND attribute = :external_id AND value = wanted.id {{apart}}) AS named
     WHERE NOT EXISTS (SELECT 1 FROM resource AS other
-        WHERE other.tenant_id = :tenant AND other.id = wanted.id AND other.resource_type IN {_TYPES} {{apart}})"""
+        WHERE other.tenant_id = :tenant AND other.id = wanted.id AND (other.resource_type IN {_TYPES}) IS TRUE {{apart}})"""
 """The same on PostgreSQL, where each id is looked up by itself."""
 
 
@@ -106,17 +106,18 @@ _CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_s
 _UNKNOWN = Statement(
     f"""SELECT wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN {_TYPES} {{apart}}) LIMIT 10"""
+        AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) LIMIT 10"""
 )
 _AWAIT = Statement(
     f"""INSERT INTO pending_membership (tenant_id, group_seq, member)
     SELECT :tenant, :group, wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN {_TYPES} {{apart}})
+        AND (resource_type IN {_TYPES}) IS TRUE {{apart}})
     AND NOT EXISTS (SELECT 1 FROM attribute_value AS named
         WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id
         AND EXISTS (SELECT 1 FROM resource
-            WHERE tenant_id = :tenant AND resource.seq = named.resource_seq AND resource_type IN {_TYPES} {{apart}}) {{apart}})
+            WHERE tenant_id = :tenant AND resource.seq = named.resource_seq
+                AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) {{apart}})
     ON CONFLICT DO NOTHING"""
 )
 _TAKE_TURN = """SELECT pg_advisory_xact_lock(%(tenant)s, place) FROM (SELECT DISTINCT hashtext(name) & 63 AS place
@@ -181,39 +182,39 @@ _MEMBERS = Statement(
     (SELECT id, resource_type, display FROM resource WHERE tenant_id = :tenant AND seq = member.seq {apart}) AS found
     ORDER BY member.group_seq, member.seq""",
 )
-_GROUPS = """WITH RECURSIVE above (member_seq, group_seq, direct) AS (
-        SELECT member_seq, group_seq, 1 FROM membership WHERE tenant_id = :tenant AND member_seq {whose}
-        UNION
-        SELECT above.member_seq, membership.group_seq, 0 FROM above
-        JOIN membership ON membership.tenant_id = :tenant AND membership.member_seq = above.group_seq
-    )
-    SELECT above.member_seq, resource.id, resource.display, MAX(above.direct) FROM above
-    JOIN resource ON resource.tenant_id = :tenant AND resource.seq = above.group_seq
-    GROUP BY above.member_seq, resource.seq, resource.id, resource.display ORDER BY above.member_seq, resource.seq LIMIT :limit"""
-_EACH_GROUPS = """WITH RECURSIVE above (member_seq, group_seq, direct) AS (
+_LINKS = """WITH RECURSIVE above (tenant_id, seq) AS (
         {start}
         UNION
-        SELECT above.member_seq, further.group_seq, 0 FROM above CROSS JOIN LATERAL
-        (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = above.group_seq {apart}) AS further
+        SELECT membership.tenant_id, membership.group_seq FROM above
+        JOIN membership ON membership.tenant_id = above.tenant_id AND membership.member_seq = above.seq
     )
-    SELECT above.member_seq, found.id, found.display, MAX(above.direct) FROM above CROSS JOIN LATERAL
-    (SELECT seq, id, display FROM resource WHERE tenant_id = :tenant AND seq = above.group_seq {apart}) AS found
-    GROUP BY above.member_seq, found.seq, found.id, found.display ORDER BY above.member_seq, found.seq LIMIT :limit"""
-_GROUPS_OF_ONE = Statement(
-    _GROUPS.replace("{whose}", "= :seq"),
-    _EACH_GROUPS.replace(
-        "{start}", "SELECT member_seq, group_seq, 1 FROM membership WHERE tenant_id = :tenant AND member_seq = :seq"
-    ),
-)
-_GROUPS_OF_MANY = Statement(
-    _GROUPS.replace("{whose}", "IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"),
-    _EACH_GROUPS.replace(
-        "{start}",
-        """SELECT direct.member_seq, direct.group_seq, 1 FROM ({each:seqs}) AS one CROSS JOIN LATERAL
-        (SELECT member_seq, group_seq FROM membership
-            WHERE tenant_id = :tenant AND member_seq = CAST(one.id AS BIGINT) {apart}) AS direct""",
-    ),
-)
+    SELECT membership.member_seq, membership.group_seq, resource.id, resource.display
+    FROM above CROSS JOIN membership CROSS JOIN resource
+    WHERE membership.tenant_id = above.tenant_id AND membership.member_seq = above.seq
+    AND resource.tenant_id = membership.tenant_id AND resource.seq = membership.group_seq LIMIT :limit"""
+"""The memberships of some resources and of the groups that they are in. Both databases read them one by one as they are asked
+for, so the limit bounds the work as well. SQLite joins in the order of a CROSS JOIN. If the tenant were a parameter in its joins,
+it would build a Bloom filter for them out of the whole table of memberships.
+"""
+_EACH_LINK = """WITH RECURSIVE above (tenant_id, seq) AS (
+        {start}
+        UNION
+        SELECT further.tenant_id, further.group_seq FROM above CROSS JOIN LATERAL
+        (SELECT tenant_id, group_seq FROM membership
+            WHERE tenant_id = above.tenant_id AND member_seq = above.seq {apart}) AS further
+    )
+    SELECT link.member_seq, link.group_seq, found.id, found.display FROM above CROSS JOIN LATERAL
+    (SELECT tenant_id, member_seq, group_seq FROM membership
+        WHERE tenant_id = above.tenant_id AND member_seq = above.seq {apart}) AS link CROSS JOIN LATERAL
+    (SELECT id, display FROM resource WHERE tenant_id = link.tenant_id AND seq = link.group_seq {apart}) AS found LIMIT :limit"""
+
+
+def _links_of(start: str) -> Statement:
+    return Statement(_LINKS.replace("{start}", start), _EACH_LINK.replace("{start}", start))
+
+
+_LINKS_OF_ONE = _links_of("SELECT CAST(:tenant AS INTEGER), CAST(:seq AS BIGINT)")
+_LINKS_OF_MANY = _links_of("SELECT CAST(:tenant AS INTEGER), CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one")
 
 
 class MembershipStore:
@@ -324,18 +325,51 @@ class MembershipStore:
         rows = _MEMBERS(self._database, tenant=self._tenant, seqs=_json(map(str, group_seqs)), limit=limit).fetchall()
         return [Member(*row) for row in rows]
 
-    def groups_of(self, member_seqs: Sequence[int], limit: int = ALL) -> list[GroupOf]:
-        """The groups of some resources, through nested groups too, so many at most, ordered by resource and the group's age."""
+    def groups_of(self, member_seqs: Sequence[int], limit: int = ALL) -> list[GroupOf] | None:
+        """Return the groups of some resources, through nested groups too, ordered by resource and the group's age.
+
+        None if more memberships than the limit have to be gone through for that, counted for each of the resources.
+        """
         if len(member_seqs) == 1:
-            rows = _GROUPS_OF_ONE(self._database, tenant=self._tenant, seq=member_seqs[0], limit=limit).fetchall()
+            rows = _LINKS_OF_ONE(self._database, tenant=self._tenant, seq=member_seqs[0], limit=limit + 1).fetchall()
         else:
             seqs = _json(map(str, member_seqs))
-            rows = _GROUPS_OF_MANY(self._database, tenant=self._tenant, seqs=seqs, limit=limit).fetchall()
-        return [GroupOf(member_seq, id_, display, bool(direct)) for member_seq, id_, display, direct in rows]
+            rows = _LINKS_OF_MANY(self._database, tenant=self._tenant, seqs=seqs, limit=limit + 1).fetchall()
+        if len(rows) > limit:
+            return None
+        above: dict[int, list[int]] = {}
+        groups: dict[int, tuple[str, str | None]] = {}
+        for member_seq, group_seq, id_, display in rows:
+            above.setdefault(member_seq, []).append(group_seq)
+            groups[group_seq] = id_, display
+        found: list[GroupOf] = []
+        for member_seq in sorted(member_seqs):
+            reached, gone_through = _reached(member_seq, above)
+            limit -= gone_through
+            if limit < 0:
+                return None
+            direct = frozenset(above.get(member_seq, ()))
+            found += [GroupOf(member_seq, *groups[seq], seq in direct) for seq in sorted(reached)]
+        return found
 
     def _names(self, names: Iterable[str]) -> str:
         """Return the names of members as they are compared: ids as they are, and externalIds in the form of their index."""
         return _json(map(self._form, names))
+
+
+def _reached(start: int, above: Mapping[int, Sequence[int]]) -> tuple[set[int], int]:
+    """Return all groups above a resource, and the number of memberships that lead to them."""
+    reached: set[int] = set()
+    gone_through = 0
+    todo = [start]
+    while todo:
+        groups = above.get(todo.pop(), ())
+        gone_through += len(groups)
+        for group in groups:
+            if group not in reached:
+                reached.add(group)
+                todo.append(group)
+    return reached, gone_through
 
 
 def name_form(name: str) -> str:

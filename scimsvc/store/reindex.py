@@ -78,10 +78,11 @@ _ADVANCE = Statement(
     """UPDATE reindex SET tenant_id = :tenant, resource_seq = :seq, done = done + :more, finished = :finished
     WHERE name = :name"""
 )
+_NEXT_TENANT = Statement("SELECT MIN(id) FROM tenant WHERE id > :tenant")
 _NEXT = {
     kind: Statement(
-        f"""SELECT tenant_id, seq, id, resource_type, LENGTH(document), {is_ascii.format("document")} FROM resource
-        WHERE (tenant_id, seq) > (:tenant, :seq) ORDER BY tenant_id, seq LIMIT :most"""
+        f"""SELECT seq, id, resource_type, LENGTH(document), {is_ascii.format("document")} FROM resource
+        WHERE tenant_id = :tenant AND seq > :seq ORDER BY seq LIMIT :most"""
     )
     for kind, is_ascii in _IS_ASCII.items()
 }
@@ -92,8 +93,11 @@ _VALUES = Statement(
     WHERE {_OF_THESE.replace("{seq}", "resource_seq")}"""
 )
 _CLAIMS_OF_OTHERS = Statement(
-    """SELECT resource_seq, attribute, element, value FROM attribute_value WHERE tenant_id = :tenant
-    AND (attribute, value) IN (SELECT {rows:rows attribute INTEGER, value TEXT}) AND is_unique = 1 AND resource_seq <> :seq"""
+    """WITH claim (attribute, value) AS (SELECT {rows:rows attribute INTEGER, value TEXT})
+    SELECT other.resource_seq, other.attribute, other.element, other.value FROM claim
+    JOIN attribute_value AS other ON other.tenant_id = :tenant AND other.attribute = claim.attribute
+        AND other.value = claim.value AND other.is_unique = 1
+    WHERE other.resource_seq <> :seq"""
 )
 _SET_UNIQUE = Statement(
     """UPDATE attribute_value SET is_unique = :is_unique WHERE tenant_id = :tenant AND resource_seq = :seq
@@ -118,35 +122,25 @@ _AWAIT_BY = Statement(
     ON CONFLICT DO NOTHING"""
 )
 _AWAIT_NO_MORE = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND member = :member")
-_CONFLICTS = """FROM index_conflict
-    JOIN resource ON resource.tenant_id = index_conflict.tenant_id AND resource.id = index_conflict.resource_id
-    JOIN attribute_value AS own ON own.tenant_id = resource.tenant_id AND own.resource_seq = resource.seq
-        AND own.attribute = index_conflict.attribute AND own.element = index_conflict.element
-        AND own.value = index_conflict.value AND own.is_unique = 0
-    LEFT JOIN attribute_value AS other ON other.tenant_id = own.tenant_id AND other.attribute = own.attribute
-        AND other.value = own.value AND other.is_unique = 1
-    {more} WHERE resource.resource_type NOT LIKE 'deleted:%' ORDER BY resource.tenant_id, resource.seq"""
-"""A conflict is over if the resource has another value there, or is gone, or is deleted."""
+_IN_CONFLICT = """(SELECT is_unique FROM attribute_value AS own WHERE own.tenant_id = conflict.tenant_id
+    AND own.resource_seq = (SELECT seq FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id)
+    AND own.attribute = conflict.attribute AND own.element = conflict.element AND own.value = conflict.value)"""
+"""0 as long as the resource has the value there, and not as its own. Subqueries are looked up row by row, with any statistics."""
+_CONFLICTS = f"""FROM (SELECT conflict.tenant_id, conflict.attribute, conflict.element, conflict.value,
+        (SELECT seq FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS seq,
+        (SELECT resource_type FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS resource_type,
+        conflict.resource_id AS id, (SELECT resource_seq FROM attribute_value AS other WHERE other.tenant_id = conflict.tenant_id
+            AND other.attribute = conflict.attribute AND other.value = conflict.value AND other.is_unique = 1) AS kept_by
+        FROM index_conflict AS conflict WHERE {_IN_CONFLICT} = 0) AS found
+    WHERE resource_type NOT LIKE 'deleted:%' ORDER BY tenant_id, seq, attribute, element"""
 _LIST_CONFLICTS = Statement(
-    "SELECT tenant.name, resource.resource_type, resource.id, own.attribute, holder.id "
-    + _CONFLICTS.replace(
-        "{more}",
-        """JOIN tenant ON tenant.id = resource.tenant_id
-        LEFT JOIN resource AS holder ON holder.tenant_id = other.tenant_id AND holder.seq = other.resource_seq""",
-    )
+    """SELECT (SELECT name FROM tenant WHERE tenant.id = found.tenant_id), resource_type, id, attribute,
+    (SELECT holder.id FROM resource AS holder WHERE holder.tenant_id = found.tenant_id AND holder.seq = found.kept_by) """
+    + _CONFLICTS
 )
-_IDS_IN_CONFLICT = Statement("SELECT resource.id " + _CONFLICTS.replace("{more}", "") + " LIMIT :most")
-_UNCLAIMED = Statement(
-    "SELECT own.tenant_id, own.resource_seq, own.attribute, own.element, own.value, other.value "
-    + _CONFLICTS.replace("{more}", "")
-)
-_OVER = Statement(
-    """DELETE FROM index_conflict WHERE NOT EXISTS (SELECT 1 FROM resource
-    JOIN attribute_value AS own ON own.tenant_id = resource.tenant_id AND own.resource_seq = resource.seq
-        AND own.attribute = index_conflict.attribute AND own.element = index_conflict.element
-        AND own.value = index_conflict.value AND own.is_unique = 0
-    WHERE resource.tenant_id = index_conflict.tenant_id AND resource.id = index_conflict.resource_id)"""
-)
+_IDS_IN_CONFLICT = Statement(f"SELECT id {_CONFLICTS} LIMIT :most")
+_UNCLAIMED = Statement(f"SELECT tenant_id, seq, attribute, element, value, kept_by {_CONFLICTS}")
+_OVER = Statement(f"DELETE FROM index_conflict AS conflict WHERE COALESCE({_IN_CONFLICT}, 1) <> 0")
 
 
 def unfinished(database: Database) -> Progress | None:
@@ -163,15 +157,17 @@ def advance(database: Database, indexing_of: IndexingOf) -> int | None:
     tenant, seq, finished = _LOCK_STATE(database, name=NAME).fetchone()
     if finished:
         return None
-    if not seq:
+    if not tenant:
         _rename_awaited(database)
-    rows = _NEXT[database.kind](database, tenant=tenant, seq=seq, most=_BATCH).fetchall()
-    changing = [_Resource(*row[:5]) for row in rows if not row[5]]
-    for part in _parts(changing):
+    rows: list[Any] = []
+    while not rows and tenant is not None:
+        rows = _NEXT[database.kind](database, tenant=tenant, seq=seq, most=_BATCH).fetchall()
+        if not rows:
+            (tenant,), seq = _NEXT_TENANT(database, tenant=tenant).fetchone(), 0
+    for part in _parts([_Resource(tenant, *row[:4]) for row in rows if not row[4]]):
         _index_part(database, part, indexing_of)
-    if rows:
-        tenant, seq = rows[-1][:2]
-    _ADVANCE(database, name=NAME, tenant=tenant, seq=seq, more=len(rows), finished=int(not rows))
+    seq = rows[-1][0] if rows else 0
+    _ADVANCE(database, name=NAME, tenant=tenant or 0, seq=seq, more=len(rows), finished=int(not rows))
     return len(rows) or None
 
 
@@ -196,11 +192,11 @@ def settle(database: Database) -> None:
 
 
 def _parts(resources: Sequence[_Resource]) -> Iterator[list[_Resource]]:
-    """Yield the resources in parts, each of one tenant and of as many documents as may be in memory at once."""
+    """Yield the resources in parts, each of as many documents as may be in memory at once."""
     part: list[_Resource] = []
     characters = 0
     for resource in resources:
-        if part and (resource.tenant != part[0].tenant or characters + resource.characters > _BATCH_CHARACTERS):
+        if part and characters + resource.characters > _BATCH_CHARACTERS:
             yield part
             part, characters = [], 0
         part.append(resource)
@@ -225,9 +221,10 @@ def _index_part(database: Database, part: Sequence[_Resource], indexing_of: Inde
         rows = indexing.indexer.rows(document)
         if {place: row[:2] for place, row in rows.items()} != stored.get(resource.seq, {}):
             _index_one(database, resource, indexing.store, rows)
-        if indexing.awaits and resource_type == "User" and document.get("externalId"):
+        name = document.get("externalId", "")
+        if indexing.awaits and resource.resource_type == "User" and not name.isascii():
             # Two names that were different may be one now, so a group may have waited for this user.
-            MembershipStore(database, tenant, by_external_id=True).welcome(resource.seq, [document["externalId"]])
+            MembershipStore(database, tenant, by_external_id=True).welcome(resource.seq, [name])
 
 
 def _index_one(database: Database, resource: _Resource, store: ResourceStore, rows: dict[Key, Row]) -> None:

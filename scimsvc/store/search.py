@@ -273,8 +273,8 @@ def _looked_at(test: Any, kind: Kind) -> Any:
 
 
 def _chosen(target: Target, row: Any, kind: Kind, looked_up: bool = False) -> Any:
-    """The row by which a resource is ordered: of several values the primary one, or else the first (§3.4.2.3). `looked_up` if it
-    is the row of a resource that is known.
+    """Return the condition on the row by which a resource is ordered: of several values the primary one, or else the first
+    (§3.4.2.3). `looked_up` if it is the row of a resource that is known.
     """
     assert target.sort
     of_attribute = row.attribute == _number_of(target)
@@ -284,22 +284,29 @@ def _chosen(target: Target, row: Any, kind: Kind, looked_up: bool = False) -> An
     if several is None:
         return of_attribute
     first = AttributeValue.alias()
-    of_first = _looked_at(first.attribute == row.attribute, kind)
-    same = (first.tenant_id == row.tenant_id) & (first.resource_seq == row.resource_seq) & of_first
-    element: Any = first.select(fn.MIN(first.element)).where(same)
+    is_earlier = _same_attribute(first, row, kind) & (first.element < row.element)
+    is_first = ~fn.EXISTS(first.select(peewee.SQL("1")).where(is_earlier))
     primary = target.sort.steps[several].sub_attribute("primary")
-    if primary is not None:
-        path = AttributePath((*target.sort.steps[: several + 1], primary))
-        value, mark = AttributeValue.alias(), AttributeValue.alias()
-        is_marked = (
-            (mark.tenant_id == value.tenant_id)
-            & (mark.resource_seq == value.resource_seq)
-            & (mark.element == value.element)
-            & _looked_at(mark.attribute == number(target.resource_type.name, path.name), kind)
-            & _looked_at(mark.value == "true", kind)
-        )
-        of_value = _looked_at(value.attribute == row.attribute, kind)
-        same = (value.tenant_id == row.tenant_id) & (value.resource_seq == row.resource_seq) & of_value
-        marked = value.select(fn.MIN(value.element)).join(mark, on=is_marked).where(same)
-        element = fn.COALESCE(marked, element)
-    return of_attribute & (row.element == element)
+    if primary is None:
+        return of_attribute & is_first
+    path = AttributePath((*target.sort.steps[: several + 1], primary))
+    of_mark = number(target.resource_type.name, path.name)
+    value = AttributeValue.alias()
+    marked = value.select(fn.MIN(value.element)).where(_same_attribute(value, row, kind) & _is_marked(value, of_mark, kind))
+    # The other rows don't look for the primary one: with as many values as there is room for, that would be their number squared.
+    may_be = is_first | _is_marked(row, of_mark, kind)
+    return of_attribute & peewee.Case(None, [(may_be, row.element == fn.COALESCE(marked, row.element))])
+
+
+def _same_attribute(other: Any, row: Any, kind: Kind) -> Any:
+    same = (other.tenant_id == row.tenant_id) & (other.resource_seq == row.resource_seq)
+    return same & _looked_at(other.attribute == row.attribute, kind)
+
+
+def _is_marked(row: Any, of_mark: int, kind: Kind) -> Any:
+    """Return the condition that the element of a row is the primary one."""
+    mark = AttributeValue.alias()
+    own = (mark.tenant_id == row.tenant_id) & (mark.resource_seq == row.resource_seq)
+    own &= _looked_at(mark.attribute == of_mark, kind) & (mark.element == row.element)
+    # By its place, of which there is one: every tenant has many marks with the value true.
+    return fn.EXISTS(mark.select(peewee.SQL("1")).where(own & (mark.value.concat("") == "true")))

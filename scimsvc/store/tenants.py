@@ -53,13 +53,14 @@ class TokenRecord:
 
 @dataclass(frozen=True)
 class Credential:
-    """Who a live token speaks for."""
+    """The tenant, scope and user of a token. Only a live one opens anything."""
 
     token_id: int
     tenant: TenantRecord
     scope: Scope
     subject: str | None
     expires: str | None
+    revoked: bool = False
 
     @property
     def expired(self) -> bool:
@@ -71,9 +72,13 @@ class NameTaken(Exception):
     """There is a tenant of that name already."""
 
 
+class SecretTaken(Exception):
+    """There is a token with this text already."""
+
+
 _BY_HASH = Statement(
-    """SELECT token.hash, token.id, token.scope, token.subject, token.expires, tenant.id, tenant.name, tenant.profile
-    FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash AND token.revoked IS NULL"""
+    """SELECT token.hash, token.id, token.scope, token.subject, token.expires, tenant.id, tenant.name, tenant.profile,
+    token.revoked FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash"""
 )
 _USER = Statement("SELECT document FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = 'User'")
 _USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
@@ -132,9 +137,13 @@ def create_token(
     expires: datetime | None,
     scope: Scope = SCIM,
     subject: str | None = None,
+    secret: str | None = None,
 ) -> str:
-    """Make a token and answer its text, which can't be had again. `expires` is an aware time, `subject` the id of a user."""
-    secret = PREFIX + secrets.token_urlsafe(32)
+    """Make a token and return its text, which can't be had again. `expires` is an aware time, `subject` the id of a user.
+
+    `secret` is a text that the caller brings and has checked. Raise SecretTaken if a token has it already.
+    """
+    secret = secret or PREFIX + secrets.token_urlsafe(32)
     until = expires.astimezone(UTC).isoformat(timespec="milliseconds")[:23] if expires else None
 
     def work() -> None:
@@ -148,7 +157,10 @@ def create_token(
             expires=until,
         ).execute(database.peewee)
 
-    database.transaction(work)
+    try:
+        database.transaction(work)
+    except UniquenessViolation:
+        raise SecretTaken from None
     return secret
 
 
@@ -171,14 +183,19 @@ def revoke_token(database: Database, tenant: TenantRecord, token_id: int) -> boo
 
 
 def find_credential(database: Database, hashed: str) -> Credential | None:
-    """Who the token with this digest speaks for; None where it is unknown, revoked or expired."""
+    """Return who the token with this digest speaks for; None if it is unknown, revoked or expired."""
+    credential = find_any_credential(database, hashed)
+    return None if credential is None or credential.revoked or credential.expired else credential
+
+
+def find_any_credential(database: Database, hashed: str) -> Credential | None:
+    """Return who the token with this digest speaks for, or did before it was revoked or expired; None if it is unknown."""
     with database.reading():
         row = _BY_HASH(database, hash=hashed).fetchone()
     if row is None or not hmac.compare_digest(row[0], hashed):
         return None
-    _, token_id, scope, subject, expires, tenant_id, name, profile = row
-    credential = Credential(token_id, TenantRecord(tenant_id, name, profile), scope, subject, expires)
-    return None if credential.expired else credential
+    _, token_id, scope, subject, expires, tenant_id, name, profile, revoked = row
+    return Credential(token_id, TenantRecord(tenant_id, name, profile), scope, subject, expires, revoked is not None)
 
 
 def note_use(database: Database, credential: Credential) -> None:

@@ -46,6 +46,11 @@ class GroupCommit:
         self._leading = threading.Lock()
         self._file_lock = _FileLock(lock_path)
 
+    @property
+    def queued(self) -> int:
+        """How many callers wait for their turn."""
+        return len(self._waiting)
+
     def run(self, work: Callable[[], Any]) -> Any:
         """What `work` returns, once it is committed. Raises what it raises, and what Translation does."""
         task = _Task(work)

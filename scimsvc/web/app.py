@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,13 @@ from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
+from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
 from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
 from scimsvc.web.observability import Observed
+from scimsvc.web.observe.labels import Endpoints
+from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.overload import Overload
 from scimsvc.web.services import make_services
 from scimsvc.web.target import StandardTarget
@@ -47,8 +52,17 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app, services)
     base_path = settings.scim.base_path
     services.catalogs.on_problem = _log_problem
+    failure_reports[:] = [_log_failure]
+    if services.catalogs.problem:
+        # /readyz says only that there is one.
+        _log_problem(services.catalogs.problem)
     requests_logged = lines if logs.informative(settings.log.level) else None
-    observed = Observed(StandardTarget(Overload(app.wsgi_app), base_path), base_path, requests_logged, services.catalogs)
+    target = StandardTarget(Overload(app.wsgi_app, services.authenticator), base_path)
+    inner = ManagementPort(target, base_path, bool(settings.server.management_bind))
+    types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
+    proxies = settings.server.trusted_proxies
+    metrics = Metrics(services.database, services.catalogs)
+    observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, behind_proxy=proxies > 0)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(documents.blueprint(services))
@@ -57,11 +71,16 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)
     app.register_blueprint(search.blueprint(services), url_prefix=base_path)
     app.register_blueprint(discovery.blueprint(services), url_prefix=base_path)
-    for endpoint in sorted({name for catalog in services.catalogs.all().values() for name in catalog.types}):
+    for endpoint in sorted(types):
         app.register_blueprint(resources.blueprint(services, endpoint), url_prefix=f"{base_path}/{endpoint}")
-    proxies = settings.server.trusted_proxies
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app
+
+
+def _log_failure(function: str, error: Exception) -> None:
+    """Log where a plugin's function failed; without the exception's message, which may have people's data."""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    structlog.get_logger().debug("a plugin failed", function=function, error=type(error).__name__, traceback=trace)
 
 
 def _log_problem(problem: str) -> None:

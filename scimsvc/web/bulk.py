@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from scimsvc.protocol.bulk import parse_bulk
-from scimsvc.protocol.limits import check_passwords
+from scimsvc.protocol.limits import check_amounts, check_passwords
 from scimsvc.service.bulk import BulkService
 from scimsvc.web import scim
 from scimsvc.web.services import Services
@@ -21,11 +21,12 @@ def blueprint(services: Services) -> Blueprint:
         scim.negotiate(request.environ)
         caller = scim.authenticate(services, request.environ)
         asked = parse_bulk(scim.json_body(services, request.environ), services.settings.limits.bulk_operations)
+        check_amounts(one.data for one in asked.operations)
         if caller.catalog.profile.policies.passwords == "argon2":
             check_passwords(one.data for one in asked.operations)
         base = scim.base_url(services, request.environ)
-        return scim.respond_json(
-            BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
-        )
+        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
+        scim.note_of(request.environ).operations = run.results
+        return scim.respond_json(run.response)
 
     return routes

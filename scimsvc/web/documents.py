@@ -1,9 +1,13 @@
-"""/openapi.json for programs and /docs for people: what the SCIM endpoint can do."""
+"""/openapi.json for programs, /docs for people, and the page at /."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from functools import lru_cache
 
+from flask import Blueprint, Response, render_template, request
+from markupsafe import escape
+
+from scimsvc import __version__
 from scimsvc.protocol.openapi import openapi
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.discovery import schemas_of
@@ -11,26 +15,49 @@ from scimsvc.store.tenants import ME, SCIM
 from scimsvc.web import scim
 from scimsvc.web.services import Services
 
+_BASE = "https://base.invalid"
+"""What stands for the SCIM base URL in a page, so that a page is rendered once whatever Host a client sends."""
+_PAGE_HEADERS = [
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+]
+
 
 def blueprint(services: Services) -> Blueprint:
-    """The document of the tenant that asks, and a page about what every tenant has."""
+    """Return the document of the tenant that asks, and pages about what every tenant has."""
     routes = Blueprint("documents", __name__, template_folder="templates")
     results, operations = services.settings.scim.max_results, services.settings.limits.bulk_operations
 
     @routes.get("/openapi.json")
     def document() -> Response:
-        """The OpenAPI document, with the custom attributes of the tenant's profile."""
+        """Answer the OpenAPI document, with the custom attributes of the tenant's profile."""
         types = scim.authenticate(services, request.environ, SCIM, ME).catalog.resource_types()
         found = openapi(types, scim.base_url(services, request.environ), results, operations, services.limits)
         return scim.respond_json(found, media_type="application/json")
 
-    @routes.get("/docs")
-    def page() -> Response:
-        """The same to be read, without any tenant's own attributes."""
+    @lru_cache(maxsize=1)
+    def docs_page() -> str:
         types = [USER_TYPE, GROUP_TYPE]
-        found = openapi(types, scim.base_url(services, request.environ), results, operations, services.limits)
-        text = render_template("docs.html", document=found, schemas=schemas_of(types))
-        headers = [("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")]
-        return scim.respond(text.encode(), headers=headers, media_type="text/html; charset=utf-8")
+        found = openapi(types, _BASE, results, operations, services.limits)
+        return render_template("docs.html", document=found, schemas=schemas_of(types))
+
+    @lru_cache(maxsize=1)
+    def landing_page() -> str:
+        apart = bool(services.settings.server.management_bind)
+        return render_template("landing.html", version=__version__, tenant_url=f"{_BASE}/", operational=not apart)
+
+    def page(text: str) -> Response:
+        text = text.replace(_BASE, str(escape(scim.base_url(services, request.environ))))
+        return scim.respond(text.encode(), headers=_PAGE_HEADERS, media_type="text/html; charset=utf-8")
+
+    @routes.get("/docs")
+    def docs() -> Response:
+        """Answer the document as a page, without any tenant's own attributes."""
+        return page(docs_page())
+
+    @routes.get("/")
+    def landing() -> Response:
+        """Answer the page that people see if they open the server in a browser."""
+        return page(landing_page())
 
     return routes

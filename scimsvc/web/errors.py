@@ -25,6 +25,7 @@ def install(app: Flask, services: Services) -> None:
 
     @app.errorhandler(ScimError)
     def scim_error(error: ScimError) -> Response:
+        scim.note_of(request.environ).error = error
         return scim.respond_json(error.document(), error.status, error.headers.items())
 
     @app.errorhandler(HTTPException)
@@ -43,16 +44,21 @@ def install(app: Flask, services: Services) -> None:
         headers = {"Allow": ", ".join(_methods(error))} if isinstance(error, MethodNotAllowed) else {}
         if headers and request.method == "OPTIONS":
             return scim.respond(None, 204, headers.items())
-        return scim_error(ScimError(error.code or 500, _detail(error, endpoints), headers=headers))
+        hint = "" if below_base_path() else f" The Tenant URL of this server ends in {base_path}/."
+        return scim_error(ScimError(error.code or 500, _detail(error, endpoints, hint), headers=headers))
 
     @app.errorhandler(DatabaseUnavailable)
     def database_unavailable(error: DatabaseUnavailable) -> Response:
         if isinstance(error, TookTooLong):
             seconds = services.settings.database.statement_timeout
-            return scim_error(too_many(f"This query takes longer than {seconds} s; make its filter more selective."))
+            return scim_error(
+                too_many(
+                    f"This query takes longer than {seconds} s; make its filter more selective.", "database.statement_timeout"
+                )
+            )
         code = {"sqlstate": error.sqlstate} if error.sqlstate else {}
         log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason, **code)
-        return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}))
+        return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}, rule=f"database {error.reason}"))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
@@ -80,10 +86,10 @@ def _methods(error: MethodNotAllowed) -> list[str]:
     return sorted({*(error.valid_methods or ()), "OPTIONS"})
 
 
-def _detail(error: HTTPException, endpoints: list[str]) -> str:
+def _detail(error: HTTPException, endpoints: list[str], hint: str) -> str:
     match error:
         case NotFound():
-            there = f" The endpoints are {', '.join(endpoints)}." if endpoints else ""
+            there = f" The endpoints are {', '.join(endpoints)}." if endpoints else hint
             return f"There is nothing at {request.path[:128]}.{there}"
         case MethodNotAllowed():
             return f"{request.method[:16]} is not possible here; {', '.join(_methods(error))} are."

@@ -14,6 +14,9 @@ from scimsvc.web.observability import Observed
 from scimsvc.web.scim import respond_json
 from scimsvc.web.services import Services
 
+BROKEN = "broken, the last valid versions stay in use; the log says what is wrong"
+"""What `/readyz` says of profiles that can't be used as they are."""
+
 
 def blueprint(services: Services, observed: Observed) -> Blueprint:
     """The endpoints that need no token, and tell nothing of any tenant."""
@@ -28,7 +31,8 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
     def readyz() -> Response:
         """The database is reachable, has all migrations and an index in this version's form; 503 says what is missing.
 
-        Broken profiles are told of, too, and the ids of resources whose unique values another resource has.
+        It needs no token, so it says that profiles are broken and not how: that may have names of tenants' profiles and paths. It
+        names the ids of resources whose unique values another resource has.
         """
         try:
             lacking = unprepared(services.database)
@@ -43,8 +47,7 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
             state = {"reindex": lacking.reindex._asdict()} if lacking.reindex else {"migrations": lacking.migrations}
             return _json({"status": "unavailable", "reason": reason} | state, 503)
         services.catalogs.look()
-        problem = services.catalogs.problem
-        broken = {"profiles": f"broken, those that were good stay in use: {problem}"} if problem else {}
+        broken = {"profiles": BROKEN} if services.catalogs.problem else {}
         return _json({"status": "ok"} | broken | _named(conflicts), 200)
 
     @routes.get("/metrics")

@@ -1,4 +1,4 @@
-"""The log: JSON lines on standard output, written in batches."""
+"""The log: JSON lines on standard output, written in batches. gunicorn's own lines are made in `gunicorn_log.py`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import BinaryIO
 import orjson
 import structlog
 
+from scimsvc import __version__
 from scimsvc.settings import LOG_LEVELS
 from scimsvc.web.background import Batches
+
+SERVICE = {"service": "scimsvc", "version": __version__}
+"""What every line has: which program wrote it. In a container several write to one stream."""
 
 
 class Lines:
@@ -45,7 +49,7 @@ def configure(level: str) -> Lines:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str)),
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event | SERVICE, default=str)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level.lower()]),
         logger_factory=structlog.BytesLoggerFactory(lines),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from scimsvc.mapping.functions.regular_expressions import budget
 from scimsvc.mapping.preview import PreviewError, objects_in, preview
 from scimsvc.protocol.errors import ScimError, invalid_value, too_many
 from scimsvc.web import scim
@@ -32,11 +33,18 @@ def blueprint(services: Services) -> Blueprint:
         if len(objects) > MAX_OBJECTS:
             raise too_many(f"A preview takes {MAX_OBJECTS} objects at once; here are {len(objects)}.")
         shown = []
-        for number, found in enumerate(objects, 1):
-            try:
-                shown.append(preview(mapping, found, explain))
-            except PreviewError as error:
-                raise invalid_value(f"Object {number}: {error}.") from None
+        with budget() as time:
+            for number, found in enumerate(objects, 1):
+                try:
+                    shown.append(preview(mapping, found, explain))
+                except PreviewError as error:
+                    if not time.is_spent:
+                        raise invalid_value(f"Object {number}: {error}.") from None
+                if time.is_spent:
+                    raise too_many(
+                        f"Object {number}: the regular expressions of the profile {profile.name} take more than {time.limit:g} s "
+                        "for these objects. Send fewer, and look at what `scimsvc mappings check` says of the expressions."
+                    )
         return scim.respond_json(shown, media_type="application/json")
 
     return routes

@@ -1,154 +1,108 @@
-"""Request ids, one log line and the metrics of each request. Neither holds attribute values: no bodies, no queries."""
+"""Request ids, one log line and the metrics of each request. None of them has attribute values: no bodies, no queries."""
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import time
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-
-from scimsvc.service.catalogs import Catalogs
 from scimsvc.web import logs
 from scimsvc.web.background import Batches
+from scimsvc.web.observe import request_log
+from scimsvc.web.observe.labels import Endpoints, id_of
+from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.observe.note import Note
+from scimsvc.web.observe.request_log import Done
 from scimsvc.web.target import Wsgi
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ENDPOINTS = frozenset(
-    {
-        "bulk",
-        "me",
-        "users",
-        "groups",
-        "schemas",
-        "resourcetypes",
-        "serviceproviderconfig",
-        "healthz",
-        "readyz",
-        "metrics",
-        "docs",
-        "openapi.json",
-    }
-)
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 
-_SEARCH = ".search"
-_OWN = ("/api/accounts", "/api/mappings")
-"""Endpoints that are none of SCIM."""
-
-_Record = tuple[float, float, str, str, str, str]
-"""Seconds since the epoch at its end, seconds it took, request id, method, path, status."""
+_Record = tuple[float, float, Note, str, str, str]
+"""Seconds since the epoch at its end, seconds it took, what was noted of it, method, path, status."""
 
 
 class Observed:
-    """WSGI middleware: gives every request an id; counts, times and logs it, after the answer has left.
+    """WSGI middleware: give every request an id; count, time and log it, after the answer has left.
 
-    A request id that the client or a proxy sends in X-Request-Id is kept where it is a plain token.
-    Without `lines` nothing is logged.
+    With `behind_proxy` the id that a trusted proxy sends in X-Request-Id is the request's own, if it is a plain token. Without
+    it anyone could send it, so it is only noted beside the server's own. Without `lines` nothing is logged.
     """
 
-    def __init__(self, application: Wsgi, base_path: str, lines: logs.Lines | None, catalogs: Catalogs) -> None:
+    def __init__(
+        self, application: Wsgi, endpoints: Endpoints, lines: logs.Lines | None, metrics: Metrics, behind_proxy: bool
+    ) -> None:
         self._application = application
-        self._base_path = base_path
+        self._endpoints = endpoints
         self._lines = lines
-        self._catalogs = catalogs
+        self._metrics = metrics
+        self._behind_proxy = behind_proxy
         self._records: Batches[_Record] = Batches("requests", self._note)
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "scimsvc_requests_total",
-            "Requests by method, endpoint and status.",
-            ["method", "endpoint", "status"],
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "scimsvc_request_seconds",
-            "Seconds that requests took, by method and endpoint.",
-            ["method", "endpoint"],
-            registry=self._registry,
-        )
-        self._broken = Gauge(
-            "scimsvc_profiles_broken",
-            "1 where the files of mapping profiles are broken, and those stay in use that were good.",
-            multiprocess_mode="livemax",
-            registry=self._registry,
-        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
         began = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID")
-        request_id = sent if sent and _REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
+        if sent and not _REQUEST_ID.fullmatch(sent):
+            sent = None
+        if sent and self._behind_proxy:
+            request_id, sent = sent, None
+        else:
+            request_id = f"{random.getrandbits(128):032x}"
+        note = Note(request_id, sent, environ.get("REMOTE_ADDR", ""))
         environ["scimsvc.request_id"] = request_id
+        environ["scimsvc.note"] = note
         add = self._records.add
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            headers.append(("X-Request-Id", request_id))
+            headers += (("X-Request-Id", request_id), _NO_SNIFFING, _NO_STORE)
             ended = time.perf_counter() - began
-            add((time.time(), ended, request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3]))
+            if status[:3] == "201":
+                note.location = next((value for name, value in headers if name == "Location"), "")
+            add((time.time(), ended, note, environ["REQUEST_METHOD"], environ["PATH_INFO"], status[:3]))
             return start_response(status, headers, *error)
 
         return self._application(environ, started)
 
     def exposition(self) -> bytes:
-        """The metrics of all processes that share PROMETHEUS_MULTIPROC_DIR, or of this one where it isn't set."""
+        """Return the metrics of all processes in Prometheus' text format. They are a second old at most."""
         self._records.drain()
-        self._catalogs.look()
-        self._broken.set(self._catalogs.problem is not None)
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return self._metrics.exposition()
 
     def _note(self, records: list[_Record]) -> None:
-        counts: Tally[tuple[str, str, str]] = Tally()
-        observe: dict[tuple[str, str], Callable[[float], None]] = {}
-        lines = []
-        for ended, seconds, request_id, method, path, status in records:
-            what = self._what(method, path)
-            counts[*what, status] += 1
-            if what not in observe:
-                observe[what] = self._seconds.labels(*what).observe
-            observe[what](seconds)
+        requests: list[Done] = []
+        lines: list[str] = []
+        for ended, seconds, note, method, path, status in records:
+            kind, sent = self._endpoints.of(method, path)
+            if not _ADDRESS.fullmatch(note.address):
+                note.address = ""
+            effect = note.effect if status < "400" else None
+            resource_id = id_of(sent) if sent else self._resource_id(note, kind.endpoint)
+            done = Done(note, kind, int(status), seconds, resource_id, note.error, effect)
+            requests.append(done)
             if self._lines:
-                lines.append(_LINE % (request_id, *what, status, seconds * 1000, *_timestamp(ended)))
-        for labels, number in counts.items():
-            self._requests.labels(*labels).inc(number)
+                lines.append(request_log.line_of(done, ended))
+            for index, result in enumerate(note.operations):
+                of_operation = self._endpoints.of_operation(result.method, result.endpoint)
+                done = Done(note, of_operation, result.status, None, id_of(result.id), result.error, result.effect)
+                requests.append(done)
+                if self._lines:
+                    lines.append(request_log.line_of(done, ended, index))
+        self._metrics.count(requests)
         if self._lines:
-            self._lines.send("".join(lines).encode("ascii"))
+            self._lines.send("".join(lines).encode())
 
-    def _what(self, method: str, path: str) -> tuple[str, str]:
-        """Method and endpoint, from fixed sets: never what a client made up."""
-        first, *rest = path.removeprefix(self._base_path).strip("/").split("/", 1)
-        if first in ("", _SEARCH):
-            endpoint = f"/{first}"
-        elif path.startswith(_OWN):
-            endpoint = next(own for own in _OWN if path.startswith(own))
-        elif first in _ENDPOINTS:
-            endpoint = f"/{first}{f'/{_SEARCH}' if rest == [_SEARCH] else '/{id}' if rest else ''}"
-        else:
-            endpoint = "other"
-        return method if method in _METHODS else "other", endpoint
+    @staticmethod
+    def _resource_id(note: Note, endpoint: str) -> str:
+        """Return the id of the resource that a request is on if its path has none: from the answer to a create, or the token."""
+        if note.location:
+            return id_of(note.location.rpartition("/")[2])
+        if endpoint == "/me" and note.credential and note.credential.subject:
+            return note.credential.subject
+        return ""
 
 
-# Every value is of a fixed set or a plain token, so nothing is to be escaped; this takes a third of the time of a JSON library.
-_LINE = (
-    '{"event":"request","request_id":"%s","method":"%s","endpoint":"%s","status":%s,"ms":%.2f,"level":"info",'
-    '"timestamp":"%s.%06dZ"}\n'
-)
-
-
-def _timestamp(seconds: float) -> tuple[str, int]:
-    whole, fraction = divmod(seconds, 1)
-    return _second(int(whole)), int(fraction * 1_000_000)
-
-
-@lru_cache(maxsize=4)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
+_NO_STORE = ("Cache-Control", "no-store")

@@ -9,14 +9,19 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
+from scimsvc.service.authentication import Authenticator
 from scimsvc.web.gunicorn.errors import RETRY_AFTER
+from scimsvc.web.observe.note import Note
 from scimsvc.web.target import Wsgi
 
 OVERLOADED = "scimsvc.overloaded"
 """The key of the WSGI environment by which the worker says so."""
-_BODY = orjson.dumps(
-    ScimError(429, "Too many requests of this tenant wait. Send the request again after the time in Retry-After.").document()
+_ERROR = ScimError(
+    429,
+    "Too many requests of this tenant wait. Send the request again after the time in Retry-After.",
+    rule="limits.queued_requests",
 )
+_BODY = orjson.dumps(_ERROR.document())
 
 
 class Overload:
@@ -25,13 +30,17 @@ class Overload:
     It stands inside of what logs and counts requests, so that these are logged and counted as well.
     """
 
-    def __init__(self, application: Wsgi) -> None:
+    def __init__(self, application: Wsgi, authenticator: Authenticator) -> None:
         self._application = application
+        self._authenticator = authenticator
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
         if OVERLOADED not in environ:
             return self._application(environ, start_response)
+        note: Note = environ["scimsvc.note"]
+        note.error = _ERROR
+        note.credential = self._authenticator.known_credential(environ.get("HTTP_AUTHORIZATION", ""))
         headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(_BODY))), ("Retry-After", str(RETRY_AFTER))]
         start_response("429 Too Many Requests", headers)
         return [_BODY]

@@ -72,7 +72,9 @@ class Endpoint:
     def create(self) -> Response:
         """Create a resource (§3.3)."""
         standard, service = self._begin(request.environ, body=True)
-        return _resource(service.create(standard.body, _projection(standard)), 201, shown=True)
+        rendered = service.create(standard.body, _projection(standard))
+        scim.note_of(request.environ).effect = rendered.effect
+        return _resource(rendered, 201, shown=True)
 
     def get(self, id_: str) -> Response:
         """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version, 412 where If-Match has another."""
@@ -90,7 +92,9 @@ class Endpoint:
         environ = request.environ
         standard, service = self._begin(environ, body=True)
         if_match, if_none_match = _conditions(environ)
-        return _resource(service.replace(id_, standard.body, if_match, _projection(standard), if_none_match), shown=True)
+        rendered = service.replace(id_, standard.body, if_match, _projection(standard), if_none_match)
+        scim.note_of(environ).effect = rendered.effect
+        return _resource(rendered, shown=True)
 
     def patch(self, id_: str) -> Response:
         """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
@@ -98,6 +102,7 @@ class Endpoint:
         standard, service = self._begin(environ, body=True)
         if_match, if_none_match = _conditions(environ)
         rendered = service.patch(id_, standard.body, standard.policy, if_match, _projection(standard), if_none_match)
+        scim.note_of(environ).effect = rendered.effect
         if rendered.body:
             return _resource(rendered, shown=True)
         return scim.respond(None, 204, [("ETag", etag.etag(rendered.version))])

@@ -14,9 +14,11 @@ from flask import Response
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.protocol.messages import one_of_each
 from scimsvc.protocol.openapi import MEDIA_TYPE
+from scimsvc.service.authentication import TokenRefused
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import HOST
 from scimsvc.store.tenants import SCIM, Scope, TenantRecord
+from scimsvc.web.observe.note import Note
 from scimsvc.web.services import Services
 
 _MEDIA_RANGE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
@@ -26,6 +28,12 @@ _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
 Environ = dict[str, Any]
 """A WSGI environment: what Flask's request would wrap and parse once more at each look."""
+
+
+def note_of(environ: Environ) -> Note:
+    """Return what is noted of this request for its log line and the metrics."""
+    note: Note = environ["scimsvc.note"]
+    return note
 
 
 class Caller(NamedTuple):
@@ -41,12 +49,21 @@ def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller
     not there or the database is not ready.
     """
     services.readiness.require()
-    credential = services.authenticator.credential_of(environ.get("HTTP_AUTHORIZATION"), scopes or (SCIM,))
+    note = note_of(environ)
+    try:
+        credential = services.authenticator.credential_of(environ.get("HTTP_AUTHORIZATION"), scopes or (SCIM,))
+    except TokenRefused as refused:
+        note.credential = refused.credential
+        raise
+    note.credential = credential
     tenant = credential.tenant
     catalog = services.catalogs.get(tenant.profile)
     if catalog is None:
         raise ScimError(
-            503, f"The mapping profile {tenant.profile!r} of this tenant is not loaded.", headers={"Retry-After": "60"}
+            503,
+            f"The mapping profile {tenant.profile!r} of this tenant is not loaded.",
+            headers={"Retry-After": "60"},
+            rule="profile not loaded",
         )
     return Caller(tenant, catalog, credential.subject)
 
@@ -55,7 +72,7 @@ def negotiate(environ: Environ) -> None:
     """Raises ScimError 406 where the client accepts no JSON (RFC 7644 §3.8)."""
     accept = environ.get("HTTP_ACCEPT")
     if accept and _accepted(accept) is None:
-        raise ScimError(406, f"Answers are {MEDIA_TYPE} or application/json; the Accept header has neither.")
+        raise ScimError(406, f"Answers are {MEDIA_TYPE} or application/json; the Accept header has neither.", rule="Accept")
 
 
 @lru_cache(maxsize=256)
@@ -86,14 +103,17 @@ def base_url(services: Services, environ: Environ) -> str:
     if scim.public_url:
         return scim.public_url.rstrip("/") + scim.base_path
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return _origin(environ["wsgi.url_scheme"], host) + scim.base_path
+    return _origin(environ["wsgi.url_scheme"].lower(), host) + scim.base_path
 
 
 @lru_cache(maxsize=256)
 def _origin(scheme: str, host: str) -> str:
+    if scheme not in _DEFAULT_PORTS:
+        # The proxy handed on what a client sent; it would be the beginning of each location.
+        raise ScimError(400, "The header X-Forwarded-Proto must be http or https.", rule="X-Forwarded-Proto")
     match = HOST.fullmatch(host)
     if match is None:
-        raise ScimError(400, "The Host header must be a host name or address, with or without a port.")
+        raise ScimError(400, "The Host header must be a host name or address, with or without a port.", rule="Host")
     return f"{scheme}://{match['host'] if match['port'] == _DEFAULT_PORTS.get(scheme) else host}"
 
 
@@ -111,11 +131,13 @@ def json_body(services: Services, environ: Environ) -> Any:
     """The body as JSON. Raises ScimError 400, 408, 413, 415 or 501."""
     content_type = environ.get("CONTENT_TYPE", "")
     if not _is_json(content_type):
-        raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {content_type[:64]}.")
+        raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {content_type[:64]}.", rule="Content-Type")
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise ScimError(415, "Send the body without Content-Encoding.")
+        raise ScimError(415, "Send the body without Content-Encoding.", rule="Content-Encoding")
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
-        raise ScimError(501, "Send the body as it is or in chunks; no other Transfer-Encoding is understood.")
+        raise ScimError(
+            501, "Send the body as it is or in chunks; no other Transfer-Encoding is understood.", rule="Transfer-Encoding"
+        )
     body = _body(environ, services.settings.limits.request_bytes)
     try:
         parsed = orjson.loads(body)
@@ -124,7 +146,7 @@ def json_body(services: Services, environ: Environ) -> Any:
     limit = services.settings.limits.nesting
     # Counting brackets is quick and clears nearly every body; only a suspicious one is walked.
     if body.count(b"{") + body.count(b"[") > limit and _depth(parsed) > limit:
-        raise invalid_syntax(f"The body is nested more than {limit} deep.")
+        raise invalid_syntax(f"The body is nested more than {limit} deep.", "limits.nesting")
     return parsed
 
 
@@ -138,12 +160,12 @@ def _body(environ: Environ, limit: int) -> bytes:
         try:
             body = environ["wsgi.input"].read(limit + 1 if length is None else length)
         except TimeoutError:
-            raise ScimError(408, "The body did not arrive in time.") from None
+            raise ScimError(408, "The body did not arrive in time.", rule="server.read_timeout") from None
         except Exception:
             # Each server has errors of its own for a connection that breaks and for chunks that are none.
             raise invalid_syntax("The body could not be read to its end.") from None
     if len(body) > limit or (length or 0) > limit:
-        raise ScimError(413, f"The body is larger than {limit} bytes; send less at once.")
+        raise ScimError(413, f"The body is larger than {limit} bytes; send less at once.", rule="limits.request_bytes")
     if length is not None and len(body) < length:
         raise invalid_syntax(f"The body has {len(body)} bytes, but Content-Length says {length}.")
     return body

@@ -25,7 +25,7 @@ class StandardTarget:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
         query = environ.get("QUERY_STRING", "")
-        if query:
+        if query and self._below.fullmatch(environ["PATH_INFO"]):
             environ["PATH_INFO"], environ["QUERY_STRING"] = flag_inside_target(environ["PATH_INFO"], query)
         match = self._below.fullmatch(environ["PATH_INFO"])
         if match:

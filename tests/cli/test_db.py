@@ -1,9 +1,10 @@
 """`scimsvc db`: a database of an older version is brought up to date, also if that is interrupted."""
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from scimsvc.store.migrations import names
 from tests.cli.conftest import Run
 from tests.conftest import KINDS
 from tests.support.old_database import PROFILE, fill
+from tests.support.postgresql import PostgreSQL
 
 
 @pytest.fixture(params=KINDS)
@@ -43,16 +45,17 @@ def test_migrate_indexes_anew_and_names_what_is_no_longer_unique(run: Run, old: 
 
 @pytest.mark.parametrize("command", [("tenant", "list"), ("db", "purge"), ("mappings", "reindex", "--profile", "before")])
 def test_other_commands_wait_for_the_index(run: Run, old: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]):
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(store, "_BATCH", 10)
     with monkeypatch.context() as patched:
         index_one, calls = store._index_one, []
-        patched.setattr(store, "_index_one", lambda *one: interrupt() if len(calls) == 5 else calls.append(index_one(*one)))
+        patched.setattr(
+            store,
+            "_index_one",
+            lambda *one: signal.raise_signal(signal.SIGTERM) if len(calls) == 5 else calls.append(index_one(*one)),
+        )
         interrupted = run("db", "migrate")
-    assert interrupted.exit_code == 1
-    assert "interrupted with 10 resources indexed, which stay so; run the command again" in interrupted.stderr
+    assert interrupted.exit_code == 128 + signal.SIGTERM
+    assert "interrupted: 10 of 36 resources are indexed, and stay so; run scimsvc db migrate again" in interrupted.stderr
     refused = run(*command)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == "Error: the database's index is not up to date; run: scimsvc db migrate\n"
@@ -80,3 +83,60 @@ def test_progress_is_shown(run: Run, old: str, monkeypatch: pytest.MonkeyPatch):
     shown = run("db", "migrate").stderr.splitlines()
     assert shown[:2] == ["indexing: 0 of 36 resources (0 %)", "indexing: 10 of 36 resources (27 %)"]
     assert "indexing: 36 of 36 resources (100 %)" in shown
+
+
+def test_backup_and_restore_ask_before_they_replace(ready: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    made = ready("db", "backup", "one.backup")
+    size = (folder / "one.backup").stat().st_size
+    assert (made.exit_code, made.stdout) == (0, f"{folder}/one.backup: {size} bytes, verified\n")
+    again = ready("db", "backup", "one.backup")
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    assert ready("tenant", "create", "later", "--profile", "entra").exit_code == 0
+    unasked = ready("db", "restore", "one.backup")
+    assert (unasked.exit_code, "which has 2 tenants" in unasked.stdout) == (2, True)
+    monkeypatch.setattr("scimsvc.cli.approval._is_terminal", lambda: True)
+    monkeypatch.setattr("scimsvc.cli.approval._answer", lambda question: False)
+    assert ready("db", "restore", "one.backup").exit_code == 1
+    assert "later" in ready("tenant", "list").stdout
+    restored = ready("db", "restore", "one.backup", "--yes")
+    assert (restored.exit_code, restored.stdout.splitlines()[-1]) == (0, f"restored from {folder}/one.backup")
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+def test_restore_makes_a_database_where_there_is_none(ready: Run, folder: Path):
+    assert ready("db", "backup", "one.backup").exit_code == 0
+    shutil.rmtree(folder / "var")
+    missing = ready("db", "restore", "one.backup")
+    assert (missing.exit_code, f"{folder}/var/scimsvc.db can't be made" in missing.stderr) == (1, True)
+    (folder / "var").mkdir()
+    absent = ready("db", "backup", "two.backup")
+    assert (absent.exit_code, absent.stderr) == (1, f"Error: there is no database {folder}/var/scimsvc.db\n")
+    assert list((folder / "var").iterdir()) == []
+    assert ready("db", "restore", "one.backup").stdout == f"restored from {folder}/one.backup\n"
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "absent", "var/scimsvc.db"])
+def test_what_is_no_backup_is_not_restored(ready: Run, folder: Path, file: str):
+    result = ready("db", "restore", file, "--yes")
+    assert (result.exit_code, result.stderr.startswith("Error: ")) == (1, True)
+    assert len(result.stderr.splitlines()) == 1
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+def test_an_older_backup_is_to_be_migrated(
+    run: Run,
+    old: str,
+    folder: Path,
+    new_database_url: Callable[[str], str],
+    postgresql: PostgreSQL,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("PATH", f"{postgresql.server.bin_path}{os.pathsep}{os.environ['PATH']}")
+    made = run("db", "backup", "old.backup")
+    assert (made.exit_code, made.stderr) == (0, "")
+    monkeypatch.setenv("SCIMSVC_DATABASE_URL", new_database_url("sqlite" if old.startswith("sqlite") else "postgresql"))
+    restored = run("db", "restore", "old.backup")
+    assert restored.stdout.splitlines()[-1] == "the backup is of an older version; next: scimsvc db migrate"
+    assert "indexed 36 resources" in run("db", "migrate").stdout
+    assert run("tenant", "list").stdout == "tenant-a\tbefore\ntenant-b\tbefore\n"

@@ -99,12 +99,21 @@ def test_two_files_with_one_profile_are_found(run: Run, folder: Path):
     assert result.stderr == "mappings/two.yaml:1:1: the profile 'entra' is in mappings/entra.yaml already\n"
 
 
-@pytest.mark.parametrize("command", [("mappings", "list"), ("tenant", "create", "acme", "--profile", "entra"), ("init",)])
-def test_wrong_profile_is_in_the_way(run: Run, folder: Path, command: tuple[str, ...]):
+@pytest.mark.parametrize(
+    "command", [("tenant", "create", "acme", "--profile", "wrong"), ("tenant", "create", "a", "--profile", "x")]
+)
+def test_wrong_profile_is_in_the_way_of_those_who_name_it(run: Run, folder: Path, command: tuple[str, ...]):
     (folder / "mappings" / "wrong.yaml").write_text(WRONG)
     result = run(*command)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "mappings/wrong.yaml:5:19: unknown function Swich" in result.stderr
+
+
+def test_first_tenant_is_made_next_to_a_wrong_profile(run: Run, folder: Path):
+    (folder / "mappings" / "wrong.yaml").write_text(WRONG)
+    result = run("init")
+    assert (result.exit_code, result.stdout.startswith("Tenant URL: ")) == (0, True)
+    assert "mappings/wrong.yaml can't be used; scimsvc mappings check says why" in result.stderr
 
 
 def test_folder_of_profiles_that_is_missing_is_named(run: Run):

@@ -354,10 +354,10 @@ def test_what_can_not_be_applied_changes_nothing(ready: Run, folder: Path, accou
     assert (result.exit_code, result.stdout) == (1, "")
     assert "new.yaml:" in result.stderr
     assert ready("mappings", "apply", "nothing.yaml").exit_code == 1
-    # A good profile, but another file of the folder has its name too, or is wrong.
-    (folder / "mappings" / "second.yaml").write_text(accounts.shipped.replace("profile: entra", "profile: ["))
+    # A good profile, but another file of the folder has its name too.
+    (folder / "mappings" / "second.yaml").write_text(accounts.shipped)
     new.write_text(unique_display_name(accounts))
-    result = ready("mappings", "apply", "new.yaml")
+    result = ready("mappings", "apply", "new.yaml", "--yes")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "second.yaml:" in result.stderr
     assert accounts.path.read_text() == accounts.shipped
@@ -573,3 +573,22 @@ def test_a_tenant_that_would_lose_its_record_is_warned(ready: Run, folder: Path,
     assert "profile bare instead of entra: record: no field login any more" in result.stdout
     assert f" ! 1: the record has no login any more; such as {id_}" in result.stdout
     assert ready("tenant", "list").stdout == "default\tentra\n"
+
+
+def test_another_broken_file_stops_no_command(ready: Run, folder: Path, accounts: Accounts):
+    broken = folder / "mappings" / "broken.yaml"
+    broken.write_text("profile: [")
+    warning = f"warning: {folder}/mappings/broken.yaml can't be used; scimsvc mappings check says why\n".replace(f"{folder}/", "")
+    new = folder / "new.yaml"
+    new.write_text(accounts.shipped.replace("Microsoft Entra ID\n", "Other\n", 1))
+    plan = ready("mappings", "plan", "new.yaml")
+    assert (plan.exit_code, plan.stdout.splitlines()[0]) == (0, "profile entra: title: 'Microsoft Entra ID' becomes 'Other'")
+    assert ready("mappings", "apply", "new.yaml", "--yes").exit_code == 0
+    made = ready("tenant", "create", "second", "--profile", "entra")
+    assert (made.exit_code, made.stderr.endswith(warning)) == (0, True)
+    listed = ready("mappings", "list")
+    assert (listed.exit_code, listed.stdout) == (1, "entra\tOther\n")
+    checked = ready("mappings", "check")
+    assert (checked.exit_code, "broken.yaml:1:11: not YAML" in checked.stderr) == (1, True)
+    refused = ready("tenant", "create", "third", "--profile", "broken")
+    assert (refused.exit_code, "broken.yaml:1:11: not YAML" in refused.stderr) == (1, True)

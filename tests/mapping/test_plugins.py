@@ -56,6 +56,14 @@ def test_plain_module_beside_the_settings_is_found(tmp_path: Path, module) -> No
         (HEAD + "FUNCTIONS = [Function(5, 'x', (), plain(int, 0))]", "5 is no name"),
         (HEAD + "FUNCTIONS = [Function('F', 5, (), plain(int, 0))]", "the function F has no help"),
         (HEAD + "FUNCTIONS = [Function('F', 'x', 'xy', plain(int, 0))]", "the parameters of the function F must be a tuple"),
+        (
+            HEAD + "FUNCTIONS = [Function('F', 'x', (Parameter('keep', 'number'),), plain(int, 1))]",
+            "the parameter keep of the function F has the unknown type 'number'; known are string, integer, boolean",
+        ),
+        (
+            HEAD + "FUNCTIONS = [Function('F', 'x', (), plain(int, 0), result=5)]",
+            "the result of the function F has the unknown type 5",
+        ),
         (HEAD + "FUNCTIONS = [Function('F', 'x', (), 5)]", "the build of the function F can't be called"),
         (HEAD + "FUNCTIONS = [Function('F', 'x', (), plain(int, 0), check=5)]", "the check of the function F can't be called"),
         (HEAD + "FUNCTIONS = [Function('F', 'x', (), plain(int, 0), at_least='a')]", "at_least of the function F must be"),
@@ -158,3 +166,77 @@ def test_example_is_a_package_that_installs_and_passes_its_own_test(tmp_path: Pa
     assert value.stdout == '"AB"\n'
     own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", source]
     subprocess.run(own, cwd=source, env=environment, check=True, capture_output=True)
+
+
+MASK = (
+    HEAD
+    + """
+def mask(value):
+    return value.nothing_of_that_name
+FUNCTIONS = [Function("Mask", "Mask.", (Parameter("source"),), plain(mask, 1))]
+"""
+)
+
+
+def test_functions_of_plugins_belong_in_the_record_and_not_in_rows(run: Run, folder: Path, module) -> None:
+    (folder / "acme_mask.py").write_text(MASK)
+    path = folder / "mappings" / "entra.yaml"
+    shipped = path.read_text()
+    with_plugin = {"SCIMSVC_PLUGINS": "acme_mask"}
+    path.write_text(shipped.replace("login: ToLower(", "login: Mask("))
+    checked = run("mappings", "check", **with_plugin)
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert run("mappings", "export", "--profile", "entra", **with_plugin).exit_code == 0
+    path.write_text(
+        shipped.replace(
+            "{source: givenName, target: name.givenName}", "{expression: 'Mask([givenName])', target: name.givenName}"
+        )
+    )
+    path.write_text(
+        path.read_text().replace("  examples:", "  examples: []\n  # examples:").partition("    - source: {objectId")[0]
+        + shipped[shipped.index("\nrecord:") :]
+    )
+    checked = run("mappings", "check", **with_plugin)
+    assert checked.exit_code == 0
+    assert (
+        "warning: Entra has no function Mask, so it can't work this row out; a plugin's functions belong in record:"
+        in checked.stderr
+    )
+    exported = run("mappings", "export", "--profile", "entra", **with_plugin)
+    assert (exported.exit_code, exported.stdout) == (1, "")
+    assert "users: name.givenName is worked out by Mask, which Entra does not have" in exported.stderr
+    path.write_text(f"directory: other\n{path.read_text()}")
+    assert run("mappings", "check", **with_plugin).stderr == ""
+
+
+def test_traceback_of_a_function_that_fails_is_shown_with_debug(run: Run, folder: Path) -> None:
+    (folder / "acme_mask.py").write_text(MASK)
+    command = ("expression", "eval", 'Mask("a")')
+    plain = run(*command, SCIMSVC_PLUGINS="acme_mask")
+    assert (plain.exit_code, "Traceback" in plain.stderr) == (2, False)
+    shown = run("--debug", *command, SCIMSVC_PLUGINS="acme_mask")
+    assert shown.exit_code == 2
+    assert 'acme_mask.py", line 4, in mask' in shown.stderr
+    assert "has no attribute 'nothing_of_that_name'" in shown.stderr
+    assert "Traceback" not in run(*command, SCIMSVC_PLUGINS="acme_mask").stderr
+
+
+def test_log_at_debug_says_where_a_function_failed_and_no_value(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from structlog.testing import capture_logs
+
+    from scimsvc.mapping.functions import plugins
+    from scimsvc.web.app import _log_failure
+
+    (folder / "acme_secret.py").write_text(MASK.replace("value.nothing_of_that_name", "int(value)"))
+    mask = compile_expression("Mask([mail])", load_registry(["acme_secret"], folder))
+    plugins.failure_reports.append(_log_failure)
+    try:
+        with capture_logs() as lines, pytest.raises(ExpressionError, match="Mask failed: ValueError"):
+            mask.evaluate({"mail": "jane@example.com"})
+    finally:
+        plugins.failure_reports.remove(_log_failure)
+    # The expression is worked out a second time to find the column of the call.
+    line = lines[0]
+    assert (line["log_level"], line["function"], line["error"]) == ("debug", "Mask", "ValueError")
+    assert "in mask" in line["traceback"]
+    assert "jane" not in str(lines)

@@ -281,8 +281,7 @@ def test_everything_that_is_wrong_is_named_at_once_with_its_place():
         "[0].attributeMappings[1]: there is no targetAttributeName",
         "[1].scope.groups[1] must be an object",
         "[0].attributeMappings[2]: unknown function Swich, did you mean Switch?",
-        "[0].attributeMappings[3]: no such target attribute: Path 'titel': unknown attribute 'titel', did you mean 'title'? "
-        "at column 1",
+        "[0].attributeMappings[3]: no such target attribute 'titel', did you mean 'title'?",
         "[1].scope.groups[0]: unknown operator 'EQUAL', did you mean 'EQUALS'?; known are " + ", ".join(OPERATORS),
     ]
 

@@ -58,7 +58,7 @@ def patched(document: Any, *operations: Any, type_: ResourceType = TYPE) -> Any:
     [
         # Nothing can be made of a filter on simple values, on what only the server writes, or on what contradicts itself.
         ({"strings": ["a"]}, ("add", 'strings[value eq "z"]', "b"), "noTarget"),
-        ({}, ("replace", 'integers[value eq "1"]', 2), "invalidPath"),
+        ({}, ("replace", 'integers[value eq "1"]', 2), "noTarget"),
         ({}, ("replace", "integers[value eq 1]", 2), "noTarget"),
         ({}, ("add", f'{EXTRA}:strings[value eq "z"]', "b"), "noTarget"),
         ({}, ("add", 'keys[stamp eq "x"].value', "v"), "noTarget"),

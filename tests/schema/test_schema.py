@@ -186,6 +186,9 @@ def values(attribute: Attribute) -> st.SearchStrategy[Any]:
         "binary": st.sampled_from(["", "QUJD"]),
     }
     one = objects(attribute) if attribute.type == "complex" else simple.get(attribute.type, st.sampled_from(["a", "é", "B c"]))
+    if attribute.type == "complex" and ":" not in attribute.name and attribute.mutability != "readOnly":
+        writable = {sub.name for sub in attribute.sub_attributes if sub.mutability != "readOnly"}
+        one = one.filter(lambda element: not writable.isdisjoint(element) or not (element or attribute.multi_valued))
     if not attribute.multi_valued:
         return one
     return st.lists(one, max_size=2).filter(lambda found: not attribute.primary or sum(map(is_primary, found)) < 2)

@@ -22,8 +22,10 @@ STATEMENTS = {
     for name, statement in vars(module).items()
     if isinstance(statement, Statement)
 } | {f"resources._PURGE[{place}]": statement for place, statement in enumerate(resources._PURGE)}
-WHOLE = re.compile(r"SCAN (?!json_each\b|above\b)|\(tenant_id=\?\)|\(tenant_id=\? AND resource_type=\?\)$")
-"""A look at a whole table, at all that a tenant has of one, or at all resources of a type."""
+WHOLE = re.compile(
+    r"BLOOM FILTER|SCAN (?!json_each\b|above\b|CONSTANT ROW\b)|\(tenant_id=\?\)|\(tenant_id=\? AND resource_type=\?\)$"
+)
+"""A look at a whole table, also one for a Bloom filter, at all that a tenant has of one, or at all resources of a type."""
 
 
 @pytest.fixture(scope="module")

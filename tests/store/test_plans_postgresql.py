@@ -421,8 +421,9 @@ def test_plan_that_was_made_for_empty_tables_stays_good(new_database_url: Callab
         explained.blocks(one)
     never_analysed(store)
     store.database.close()
-    # Of the second half of this one, for accounts that may be restored, an empty table says nothing: it reads all of its attribute.
-    too_many = explained.too_many([one for one in recorded if one.name != "holders"])
+    # In these, reading an empty table is as good as its indexes: they take a while to forget it, until it is analysed.
+    others = ("holders", "wait", "delete", "retire")
+    too_many = explained.too_many([one for one in recorded if not one.name.startswith(others)])
     explained.database.close()
     assert too_many == ""
 

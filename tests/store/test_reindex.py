@@ -1,5 +1,6 @@
 """A database that compared values in another form is brought to this version's: whole, once, whatever interrupts it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from scimsvc.service.resources import ResourceService
 from scimsvc.store import reindex as store
 from scimsvc.store.database import Database, DatabaseUnavailable
 from scimsvc.store.migrations import migrate
+from scimsvc.store.statement import Statement
 from tests.conftest import KINDS
 from tests.support.old_database import PROFILE, execute, fill
 
@@ -97,7 +99,7 @@ def test_nothing_is_answered_until_the_index_is_done(old: Database):
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "30"})
     reports: list[tuple[int, int]] = []
     assert reindex(old, catalog_of, lambda done, total: reports.append((done, total))) == 36
-    assert reports == [(0, 36), (36, 36)]
+    assert reports == [(0, 36), (18, 36), (36, 36)]
     assert unprepared(old) is None
     readiness.require()
     assert reindex(old, catalog_of) == 0
@@ -239,18 +241,30 @@ def test_a_resource_of_ascii_alone_is_not_read(new_database_url: Callable[[str],
     monkeypatch.setattr(store, "_index_part", counted)
     reports: list[int] = []
     assert reindex(database, catalog_of, lambda done, total: reports.append(done)) == 2536
-    assert reports == [0, 1000, 2000, 2536]
+    assert reports == [0, 1000, 2000, 2518, 2536]
     assert sum(read) == 34
     database.close()
 
 
 def test_no_more_documents_are_in_memory_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(store, "_BATCH_CHARACTERS", 100)
-    resources = [
-        store._Resource(tenant, seq, "", "User", size)
-        for tenant, seq, size in [(1, 1, 60), (1, 2, 40), (1, 3, 1), (2, 4, 500), (2, 5, 1)]
-    ]
+    resources = [store._Resource(1, seq, "", "User", size) for seq, size in [(1, 60), (2, 40), (3, 1), (4, 500), (5, 1)]]
     assert [[one.seq for one in part] for part in store._parts(resources)] == [[1, 2], [3], [4], [5]]
+
+
+def test_every_statement_looks_up_what_it_needs(new_database_url: Callable[[str], str]):
+    database = Database(new_database_url("sqlite"))
+    migrate(database)
+    kept = {name: one for name, one in vars(store).items() if name != "_TOTAL" and not name.startswith("__")}
+    statements = {name: one.get("sqlite") if isinstance(one, dict) else one for name, one in kept.items()}
+    for name, one in statements.items():
+        if isinstance(one, Statement):
+            sql = one._for("sqlite")
+            parameters = {name: "[]" if name in ("rows", "seqs") else 1 for name in re.findall(r":([a-z_]+)", sql)}
+            plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()]
+            assert not [step for step in plan if re.match(r"SCAN (resource|attribute_value|own|other|holder)", step)], name
+            assert not [step for step in plan if re.search(r"\(tenant_id[=>]\?( AND attribute=\?)?\)", step)], (name, plan)
+    database.close()
 
 
 def test_a_new_database_needs_none(database: Database):

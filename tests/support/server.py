@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from scimsvc.store import tenants
@@ -34,37 +36,48 @@ class Server:
         self.environment = environment
         self.database = Database(database_url)
         self.log_path = directory / "gunicorn.log"
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "wsgi:app"],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "wsgi:app"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         self.messages: list[str] = []
+        """Lines of standard error, and what gunicorn itself logs."""
+        self.ports: list[int] = []
+        """The ports that it listens at: the public one, and the one for operators if there is one."""
         self._ready = threading.Event()
-        self._port = 0
-        threading.Thread(target=self._read_messages, daemon=True).start()
-        if not self._ready.wait(30) or not self._port:
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_log, self._read_messages)]
+        for reader in self._readers:
+            reader.start()
+        if not self._ready.wait(30) or not self.ports:
             self.stop()
             raise RuntimeError("gunicorn did not start:\n" + "".join(self.messages))
+
+    def _read_log(self) -> None:
+        assert self.process.stdout
+        with self.log_path.open("w") as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                if '"logger":"gunicorn"' in line:
+                    self.messages.append(line)
+                    if "Listening at: " in line and not self.ports:
+                        self.ports = [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", line)]
+                        self._ready.set()
+        self._ready.set()
 
     def _read_messages(self) -> None:
         assert self.process.stderr
         for line in self.process.stderr:
             self.messages.append(line)
-            listening = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)
-            if listening:
-                self._port = int(listening[1])
-                self._ready.set()
-        self._ready.set()
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.ports[0]}"
 
     @property
     def tenant_url(self) -> str:
@@ -77,6 +90,18 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until something about the processes is so, half a minute at most."""
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.02)
+
+    def kill(self) -> None:
+        """Kill the master process and its workers, as the system does when memory is short."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -85,8 +110,11 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
-        if self.process.stderr:
-            self.process.stderr.close()
+        for reader in self._readers:
+            reader.join(10)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
         self.database.close()
         return status
 

@@ -7,11 +7,22 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask
 
+from scimsvc.web.overload import OVERLOADED
 from tests.support.client import Answer
 
 
-def call(app: Flask, method: str, target: bytes, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
-    """`target` is the request target as it goes over the wire: a path, and a query after a question mark."""
+def call(
+    app: Flask,
+    method: str,
+    target: bytes,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    overloaded: bool = False,
+) -> Answer:
+    """`target` is the request target as it goes over the wire: a path, and a query after a question mark.
+
+    With `overloaded` the worker has no room for the request.
+    """
     path, _, query = target.partition(b"?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -32,6 +43,8 @@ def call(app: Flask, method: str, target: bytes, headers: Mapping[str, str] | No
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
+    if overloaded:
+        environ[OVERLOADED] = True
     for name, value in (headers or {}).items():
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value

@@ -389,7 +389,7 @@ def test_sub_attribute_with_several_values(ask: Ask):
     assert own(patch(ask, path, ("remove", 'keys[type eq "x"].tags')))["keys"][0] == {"value": "a", "type": "x"}
     assert own(patch(ask, path, ("remove", "keys.tags")))["keys"][1] == {"value": "b", "type": "y", "primary": True}
     assert_scim_error(patch(ask, path, ("remove", 'keys.tags[value eq "x"]')), 400, "invalidPath")
-    assert_scim_error(patch(ask, path, ("add", "keys", [{"tags": [5]}])), 400, "invalidValue")
+    assert_scim_error(patch(ask, path, ("add", "keys", [{"tags": [5.5]}])), 400, "invalidValue")
     many = {"value": "m", "tags": [str(number) for number in range(1025)]}
     assert_scim_error(patch(ask, path, ("add", "keys", [many])), 400, "invalidValue")
 

@@ -10,12 +10,13 @@ import psycopg
 import pytest
 from flask import Flask
 
-from scimsvc.settings import DatabaseSettings, Settings
+from scimsvc.settings import DatabaseSettings, ServerSettings, Settings
 from scimsvc.store.database import Database, DatabaseUnavailable
 from scimsvc.store.errors import REASONS
 from scimsvc.store.migrations import migrate
 from scimsvc.store.resources import ResourceStore
 from scimsvc.web.app import create_app
+from scimsvc.web.observe import metrics
 from tests.support.client import Client
 from tests.support.errors import assert_scim_error
 from tests.support.postgresql import PostgreSQL
@@ -55,12 +56,20 @@ def test_metrics_are_prometheus_text(operator: Client) -> None:
     assert b"# TYPE scimsvc_request_seconds histogram" in answer.raw
 
 
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the metrics is a new one."""
+    monkeypatch.setattr(metrics, "EXPOSED_FOR", 0.0)
+    monkeypatch.setattr(metrics, "ASKED_EVERY", 0.0)
+
+
 def counts(app: Flask) -> dict[str, float]:
     """Requests by the labels as they are written."""
     text = call(app, "GET", b"/metrics").raw.decode()
     return {labels: float(number) for labels, number in re.findall(r"^scimsvc_requests_total(\{.*\}) (\S+)$", text, re.MULTILINE)}
 
 
+@pytest.mark.usefixtures("fresh")
 def test_requests_are_counted_by_method_endpoint_and_status_alone(app: Flask, database: Database) -> None:
     headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
     requests = [
@@ -163,16 +172,29 @@ def test_why_the_database_fails_is_said_and_logged_in_fixed_words(
         raise DatabaseUnavailable("secret", reason)
 
     monkeypatch.setattr(ResourceStore, "page", fail)
-    answer = call(app, "GET", f"{BASE_PATH}/Users".encode(), headers | {"X-Request-Id": "id"})
+    answer = call(app, "GET", f"{BASE_PATH}/Users".encode(), headers)
     assert_scim_error(answer, 503)
     assert answer.body["detail"] == f"The database {said}; nothing was stored. Try again."
-    assert logged == [{"event": "database unavailable", "request_id": "id", "reason": reason}]
+    request_id = answer.headers["X-Request-Id"]
+    assert logged == [{"event": "database unavailable", "request_id": request_id, "reason": reason}]
 
 
-@pytest.mark.parametrize("sent", ["abc", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a.b:c_d", "x" * 128])
-def test_a_request_id_that_is_a_token_is_kept(client: Client, sent: str) -> None:
+PLAIN_TOKENS = ["abc", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a.b:c_d", "x" * 128]
+
+
+@pytest.mark.parametrize("sent", PLAIN_TOKENS)
+def test_a_request_id_of_a_trusted_proxy_is_kept(settings: Settings, database: Database, sent: str) -> None:
+    trusting = replace(settings, database=DatabaseSettings(database.url), server=ServerSettings(trusted_proxies=1))
+    app = create_app(trusting)
     for method, path in (("GET", "/Users"), ("GET", "/Nope"), ("POST", "/Users"), ("TRACE", "/Users"), ("HEAD", "/Users/x")):
-        assert client(method, path, headers={"X-Request-Id": sent}).headers["X-Request-Id"] == sent
+        answer = call(app, method, f"{BASE_PATH}{path}".encode(), {"X-Request-Id": sent})
+        assert answer.headers["X-Request-Id"] == sent
+    app.extensions["scimsvc"].database.close()
+
+
+@pytest.mark.parametrize("sent", PLAIN_TOKENS)
+def test_a_request_id_of_anyone_else_is_not(client: Client, sent: str) -> None:
+    assert re.fullmatch("[0-9a-f]{32}", client.get("/Users", **{"X-Request-Id": sent}).headers["X-Request-Id"])
 
 
 @pytest.mark.parametrize("sent", ["", " ", "a b", "x" * 129, "ümlaut", '"}', "<script>", "a,b", "\t"])
@@ -238,9 +260,17 @@ def test_the_log_has_a_line_for_each_request_and_nothing_of_its_values(
     lines = [json.loads(line) for line in text.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) == number
-    assert {line["request_id"] for line in requests} >= {"the-same-for-all"}
+    assert {line["client_request_id"] for line in requests if "client_request_id" in line} == {"the-same-for-all"}
+    assert len({line["request_id"] for line in requests}) == number
+    always = {"event", "request_id", "method", "endpoint", "status", "ms", "operation", "client", "level", "timestamp"}
+    sometimes = {"tenant", "token", "resource_id", "effect", "scimType", "attribute", "rule", "client_request_id"}
+    for line in lines:
+        assert {"service", "version"} <= set(line)
     for line in requests:
-        assert set(line) == {"event", "request_id", "method", "endpoint", "status", "ms", "level", "timestamp"}
+        assert always <= set(line) <= always | sometimes | {"service", "version"}
+        assert line["client"] == "127.0.0.1"
+        # All tokens but the two that are made up are of the tenant, also where the request is refused.
+        assert (line.get("tenant") == "tenant") == (line["status"] != 401)
     told = text + "".join(server.messages)
     for secret in ("hush", client.token, client.token[-20:], "example.com"):
         assert secret not in told.lower() + told

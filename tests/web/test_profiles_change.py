@@ -1,6 +1,7 @@
 """A running server takes changed profiles, and keeps good ones while the files are broken, whatever becomes of its workers."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -72,7 +73,7 @@ def test_only_the_documents_that_profiles_name_are_kept(profile: Path, tmp_path:
     profile.write_text(f"{ENTRA}\ndocuments: [used.json]\n")
     assert Catalogs(profile.parent, installed(), tmp_path / "kept").problem is None
     kept = orjson.loads((tmp_path / "kept").read_bytes())
-    assert sorted(Path(path).name for path in kept) == ["entra.yaml", "used.json"]
+    assert sorted(Path(path).name for path in kept["entra"]) == ["entra.yaml", "used.json"]
 
 
 def test_every_worker_keeps_the_same_good_profiles(profile: Path, tmp_path: Path) -> None:
@@ -90,6 +91,43 @@ def test_broken_files_keep_a_first_start_from_happening(profile: Path, tmp_path:
     for kept in (None, tmp_path / "kept"):
         with pytest.raises(ProfileError, match="displayNam"):
             Catalogs(profile.parent, installed(), kept)
+
+
+OKTA = (ROOT / "mappings" / "okta.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("okta copy.yaml", OKTA, "okta.yaml:1:1: the profile 'okta' is in"),
+        ("new.yaml", "profile: [", "new.yaml:1:11: not YAML"),
+        ("new.yaml", OKTA.replace("profile: okta", "profile: new").replace("target: userName", "target: userNam"), "userNam"),
+        ("new.yaml", f"{OKTA.replace('profile: okta', 'profile: new')}\ndocuments: [absent.json]\n", "absent.json: there is no"),
+    ],
+)
+def test_a_broken_file_that_no_tenant_follows_stops_nothing(
+    profile: Path, tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    profile.with_name("okta.yaml").write_text(OKTA)
+    profile.with_name(name).write_text(content)
+    kept = tmp_path / "kept"
+    started = Catalogs(profile.parent, installed(), kept, lambda: {"entra"})
+    assert message in str(started.problem)
+    assert not has_badge(started)
+    # Other files still change while that one is broken, in every worker, also in one that starts anew.
+    profile.write_text(WITH_BADGE)
+    started.refresh()
+    for one in (started, Catalogs(profile.parent, installed(), kept, lambda: {"entra"})):
+        assert has_badge(one)
+        assert message in str(one.problem)
+    # If nobody can tell which profiles are followed, those that are valid are served.
+    assert has_badge(Catalogs(profile.parent, installed(), None, lambda: None))
+    followed = {"entra", "new" if name == "new.yaml" else "okta"}
+    with pytest.raises(ProfileError, match=re.escape(message)):
+        Catalogs(profile.parent, installed(), None, lambda: followed)
+    profile.with_name(name).unlink()
+    started.refresh()
+    assert started.problem is None
 
 
 def test_profile_that_tenants_follow_stays_when_its_file_goes(profile: Path, tmp_path: Path) -> None:
@@ -153,7 +191,7 @@ def test_server_takes_changes_without_a_restart_and_outlives_broken_files(server
         return {b'"badge"' in raw for raw in each("/Schemas")}
 
     def broken() -> set[bool]:
-        return {b"displayNam" in raw for raw in each("/readyz", server.origin)}
+        return {raw != b'{"status":"ok"}' for raw in each("/readyz", server.origin)}
 
     assert (badges(), broken()) == ({False}, {False})
     profile.write_text(WITH_BADGE)
@@ -161,6 +199,11 @@ def test_server_takes_changes_without_a_restart_and_outlives_broken_files(server
     profile.write_text(BROKEN)
     until(lambda: broken() == {True})
     assert badges() == {True}
+    # /readyz needs no token: it tells nothing of what is in a profile, its path or its name.
+    said = b"".join(each("/readyz", server.origin))
+    assert b"broken, the last valid versions stay in use; the log says what is wrong" in said
+    assert not [part for part in ("displayNam", "entra", ".yaml", str(profile.parent)) if part.encode() in said]
+    until(lambda: "displayNam" in server.log_path.read_text())
     assert b"scimsvc_profiles_broken 1.0" in each("/metrics", server.origin)[0]
     former = set(server.worker_pids())
     for worker in former:
@@ -174,3 +217,27 @@ def test_server_takes_changes_without_a_restart_and_outlives_broken_files(server
     profile.write_text(ENTRA)
     until(lambda: badges() == {False} and broken() == {False})
     assert b"scimsvc_profiles_broken 0.0" in each("/metrics", server.origin)[0]
+
+
+def test_server_starts_next_to_a_broken_file_and_says_so(
+    profile: Path, tmp_path: Path, new_database_url: Callable[[str], str]
+) -> None:
+    profile.with_name("okta.yaml").write_text(OKTA)
+    profile.with_name("okta copy.yaml").write_text(OKTA)
+    url = new_database_url("sqlite")
+    database = Database(url)
+    migrate(database)
+    database.close()
+    server = Server(url, tmp_path, SCIMSVC_MAPPINGS_DIRECTORY=str(profile.parent))
+    client = server.client("tenant")
+    try:
+        assert client.get("/Users").status == 200
+        about = Client(server.origin, client.token)
+        ready = about.get("/readyz")
+        assert (ready.status, b"the profile 'okta' is in" in ready.raw) == (200, True)
+        assert b"scimsvc_profiles_broken 1.0" in about.get("/metrics").raw
+        about.close()
+        until(lambda: "the profile 'okta' is in" in server.log_path.read_text())
+    finally:
+        client.close()
+        server.stop()

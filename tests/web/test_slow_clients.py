@@ -106,7 +106,7 @@ def started(new_database_url: Callable[[str], str], tmp_path_factory: pytest.Tem
         b"GET /healthz HTTP/1.0\r\n\r\n",
     ],
 )
-def test_who_only_holds_a_connection_holds_up_no_other_client(started: Started, sent: bytes, token: bool) -> None:
+def test_a_client_that_only_holds_a_connection_delays_no_other(started: Started, sent: bytes, token: bool) -> None:
     with ExitStack() as stack:
         for _ in range(MANY):
             stack.enter_context(connect(started.server, sent.replace(HEAD, started.head) if token else sent))
@@ -116,7 +116,7 @@ def test_who_only_holds_a_connection_holds_up_no_other_client(started: Started, 
 @pytest.mark.parametrize(
     ("path", "times"), [("/docs", 400), ("/healthz", 1500), ("/api/scim/v2/Users?filter=userName%20eq%20%22large%22", 8)]
 )
-def test_who_does_not_read_holds_up_no_other_client(started: Started, path: str, times: int) -> None:
+def test_a_client_that_does_not_read_delays_no_other(started: Started, path: str, times: int) -> None:
     asked = started.head.replace(b"POST /api/scim/v2/Users", f"GET {path}".encode()) + b"\r\n"
     with ExitStack() as stack:
         for _ in range(MANY):
@@ -187,7 +187,7 @@ def test_a_large_body_arrives_whatever_token_it_has(new_database_url: Callable[[
     started.stop()
 
 
-def test_who_asks_first_is_told_to_continue(started: Started) -> None:
+def test_a_client_that_asks_first_is_told_to_continue(started: Started) -> None:
     with connect(started.server, HEAD + b"Content-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n") as connection:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")

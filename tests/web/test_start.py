@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,6 +39,42 @@ def test_wrong_settings_and_profiles_are_said_once(tmp_path: Path, setting: str,
     assert ended.stderr.startswith("scimsvc can't start:\n")
     assert ended.stderr.count(message) == 1
     assert "Traceback" not in ended.stderr
+
+
+def ended(**environment: str) -> subprocess.CompletedProcess[str]:
+    """A start that fails, with these variables."""
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("SCIMSVC_")}
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+    return subprocess.run(command, cwd=ROOT, env=clean | environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("management", [False, True])
+def test_a_port_that_is_taken_is_said_once(tmp_path: Path, management: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        address = {"SCIMSVC_SERVER_MANAGEMENT_BIND": f"127.0.0.1:{port}", "PORT": "0"} if management else {"PORT": str(port)}
+        failed = ended(SCIMSVC_DATABASE_URL=f"sqlite:///{tmp_path}/x.db", **address)
+    assert failed.returncode == 1
+    assert f"port {port} of 127.0.0.1 is in use; choose another, for example: PORT={port + 1} make run" in failed.stderr
+    assert "Traceback" not in failed.stderr + failed.stdout
+
+
+def test_a_host_that_is_none_is_named(tmp_path: Path) -> None:
+    failed = ended(SCIMSVC_DATABASE_URL=f"sqlite:///{tmp_path}/x.db", HOST="no.such.host.invalid", PORT="0")
+    assert failed.returncode == 1
+    assert "'no.such.host.invalid' is no address of this machine; set HOST, for example HOST=127.0.0.1" in failed.stderr
+
+
+def test_condas_name_of_a_platform_is_no_address(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
+    server = Server(new_database_url("sqlite"), tmp_path, HOST="x86_64-conda-linux-gnu")
+    assert server.origin.startswith("http://127.0.0.1:")
+    assert server.stop() == 0
+
+
+def test_addresses_come_from_the_settings(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
+    server = Server(new_database_url("sqlite"), tmp_path, HOST="192.0.2.1", SCIMSVC_SERVER_BIND="127.0.0.1:0")
+    assert len(server.ports) == 1
+    assert server.stop() == 0
 
 
 def test_headers_of_so_many_proxies_count_as_stand_in_front(new_database_url: Callable[[str], str], tmp_path: Path) -> None:

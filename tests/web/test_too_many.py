@@ -38,9 +38,57 @@ def test_operations_of_a_patch(ask: Ask):
     assert ask("PATCH", path, {"Operations": [TITLE] * 2}).status == 200
     answer = ask("PATCH", path, {"OPERATIONS": [TITLE] * 3})
     assert_scim_error(answer, 400, "tooMany")
-    assert answer.body["detail"] == "A PATCH may have 2 operations; this one has 3. Send several."
+    assert answer.body["detail"] == (
+        "A PATCH may have 2 operations, and each name in a value without path is one; this one has 3. Send several."
+    )
+    assert ask("PATCH", path, {"Operations": [{"op": "replace", "value": {"title": "x", "nickName": "y"}}]}).status == 200
+    for operations in (
+        [{"op": "replace", "value": {"title": "x", "nickName": "y", "displayName": "z"}}],
+        [TITLE, {"OP": "replace", "Value": {"title": "x", "nickName": "y"}}],
+    ):
+        assert_scim_error(ask("PATCH", path, {"Operations": operations}), 400, "tooMany")
     outcome = ask("POST", "/Bulk", {"Operations": [{"method": "PATCH", "path": path, "data": {"Operations": [TITLE] * 3}}]})
     assert outcome.body["Operations"][0]["response"]["scimType"] == "tooMany"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"userName": "a", "emails": [[]] * 50_001},
+        {"userName": "a", "emails": [{}] * 25_000, "roles": [""] * 25_001},
+        {"userName": "a", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"x": [5] * 50_001}},
+        {"userName": "a", **{f"n{number}": number for number in range(5000)}},
+        {"Operations": [{"op": "add", "path": "emails", "value": [[]] * 50_001}]},
+        {"Operations": [{"op": "remove", "value": {"emails": [[]] * 50_001}}]},
+        {"Operations": [{"op": "remove", "path": f"emails[{'(' * 33_000}"}] * 2},
+        {"Operations": [{"op": "remove", "path": "emails[" + " or ".join(['type eq "x"'] * 4500)}] * 2},
+    ],
+)
+def test_what_takes_long_to_read(ask: Ask, body: dict[str, Any]):
+    method = "PATCH" if "Operations" in body else "PUT"
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a"}).body["id"]
+    assert_scim_error(ask(method, path, body), 400, "tooMany")
+    if method == "PUT":
+        assert_scim_error(ask("POST", "/Users", body), 400, "tooMany")
+    bulk = ask("POST", "/Bulk", {"Operations": [{"method": method, "path": path, "data": body}]})
+    found = bulk if bulk.status == 400 else bulk.body["Operations"][0]["response"]
+    assert (found.body if bulk.status == 400 else found)["scimType"] == "tooMany"
+
+
+def test_what_takes_long_to_read_in_many_operations(ask: Ask):
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a"}).body["id"]
+    put = {"method": "PUT", "path": path, "data": {"userName": "a", "emails": [[]] * 1000}}
+    assert_scim_error(ask("POST", "/Bulk", {"Operations": [put] * 51}), 400, "tooMany")
+    long = {"op": "remove", "path": f'emails[value eq "{"x" * 1000}"]'}
+    patch = {"method": "PATCH", "path": path, "data": {"Operations": [long, long]}}
+    assert_scim_error(ask("POST", "/Bulk", {"Operations": [patch] * 40}), 400, "tooMany")
+    assert ask("POST", "/Bulk", {"Operations": [patch] * 30}).status == 200
+
+
+def test_mistakes_in_values_are_no_more_than_are_shown(ask: Ask):
+    answer = ask("POST", "/Users", {"userName": "a", "emails": [[]] * 40_000})
+    assert_scim_error(answer, 400, "invalidValue")
+    assert answer.body["detail"].endswith("emails[9] must be an object; and more.")
 
 
 def test_members_of_a_request(ask: Ask):

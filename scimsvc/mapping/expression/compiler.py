@@ -26,6 +26,7 @@ from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Pa
 from scimsvc.mapping.functions.model import UnknownHereError, constant
 from scimsvc.mapping.functions.moments import read
 from scimsvc.mapping.functions.values import as_number, plain_value
+from scimsvc.mapping.remedies import synonym
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}
@@ -179,6 +180,9 @@ class _Compiler:
 
     def _suggestion(self, name: str) -> str:
         names = self._registry.names()
+        meant = synonym(name)
+        if meant:
+            return f"; Entra's function for it is {meant}"
         close = [one for one in names if one.lower() == name.lower()] or difflib.get_close_matches(name, names, 1)
         return f", did you mean {close[0]}?" if close else ""
 

@@ -56,7 +56,12 @@ def tokens(text: str) -> list[Token]:
 
 
 def _complaint(character: str) -> str:
+    if character in _QUOTES:
+        return f'unexpected character {character!r}; texts stand in double quotation marks: "'
     return {
         '"': "the text that starts here has no closing quotation mark",
         "[": "the attribute that starts here has no closing bracket",
     }.get(character, f"unexpected character {character!r}")
+
+
+_QUOTES = "'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb"

@@ -11,16 +11,21 @@ from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter
+from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, ParameterType
 from scimsvc.mapping.functions.moments import Moment
 from scimsvc.mapping.functions.registry import Registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, Ignored, is_64_bit
 
 GROUP = "scimsvc.functions"
+_TYPES = get_args(ParameterType)
 _VALUES = (str, bool, int, float, Moment, Ignored)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+failure_reports: list[Callable[[str, Exception], None]] = []
+"""Called with the name of a plugin's function that raised, and the exception; its message may have people's data."""
 
 
 class PluginError(ValueError):
@@ -42,6 +47,7 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
     problems: list[str] = []
     origins: dict[str, str] = {}
     functions: list[Function] = []
+    plugins: list[str] = []
     for origin, load, own in _sources(modules, folder):
         try:
             found = list(_functions(load()))
@@ -59,10 +65,11 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
                 problems.append(f"plugin {origin}: {problem}")
             else:
                 origins[function.name] = origin
+                plugins += [] if own else [function.name]
                 functions.append(function if own else _guarded(function))
     if problems:
         raise PluginError("\n".join(problems))
-    return Registry(functions)
+    return Registry(functions, plugins)
 
 
 def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
@@ -107,6 +114,8 @@ def _guarded(function: Function) -> Function:
         except FunctionError:
             raise
         except Exception as error:
+            for report in failure_reports:
+                report(function.name, error)
             raise FunctionError(f"{function.name} failed: {type(error).__name__}") from error
 
     def value_of(work: Callable[[], Any]) -> Any:
@@ -148,6 +157,10 @@ def _stranger(value: Any, depth: int = 0) -> str | None:
     return None if value is None or isinstance(value, _VALUES) else f"a {type(value).__name__}"
 
 
+def _unknown_type(type_: Any) -> str:
+    return f"has the unknown type {type_!r:.40}; known are {', '.join(_TYPES)}"
+
+
 def _problem(function: Any) -> str | None:
     if not isinstance(function, Function):
         return f"{function!r:.80} is no Function"
@@ -158,6 +171,11 @@ def _problem(function: Any) -> str | None:
     for part, parameters in (("parameters", function.parameters), ("repeating", function.repeating)):
         if not isinstance(parameters, tuple) or not all(isinstance(one, Parameter) for one in parameters):
             return f"the {part} of the function {function.name} must be a tuple of Parameter objects"
+        unknown = next((one for one in parameters if one.type not in _TYPES), None)
+        if unknown:
+            return f"the parameter {unknown.name} of the function {function.name} {_unknown_type(unknown.type)}"
+    if function.result not in _TYPES:
+        return f"the result of the function {function.name} {_unknown_type(function.result)}"
     for part, work in (("build", function.build), ("check", function.check), ("inverse", function.inverse)):
         if not callable(work) and (work is not None or part == "build"):
             return f"the {part} of the function {function.name} can't be called"

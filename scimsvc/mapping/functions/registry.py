@@ -12,10 +12,14 @@ class FunctionClash(ValueError):
 
 
 class Registry:
-    """A set of functions. Raises FunctionClash where two of them have one name."""
+    """A set of functions; `plugins` are the names of those that Entra doesn't have.
 
-    def __init__(self, functions: Iterable[Function]) -> None:
+    Raises FunctionClash where two of them have one name.
+    """
+
+    def __init__(self, functions: Iterable[Function], plugins: Iterable[str] = ()) -> None:
         self._by_name: dict[str, Function] = {}
+        self._plugins = frozenset(plugins)
         for function in functions:
             if function.name in self._by_name:
                 raise FunctionClash(f"there are two functions with the name {function.name}")
@@ -28,3 +32,7 @@ class Registry:
     def names(self) -> list[str]:
         """All names, sorted."""
         return sorted(self._by_name)
+
+    def is_plugin(self, name: str) -> bool:
+        """Return whether the function of that name comes from a plugin, so that Entra doesn't have it."""
+        return name in self._plugins

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from scimsvc.mapping.custom import TYPES
@@ -11,8 +10,7 @@ from scimsvc.mapping.directory import REFERENCES
 from scimsvc.mapping.flow_types import FLOW_TYPES
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, TableName
-from scimsvc.mapping.synchronization.importing import ImportProblem
-from scimsvc.mapping.synchronization.trees import to_tree
+from scimsvc.mapping.synchronization.trees import NOTHING_LEARNED, LearnedKeys, to_tree
 from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_URN
 
 SOURCE_DIRECTORY = "Azure Active Directory"
@@ -38,15 +36,9 @@ _SOURCE_TYPES: dict[str, dict[str, Any]] = {
 """What of Entra's source attributes is no single text."""
 
 
-def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dict[str, Any]:
-    """The schema of a profile. With `base`, a schema that was downloaded, its attribute mappings and scoping filters are
-    exchanged and all else, such as ids, which are each job's own, stays.
-
-    Raises ImportProblem where the base is no schema, or has no place for them.
-    """
+def fresh_schema(profile: Profile, registry: Registry) -> dict[str, Any]:
+    """Return the schema of a profile, with ids that stand for those of a job."""
     tables = {KINDS[name]: table for name, table in profile.tables().items()}
-    if base is not None:
-        return _into(base, tables, registry)
     rule = {
         "editable": True,
         "id": _RULE_ID,
@@ -58,9 +50,9 @@ def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dic
         "objectMappings": [_object_mapping(kind, tables[kind], registry) for kind in ("Group", "User") if kind in tables],
     }
     directories = [
-        _directory(_SOURCE_ID, SOURCE_DIRECTORY, True, [(kind, _source_definitions(table)) for kind, table in tables.items()]),
+        _directory(_SOURCE_ID, SOURCE_DIRECTORY, True, [(kind, source_definitions(table)) for kind, table in tables.items()]),
         _directory(
-            _TARGET_ID, TARGET_DIRECTORY, False, [(_target_name(kind), _target_definitions(t)) for kind, t in tables.items()]
+            _TARGET_ID, TARGET_DIRECTORY, False, [(_target_name(kind), target_definitions(t)) for kind, t in tables.items()]
         ),
     ]
     return {"id": f"scim.{'0' * 32}", "version": "1.0", "synchronizationRules": [rule], "directories": directories}
@@ -79,7 +71,7 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
         "scope": scope_of(table),
         "sourceObjectName": kind,
         "targetObjectName": _target_name(kind),
-        "attributeMappings": attribute_mappings(table, registry),
+        "attributeMappings": [attribute_mapping(row, registry) for row in table.mappings],
         "metadata": [
             {"key": "IsCustomerDefined", "value": "false"},
             {"key": "Disposition", "value": '"Normal"'},
@@ -109,64 +101,29 @@ def scope_of(table: ObjectMapping) -> dict[str, Any] | None:
     return {"groups": groups, "inputFilterGroups": [], "categoryFilterGroups": []} if groups else None
 
 
-def attribute_mappings(table: ObjectMapping, registry: Registry) -> list[dict[str, Any]]:
-    """The rows of a table as Graph's attributeMappings."""
-    return [
-        {
-            "defaultValue": row.default,
-            "exportMissingReferences": False,
-            "flowBehavior": "FlowWhenChanged",
-            "flowType": "ObjectAddOnly" if row.apply == "create" else "Always",
-            "matchingPriority": row.matching or 0,
-            "source": _source(row, registry),
-            "targetAttributeName": row.target_text,
-        }
-        for row in table.mappings
-    ]
+def attribute_mapping(row: AttributeMapping, registry: Registry, learned: LearnedKeys = NOTHING_LEARNED) -> dict[str, Any]:
+    """Return a row as Graph's attributeMapping; `learned` has names of parameters that a downloaded schema tells."""
+    return {
+        "defaultValue": row.default,
+        "exportMissingReferences": False,
+        "flowBehavior": "FlowWhenChanged",
+        "flowType": "ObjectAddOnly" if row.apply == "create" else "Always",
+        "matchingPriority": row.matching or 0,
+        "source": _source(row, registry, learned),
+        "targetAttributeName": row.target_text,
+    }
 
 
-def _source(row: AttributeMapping, registry: Registry) -> dict[str, Any] | None:
+def _source(row: AttributeMapping, registry: Registry, learned: LearnedKeys) -> dict[str, Any] | None:
     if row.expression is not None:
         # The text stays as it was written; the tree is what it means.
-        return to_tree(row.expression.tree, registry) | {"expression": row.expression.text}
+        return to_tree(row.expression.tree, registry, learned) | {"expression": row.expression.text}
     if row.source is not None:
         return {"expression": f"[{row.source}]", "name": row.source, "type": "Attribute", "parameters": []}
     if row.constant is not None:
         quoted = row.constant.replace("\\", "\\\\").replace('"', '\\"')
         return {"expression": f'"{quoted}"', "name": row.constant, "type": "Constant", "parameters": []}
     return None
-
-
-def _into(base: Any, tables: Mapping[str, ObjectMapping], registry: Registry) -> dict[str, Any]:
-    if not isinstance(base, dict) or not isinstance(base.get("synchronizationRules"), list):
-        raise ImportProblem("the base must be a JSON object with synchronizationRules")
-    changed = copy.deepcopy(base)
-    missing = set(tables)
-    for rule in _objects(changed, "synchronizationRules"):
-        for mapping in _objects(rule, "objectMappings"):
-            for kind in [kind for kind in missing if str(mapping.get("sourceObjectName")).lower() == kind.lower()]:
-                mapping["attributeMappings"] = attribute_mappings(tables[kind], registry)
-                mapping["scope"] = scope_of(tables[kind])
-                missing.discard(kind)
-                _add_definitions(changed, str(mapping.get("targetObjectName")), _target_definitions(tables[kind]))
-    if missing:
-        raise ImportProblem(f"the base has no mapping of {' and '.join(sorted(missing))} objects")
-    return changed
-
-
-def _add_definitions(schema: dict[str, Any], target: str, definitions: Iterable[dict[str, Any]]) -> None:
-    """The attribute list of the target gets what the rows need and it doesn't have."""
-    for directory in _objects(schema, "directories"):
-        for found in _objects(directory, "objects"):
-            if found.get("name") == target and isinstance(found.get("attributes"), list):
-                known = {str(one.get("name")).lower() for one in _objects(found, "attributes")}
-                found["attributes"] += [one for one in definitions if one["name"].lower() not in known]
-
-
-def _objects(owner: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The objects of a list; what else is in it, or there instead of it, is left alone."""
-    found = owner.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _directory(id_: str, name: str, read_only: bool, objects: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
@@ -181,7 +138,8 @@ def _directory(id_: str, name: str, read_only: bool, objects: list[tuple[str, li
     }
 
 
-def _source_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+def source_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+    """Return the definitions of the source attributes that a table reads or defines."""
     names = dict.fromkeys(("objectId", *table.source_names, *table.source_attributes))
     return [_source_definition(name, table) for name in names]
 
@@ -193,7 +151,8 @@ def _source_definition(name: str, table: ObjectMapping) -> dict[str, Any]:
     return _definition(name, anchor=name == "objectId", **characteristics)
 
 
-def _target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+def target_definitions(table: ObjectMapping) -> list[dict[str, Any]]:
+    """Return the definitions of the target attributes that the rows of a table have, and of the `id`."""
     found = [_definition("id", anchor=True, required=True)]
     for row in table.mappings:
         leaf, value = row.target.target.leaf, row.target.target.value().leaf

@@ -11,21 +11,22 @@ import yaml
 
 from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.expression import show
+from scimsvc.mapping.expression.tree import Call, SourceAttribute, Text
 from scimsvc.mapping.findings import Finding, ProfileError, marked
 from scimsvc.mapping.flow_types import flow_types_of
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import parse_profile
 from scimsvc.mapping.profile import Profile
+from scimsvc.mapping.synchronization.connectors import other_connector
+from scimsvc.mapping.synchronization.definitions import losses_of_definitions, losses_of_row, source_attributes_in
+from scimsvc.mapping.synchronization.problems import ImportProblem
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree
+from scimsvc.mapping.synchronization.unwrapping import unwrapped
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
 
 _TABLES = {"User": ("users", USER_TYPE), "Group": ("groups", GROUP_TYPE)}
 _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
-
-
-class ImportProblem(ValueError):
-    """The file can't be a profile; the message has a line for each problem, with its place in the file."""
 
 
 @dataclass(frozen=True)
@@ -37,31 +38,65 @@ class Imported:
     left_out: list[str]
 
 
-def import_schema(schema: Any, name: str, title: str, registry: Registry) -> Imported:
-    """The profile of a schema as the portal's download and Microsoft Graph have it; unknown keys are of no matter.
+def import_schema(content: Any, name: str, title: str, registry: Registry) -> Imported:
+    """Return the profile of a schema as the portal's download and Microsoft Graph have it, also with what Graph has around it;
+    unknown keys are of no matter.
 
     Raises ImportProblem.
     """
     reader = _Reader(registry)
+    schema = unwrapped(content)
     tables = reader.tables(schema)
     data = {"profile": name, "title": title} | {table: tables[table] for table in ("users", "groups") if table in tables}
-    text = str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))
+    text = _yaml(data, 120)
     problems = reader.problems
     try:
         profile = parse_profile(text, Path("the profile"), registry)
-    except ProfileError as error:
-        rows = _Rows(text, reader.places)
-        found = [(finding, rows.place_of(finding)) for finding in error.findings if finding.severity == "error"]
+    except ProfileError:
+        # Unfolded, so that a message shows all of an expression.
+        unfolded = _yaml(data, _UNFOLDED)
+        rows = _Rows(unfolded, reader.places)
+        findings = _findings_in(unfolded, registry)
+        found = [(finding, rows.place_of(finding)) for finding in findings if finding.severity == "error"]
         # What is missing where something could not be read is no further problem.
         problems += [
             f"{place or rows.table_of(finding) or finding.path}: {_shown(finding)}"
             for finding, place in found
             if place or not reader.problems
         ]
+        problems[:0] = other_connector(schema, [finding for finding, _ in found], tables)
         raise ImportProblem("\n".join(problems)) from None
     if problems:
         raise ImportProblem("\n".join(problems))
     return Imported(profile, text, reader.left_out)
+
+
+_UNFOLDED = 1_000_000
+"""Characters in a line, which no expression has."""
+
+
+def _yaml(data: Mapping[str, Any], width: int) -> str:
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=width))
+
+
+def _findings_in(text: str, registry: Registry) -> list[Finding]:
+    try:
+        return list(parse_profile(text, Path("the profile"), registry).warnings)
+    except ProfileError as error:
+        return error.findings
+
+
+def row_of(row: Mapping[str, Any], registry: Registry) -> dict[str, Any] | None:
+    """Return a row of Graph's as a profile has it; None if it can't be read."""
+    return _Reader(registry).row(row, "")
+
+
+def clauses_of(group: Mapping[str, Any], number: int) -> tuple[str, list[Any]]:
+    """Return what a group of a scope means: its name, and its clauses as a profile has them, None for one that can't be read."""
+    clauses = group.get("clauses")
+    listed = clauses if isinstance(clauses, list) else []
+    reader = _Reader(Registry(()))
+    return _name_of(group, number), [reader.clause(one, "") if isinstance(one, Mapping) else None for one in listed]
 
 
 class _Rows:
@@ -125,7 +160,8 @@ class _Reader:
                     self.problems.append(f"{place}: there are two mappings of {table}")
                 continue
             if not enabled and not _matches_by_something(mapping):
-                self.left_out.append(f"{place}: the mapping of {table} is not enabled and has no matching row")
+                if mapping.get("attributeMappings"):
+                    self.left_out.append(f"{place}: the mapping of {table} is not enabled and has no matching row")
                 continue
             if not enabled:
                 self.left_out.append(f"{place}: the mapping of {table} is not enabled, so Entra sends none of them")
@@ -159,7 +195,7 @@ class _Reader:
     def _table(
         self, schema: Mapping[str, Any], mapping: Mapping[str, Any], table: str, type_: ResourceType, place: str
     ) -> dict[str, Any]:
-        rows = [(where, row) for where, one in self._list(mapping, "attributeMappings", place) if (row := self._row(one, where))]
+        rows = [(where, row) for where, one in self._list(mapping, "attributeMappings", place) if (row := self.row(one, where))]
         attributes = list(self._custom_attributes(schema, mapping, type_, [row["target"] for _, row in rows]))
         found: dict[str, Any] = {"mappings": [row for _, row in rows]}
         flow_types = flow_types_of(mapping.get("flowTypes"))
@@ -174,6 +210,12 @@ class _Reader:
         if scope:
             found["scope"] = [one for _, one in scope]
             self.places[table, "scope"] = [where for where, _ in scope]
+        defined = list(source_attributes_in(schema, mapping, found))
+        if defined:
+            found["sourceAttributes"] = [one for _, one in defined]
+            self.places[table, "sourceAttributes"] = [where for where, _ in defined]
+        standard = {target.lower() for target in (row["target"] for _, row in rows)}
+        self.left_out += losses_of_definitions(self._definitions(schema, str(mapping.get("targetObjectName"))), standard, type_)
         return found
 
     def _scope(self, found: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -186,11 +228,12 @@ class _Reader:
             if found.get(key):
                 self.left_out.append(f"{place}.{key}: a profile has filters by which objects fall out of scope, and no others")
         for number, (where, group) in enumerate(self._list(found, "groups", place) if found.get("groups") else (), 1):
-            clauses = [self._clause(clause, one) for one, clause in self._list(group, "clauses", where)]
-            name = str(group.get("name") or f"Scoping filter {number}")
+            clauses = [self.clause(clause, one) for one, clause in self._list(group, "clauses", where)]
+            name = _name_of(group, number)
             yield where, {"name": name, "clauses": [one for one in clauses if one]}
 
-    def _clause(self, clause: Mapping[str, Any], place: str) -> dict[str, str] | None:
+    def clause(self, clause: Mapping[str, Any], place: str) -> dict[str, str] | None:
+        """Return a clause as a profile has it; None, with a problem, if it can't be read."""
         attribute, operator = clause.get("sourceOperandName"), clause.get("operatorName")
         operand = clause.get("targetOperand")
         values = (operand.get("values") if isinstance(operand, Mapping) else None) or []
@@ -199,7 +242,8 @@ class _Reader:
             return None
         return {"attribute": attribute, "operator": operator} | ({"value": str(values[0])} if values else {})
 
-    def _row(self, row: Mapping[str, Any], place: str) -> dict[str, Any] | None:
+    def row(self, row: Mapping[str, Any], place: str) -> dict[str, Any] | None:
+        """Return a row as a profile has it; None, with a problem, if it can't be read."""
         before = len(self.problems)
         target, priority = row.get("targetAttributeName"), row.get("matchingPriority") or 0
         found = self._source(row.get("source"), place)
@@ -220,6 +264,7 @@ class _Reader:
             found["apply"] = "create"
         elif flow_type.lower() not in _FLOW_TYPES:
             self.left_out.append(f"{place}: flowType {flow_type} of {target}; a profile has always and create")
+        self.left_out += [f"{place}: {loss}" for loss in losses_of_row(row)]
         return found
 
     def _source(self, source: Any, place: str) -> dict[str, Any]:
@@ -229,21 +274,19 @@ class _Reader:
         if not isinstance(source, Mapping):
             self.problems.append(f"{place}: source must be an object or null")
             return {}
-        kind, name, text = str(source.get("type") or "Attribute").lower(), source.get("name"), source.get("expression")
-        if kind == "function" and isinstance(text, str) and text.strip():
+        text = source.get("expression")
+        if str(source.get("type") or "Attribute").lower() == "function" and isinstance(text, str) and text.strip():
             return {"expression": text}
-        if kind == "function":
-            try:
-                return {"expression": show(from_tree(source, self.registry))}
-            except TreeError as error:
-                self.problems.append(f"{place}: source: {error}")
-        elif not isinstance(name, str):
-            self.problems.append(f"{place}: source has no name")
-        elif kind not in ("attribute", "constant"):
-            self.problems.append(f"{place}: {kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
-        else:
-            return {"source" if kind == "attribute" else "constant": name}
-        return {}
+        try:
+            node = from_tree(source, self.registry)
+        except TreeError as error:
+            self.problems.append(f"{place}: source: {error}")
+            return {}
+        if isinstance(node, SourceAttribute):
+            return {"source": node.name}
+        if isinstance(node, Call):
+            return {"expression": text if isinstance(text, str) and text.strip() else show(node)}
+        return {"constant": node.value if isinstance(node, Text) else show(node)}
 
     def _custom_attributes(
         self, schema: Mapping[str, Any], mapping: Mapping[str, Any], type_: ResourceType, targets: list[str]
@@ -273,6 +316,10 @@ class _Reader:
             for place, found in self._list(directory, "objects", where) if directory.get("objects") else ():
                 if found.get("name") == target and found.get("attributes"):
                     yield from self._list(found, "attributes", place)
+
+
+def _name_of(group: Mapping[str, Any], number: int) -> str:
+    return str(group.get("name") or f"Scoping filter {number}")
 
 
 def _matches_by_something(mapping: Mapping[str, Any]) -> bool:

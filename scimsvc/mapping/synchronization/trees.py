@@ -29,6 +29,7 @@ class _Keys:
 
 
 # From the engine's dump of its functions (synchronization-synchronizationschema-functions.md); others by their documented names.
+# The two functions on several roles are not in the dump; a live job has them like AppRoleAssignments.
 _ENGINE = {
     "Append": _Keys(("source", "suffix")),
     "FormatDateTime": _Keys(("source", "dateTimeStyles", "inputFormat", "outputFormat")),
@@ -48,12 +49,19 @@ _ENGINE = {
             "Template",
         )
     ),
+    "AppRoleAssignments": _Keys(("source",)),
+    "AppRoleAssignmentsComplex": _Keys(("source",)),
+    "AssertiveAppRoleAssignmentsComplex": _Keys(("source",)),
     "SingleAppRoleAssignment": _Keys(("source",)),
     "Split": _Keys(("source", "delimiter")),
     "StripSpaces": _Keys(("source",)),
     "Switch": _Keys(("source", "defaultValue"), "switchValue"),
 }
 
+
+LearnedKeys = Mapping[tuple[str, int], Mapping[int, str]]
+"""Names of parameters that a downloaded schema tells: by function and count of arguments, the name at each position."""
+NOTHING_LEARNED: LearnedKeys = {}
 
 _SHORT = {("FormatDateTime", 3): _Keys(("source", "inputFormat", "outputFormat"))}
 """Forms with fewer arguments, where those stand for others."""
@@ -72,8 +80,11 @@ def _keys(name: str, registry: Registry, count: int | None = None) -> _Keys | No
     return _Keys(names, function.repeating[0].name if function.repeating else None)
 
 
-def to_tree(node: Node, registry: Registry) -> Tree:
-    """A node as Graph's attributeMappingSource. Arguments that are left out have no entry."""
+def to_tree(node: Node, registry: Registry, learned: LearnedKeys = NOTHING_LEARNED) -> Tree:
+    """Return a node as Graph's attributeMappingSource. Arguments that are left out have no entry.
+
+    `learned` has names of parameters that count more than the documented ones.
+    """
     match node:
         case SourceAttribute(name):
             return _source(show(node), name, "Attribute")
@@ -83,8 +94,9 @@ def to_tree(node: Node, registry: Registry) -> Tree:
             return _source(f'"{spelling}"', spelling, "Constant")
         case Call(name, arguments):
             keys = _keys(name, registry, len(arguments))
+            own = learned.get((name, len(arguments)), {})
             parameters = [
-                {"key": _key(keys, place, argument), "value": to_tree(argument, registry)}
+                {"key": own.get(place) or _key(keys, place, argument), "value": to_tree(argument, registry, learned)}
                 for place, argument in enumerate(arguments)
                 if not isinstance(argument, Omitted)
             ]
@@ -109,7 +121,7 @@ def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
         raise TreeError("a source must be an object with name, type and parameters, nested at most 64 deep")
     name, kind = tree.get("name"), str(tree.get("type") or "Attribute").lower()
     if not isinstance(name, str):
-        raise TreeError("a source has no name")
+        return _by_text(tree)
     if kind == "attribute":
         return SourceAttribute(name)
     if kind == "constant":
@@ -117,6 +129,25 @@ def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
     if kind != "function":
         raise TreeError(f"{kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
     return Call(name, tuple(_arguments(name, tree.get("parameters") or [], registry, depth)))
+
+
+def _by_text(tree: Mapping[str, Any]) -> Node:
+    """Return the node that the text of a tree without a name is: an attribute in brackets, a constant in quotation marks."""
+    text = tree.get("expression")
+    if not isinstance(text, str) or not text.strip():
+        raise TreeError("a source has no name and no expression")
+    try:
+        node = parse_argument(text)
+    except ExpressionError as error:
+        raise TreeError(f"a source has no name, and its expression {text!r:.60} can't be read: {error.message}") from None
+    stated = tree.get("type")
+    kind = _KINDS.get(type(node), "Constant")
+    if stated is not None and str(stated).lower() != kind.lower():
+        raise TreeError(f"a source has no name, and its expression {text!r:.60} is of the type {kind}, not {stated!r:.40}")
+    return node
+
+
+_KINDS: Mapping[type[Any], str] = {SourceAttribute: "Attribute", Call: "Function"}
 
 
 def _constant(name: str, text: Any) -> Node:

@@ -7,6 +7,7 @@ instance by instance. The mark is a column of the table `migration`, since the o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 
 from scimsvc.store.database import Database
@@ -39,10 +40,15 @@ def pending(database: Database) -> list[str]:
         _refuse_tables_of_others(tables & {table for name in names() for table in _TABLE.findall(_sql(name, database))})
         return names()
     applied = _applied(database)
+    refuse_unknown(applied)
+    return [name for name in names() if name not in applied]
+
+
+def refuse_unknown(applied: Mapping[str, bool]) -> None:
+    """Raise WrongDatabase for migrations that this version does not know and that are not marked compatible."""
     unknown = sorted(name for name, compatible in applied.items() if not compatible and name not in names())
     if unknown:
         raise WrongDatabase(f"the database was migrated by a newer scimsvc: it has {', '.join(unknown)}; use that version again")
-    return [name for name in names() if name not in applied]
 
 
 def _applied(database: Database) -> dict[str, bool]:

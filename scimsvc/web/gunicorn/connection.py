@@ -155,7 +155,7 @@ class Connection:
         if size <= TOGETHER:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             try:
-                sent = self.sock.send(data)
+                sent = self.sock.send(data, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 sent = 0
             if sent < size:
@@ -168,7 +168,7 @@ class Connection:
         """Send what the socket takes of the rest. Return whether all is sent. Raises OSError if the connection is lost."""
         try:
             while self.unsent:
-                sent = self.sock.sendmsg(self.unsent[:16])
+                sent = self.sock.sendmsg(self.unsent[:16], (), socket.MSG_DONTWAIT)
                 while sent and sent >= len(self.unsent[0]):
                     sent -= len(self.unsent.pop(0))
                 if sent:

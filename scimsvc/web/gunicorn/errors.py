@@ -31,6 +31,7 @@ def refusal(status: int) -> bytes:
     body = orjson.dumps(ScimError(status, _DETAILS.get(status, f"{reason}.")).document())
     retry = f"Retry-After: {RETRY_AFTER}\r\n" if status == 503 else ""
     headers = f"{retry}Connection: close\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}"
+    headers += "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store"
     return f"HTTP/1.1 {status} {reason}\r\n{headers}\r\n\r\n".encode("latin-1") + body
 
 

@@ -154,7 +154,8 @@ class Incoming:
                 lengths.append(value.rstrip(b" \t"))
             elif name == b"transfer-encoding":
                 codings.append(value.rstrip(b" \t").lower())
-            else:
+            elif b" HTTP/1.0\r\n" not in head:
+                # RFC 9110 §10.1.1: an older client waits for nothing.
                 self.expects_continue = value.rstrip(b" \t").lower() == b"100-continue"
         if codings:
             self._chunks = _Chunks()

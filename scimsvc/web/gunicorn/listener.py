@@ -15,7 +15,11 @@ class NoFiles(Exception):
 
 
 def accept(listener: Any) -> tuple[socket.socket, Any] | None:
-    """Return a new connection that does not block, and its client's address; None if no client waits. Raises NoFiles."""
+    """Return a new connection and its client's address; None if no client waits. Raises NoFiles.
+
+    Its socket blocks. Each call says MSG_DONTWAIT instead, since a call that would make it non-blocking lets go of the GIL, and a
+    loop that lets go of it while threads compute waits 5 ms to get it back.
+    """
     try:
         client, address = listener.accept()
     except OSError as error:
@@ -24,5 +28,4 @@ def accept(listener: Any) -> tuple[socket.socket, Any] | None:
         if error.errno in _NOT_NOW:
             return None
         raise
-    client.setblocking(False)
     return client, address

@@ -11,7 +11,7 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
@@ -31,6 +31,7 @@ from scimsvc.web.gunicorn.listener import NoFiles, accept
 from scimsvc.web.gunicorn.request import StrictRequest
 from scimsvc.web.gunicorn.schedule import Verdict
 from scimsvc.web.gunicorn.threads import Threads
+from scimsvc.web.ops.management import LISTENER
 from scimsvc.web.overload import OVERLOADED
 
 READ = 65536
@@ -108,12 +109,13 @@ class Worker(BaseWorker):
     def run(self) -> None:
         """Serve until the worker stops, then let requests and clients end."""
         self._poller.register(self._wake_reader, EVENT_READ, self._take_back)
+        self._names = {listener: listener.getsockname() for listener in self.sockets}
         now = time.monotonic()
         while self.alive and self._parent_lives():
             self._accept_or_not()
             now = self._turn(now, TICK)
-        self._stop_listening()
         self.alive = False
+        self._stop_listening()
         self._stopped_at = time.monotonic()
         end = self._stopped_at + self.cfg.graceful_timeout
         while self._connections and now < end:
@@ -121,12 +123,12 @@ class Worker(BaseWorker):
 
     def _turn(self, looked: float, tick: float) -> float:
         """Handle what has happened. Return when deadlines were last looked at."""
-        self.notify()
         for key, events in self._poller.select(tick):
             key.data(events)
         now = time.monotonic()
         if now - looked < tick:
             return looked
+        self.notify()
         for conn in list(self._connections):
             self._check_deadline(conn, now)
         return now
@@ -152,10 +154,8 @@ class Worker(BaseWorker):
         # What the loop itself puts back waits for the next turn, or one client could keep it here.
         for _ in range(len(self._returned)):
             conn = self._returned.popleft()
-            if conn.checking:
-                self._checked(conn)
-            else:
-                self._go_on(conn)
+            if conn.state is not State.CLOSED:
+                self._or_close(conn, self._checked if conn.checking else self._go_on)
 
     # Listening
 
@@ -189,7 +189,7 @@ class Worker(BaseWorker):
         if self.alive and len(self._connections) >= self.cfg.worker_connections:
             self._close_oldest()
         now = time.monotonic()
-        conn = Connection(client, address, listener.getsockname(), self._request_bytes, now, now + self._read_timeout)
+        conn = Connection(client, address, self._names[listener], self._request_bytes, now, now + self._read_timeout)
         self._connections.add(conn)
         self._watch(conn, EVENT_READ)
         return True
@@ -211,8 +211,9 @@ class Worker(BaseWorker):
             if self._accepting:
                 self._poller.unregister(listener)
             try:
-                while self._accept(listener):
-                    pass
+                for _ in range(self.cfg.backlog):
+                    if not self._accept(listener):
+                        break
             except NoFiles:
                 self.log.warning("no more files can be opened, so connections are reset")
             listener.close()
@@ -232,13 +233,24 @@ class Worker(BaseWorker):
         conn.watched = events
 
     def _on_event(self, conn: Connection, events: int) -> None:
+        self._or_close(conn, self._read_or_send)
+
+    def _or_close(self, conn: Connection, step: Callable[[Connection], None]) -> None:
+        """Do a step for a connection. If it fails, the connection ends, and not the worker with all others."""
+        try:
+            step(conn)
+        except Exception:
+            self.log.exception("a connection was closed because the worker failed")
+            self._close(conn)
+
+    def _read_or_send(self, conn: Connection) -> None:
         if conn.state is State.SENDING:
             self._send_more(conn)
             return
         if conn.state is State.CLOSED:
             return
         try:
-            data = conn.sock.recv(READ)
+            data = conn.sock.recv(READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -411,6 +423,7 @@ class Worker(BaseWorker):
                 self.alive = False
             response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
             environ["wsgi.multithread"] = True
+            environ[LISTENER] = conn.server
             environ["wsgi.input"] = _Unreadable() if arrived.body is None else BytesIO(arrived.body)
             if overloaded:
                 environ[OVERLOADED] = True
@@ -473,7 +486,7 @@ class Worker(BaseWorker):
     def _send_now(self, conn: Connection, data: bytes) -> bool:
         """Send a few bytes at once, or close the connection. Return whether they were sent."""
         try:
-            if conn.sock.send(data) == len(data):
+            if conn.sock.send(data, socket.MSG_DONTWAIT) == len(data):
                 return True
         except OSError:
             pass
@@ -504,6 +517,8 @@ class Worker(BaseWorker):
         self._watch(conn, EVENT_READ)
 
     def _close(self, conn: Connection) -> None:
+        if conn.state is State.CLOSED:
+            return
         self._watch(conn, 0)
         conn.state = State.CLOSED
         conn.unsent = []

@@ -143,6 +143,10 @@ def test_the_loop_learns_what_it_must_know() -> None:
     assert incoming.authorization == b"Bearer abc"
     assert incoming.expects_continue
     assert incoming.awaited == 100_000
+    older = Incoming(LIMIT)
+    older.feed(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert older.next() is None
+    assert not older.expects_continue
 
 
 cuts = st.lists(st.integers(0, 400), max_size=12)

@@ -10,13 +10,12 @@ from time import monotonic
 import regex
 
 from scimsvc.mapping.functions.model import FunctionError
+from scimsvc.mapping.functions.regular_expressions.budget import Measured
 from scimsvc.mapping.functions.regular_expressions.reader import translated
 from scimsvc.mapping.functions.regular_expressions.replacement import Piece, pieces
 from scimsvc.mapping.functions.regular_expressions.units import from_units, in_units
 from scimsvc.mapping.functions.values import MAX_RESULT, result_too_long
 
-TIME_LIMIT = 0.1
-"""Seconds that one regular expression may take for one value."""
 MAX_LENGTH = 5_000
 """Characters of a pattern."""
 
@@ -44,17 +43,13 @@ class RegularExpression:
 
     def is_whole(self, text: str) -> bool:
         """Whether it matches a text from beginning to end."""
-        try:
-            return self.pattern.fullmatch(in_units(text), timeout=TIME_LIMIT) is not None
-        except (TimeoutError, MemoryError) as error:
-            raise _given_up(error) from None
+        with Measured() as limit:
+            return self.pattern.fullmatch(in_units(text), timeout=limit) is not None
 
     def first(self, text: str, group: int) -> str | None:
         """The text of a group in the first match, empty where it took no part in it; None without a match."""
-        try:
-            match = self.pattern.search(in_units(text), timeout=TIME_LIMIT)
-        except (TimeoutError, MemoryError) as error:
-            raise _given_up(error) from None
+        with Measured() as limit:
+            match = self.pattern.search(in_units(text), timeout=limit)
         return from_units(match[group] or "") if match else None
 
     def replaced(self, text: str, template: str, group: int = 0) -> str:
@@ -63,17 +58,15 @@ class RegularExpression:
         Raises FunctionError also where that is longer than MAX_RESULT.
         """
         source, template = in_units(text), in_units(template)
-        try:
+        with Measured() as limit:
             # The library's own way would be wrong behind an empty match, and has no limit of size.
             if group == 0 and self.least and "$" not in template and len(source) * len(template) <= MAX_RESULT:
-                return from_units(self.pattern.sub(lambda match: template, source, timeout=TIME_LIMIT))
-            return from_units("".join(self._spliced(source, _replacement(self, template), group)))
-        except (TimeoutError, MemoryError) as error:
-            raise _given_up(error) from None
+                return from_units(self.pattern.sub(lambda match: template, source, timeout=limit))
+            return from_units("".join(self._spliced(source, _replacement(self, template), group, limit)))
 
-    def _spliced(self, source: str, replacement: tuple[Piece, ...], group: int) -> Iterator[str]:
+    def _spliced(self, source: str, replacement: tuple[Piece, ...], group: int, limit: float) -> Iterator[str]:
         end, length = 0, len(source)
-        for match in self._matches(source):
+        for match in self._matches(source, limit):
             start, stop = match.span(group)
             # A group in a look-around may be where the match before has been replaced already.
             if start < end:
@@ -89,9 +82,12 @@ class RegularExpression:
             end = stop
         yield source[end:]
 
-    def _matches(self, source: str) -> Iterator[regex.Match[str]]:
-        """All matches. Behind an empty one .NET goes on with the next character, where the library looks for a longer one."""
-        deadline = monotonic() + TIME_LIMIT
+    def _matches(self, source: str, limit: float) -> Iterator[regex.Match[str]]:
+        """Yield all matches, for `limit` seconds.
+
+        Behind an empty one .NET goes on with the next character, and the library looks for a longer one.
+        """
+        deadline = monotonic() + limit
         start: int | None = 0
         while start is not None:
             left = deadline - monotonic()
@@ -131,9 +127,3 @@ def _replacement(expression: RegularExpression, template: str) -> tuple[Piece, .
 
 def _unreadable(pattern: str, message: str) -> FunctionError:
     return FunctionError(f"the regular expression {pattern[:80]!r} can't be read: {message}")
-
-
-def _given_up(error: TimeoutError | MemoryError) -> FunctionError:
-    if isinstance(error, TimeoutError):
-        return FunctionError(f"the regular expression takes more than {TIME_LIMIT} s for this value")
-    return FunctionError("the regular expression takes too much memory for this value")

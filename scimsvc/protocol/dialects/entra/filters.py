@@ -9,14 +9,14 @@ from functools import reduce
 from typing import get_args
 
 from scimsvc.protocol.dialects.entra.names import standard_name
+from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.protocol.filter.ast import Operator
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Respelled, Token, tokens
 from scimsvc.protocol.filter.parser import MAX_FILTER_LENGTH
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import resolve
+from scimsvc.schema.paths import AttributePath, resolve
 
 _PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
-_NUMBER = re.compile(r'"-?[0-9]{1,19}(?:\.[0-9]{1,19})?"', re.ASCII)
 _CONNECTIVES = frozenset({"and", "or", "not"})
 _OPERATORS = frozenset((*get_args(Operator), "pr"))
 
@@ -59,9 +59,14 @@ def quoted_boolean(attribute: Attribute, value: str) -> str:
 
 def quoted_number(attribute: Attribute, value: str) -> str:
     """`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks."""
-    if attribute.type in ("integer", "decimal") and _NUMBER.fullmatch(value):
-        return value.strip('"')
-    return value
+    if attribute.type not in ("integer", "decimal"):
+        return value
+    try:
+        sent = json.loads(value)
+    except ValueError:
+        return value
+    number = number_in(attribute.type, sent)
+    return value if number is sent else json.dumps(number)
 
 
 TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean, quoted_number)
@@ -84,7 +89,7 @@ def standard_terms(resource_type: ResourceType, text: str) -> str:
         if following.kind == "[":
             scope = f"{name}."
         elif following.kind == "word" and following.text.lower() != "pr" and found[position + 2].kind in ("word", "string"):
-            path = resolve(resource_type, name)
+            path = resolve(resource_type, name) or _element_of_simple(resource_type, scope, token.text)
             if path:
                 value = pieces[position + 2]
                 pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
@@ -141,6 +146,11 @@ def standard_filter(resource_type: ResourceType, text: str) -> str:
         return reduce(lambda changed, rule: rule(resource_type, changed), FILTER_RULES, text)
     except (FilterSyntaxError, IndexError):
         return text
+
+
+def _element_of_simple(resource_type: ResourceType, scope: str, name: str) -> AttributePath | None:
+    """Return the path that `value` stands for in the brackets of a multi-valued simple attribute: `tags[value eq "x"]`."""
+    return resolve(resource_type, scope[:-1]) if scope and name.lower() == "value" else None
 
 
 def _names_an_attribute(found: list[Token], position: int) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
+from scimsvc.schema.core import ENTERPRISE_USER_URN
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import resolve
+
+_ENTERPRISE = re.compile(r"urn:(?:ietf:params:)?scim:schemas:extension:enterprise:2\.0(?::?User)?(?=[:.]|$)", re.IGNORECASE)
 
 
 def standard_name(resource_type: ResourceType, name: str) -> str:
     """An attribute path as the standard spells it; a name that can't be mended stays."""
     if resolve(resource_type, name):
         return name
-    for rule in (dot_after_urn, extension_attribute_without_urn):
+    for rule in (dot_after_urn, extension_attribute_without_urn, former_enterprise_urn):
         mended = rule(resource_type, name)
         if mended != name and resolve(resource_type, mended):
             return mended
@@ -40,3 +45,15 @@ def extension_attribute_without_urn(resource_type: ResourceType, name: str) -> s
         if any(attribute.name.lower() == first.lower() for attribute in extension.attributes):
             return f"{extension.id}:{name}"
     return name
+
+
+def former_enterprise_urn(resource_type: ResourceType, name: str) -> str:
+    """`urn:scim:schemas:extension:enterprise:2.0`, `urn:ietf:…:enterprise:2.0User`: the URN as drafts of RFC 7643 had it.
+
+    OneLogin and HelloID send the first; tutorial, the create of the code samples, has the second.
+    """
+    match = _ENTERPRISE.match(name)
+    if match is None or all(extension.id != ENTERPRISE_USER_URN for extension in resource_type.extensions):
+        return name
+    rest = name[match.end() :]
+    return f"{ENTERPRISE_USER_URN}:{rest[1:]}" if rest else ENTERPRISE_USER_URN

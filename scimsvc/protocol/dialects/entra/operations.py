@@ -27,6 +27,20 @@ def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Op
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
 
+def added_schemas(resource_type: ResourceType, operation: Operation) -> list[Operation]:
+    """`"op": "add", "path": "schemas", "value": ["urn:…:enterprise:2.0:User"]` before attributes of the extension are added.
+
+    RFC 7644 §3.5.2 has clients do so. The server lists the schemas that a resource uses, so there is nothing to do.
+    """
+    path, urns = operation.get("path"), operation.get("value")
+    if operation.get("op") != "add" or not isinstance(path, str) or path.lower() != "schemas":
+        return [operation]
+    known = {urn.lower() for urn in resource_type.schema_ids}
+    urns = urns if isinstance(urns, list) else [urns]
+    all_known = all(isinstance(urn, str) and standard_name(resource_type, urn).lower() in known for urn in urns)
+    return [] if urns and all_known else [operation]
+
+
 def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
 
@@ -80,11 +94,10 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
     attribute = _attribute_at(resource_type, path)
     if attribute is None:
         return [operation]
-    value = operation["value"]
-    if attribute.multi_valued and isinstance(value, dict):
-        value = standard_value(attribute, [value])
-        return [{**operation, "value": value[0] if isinstance(path, str) and path.endswith("]") else value}]
-    return [{**operation, "value": standard_value(attribute, value)}]
+    value = standard_value(attribute, operation["value"])
+    if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return [{**operation, "value": value}]
 
 
 def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -109,7 +122,7 @@ def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[O
     attribute = _attribute_at(resource_type, path)
     if operation.get("op") != "remove" or value is None or attribute is None or not attribute.multi_valued or "[" in str(path):
         return [operation]
-    elements = value if isinstance(value, list) else [value]
+    elements = standard_value(attribute, value)
     filters = _filters_of([_equal_to(attribute, element) for element in elements])
     return [{"op": "remove", "path": f"{path}[{chosen}]"} for chosen in filters]
 
@@ -130,8 +143,10 @@ def _filters_of(elements: list[list[str]]) -> list[str]:
 
 def _equal_to(attribute: Attribute, element: Any) -> list[str]:
     if isinstance(element, dict):
-        by_name = {name.lower(): below for name, below in element.items() if attribute.sub_attribute(name) and below is not None}
-        terms = {"value": by_name["value"]} if "value" in by_name else by_name
+        by_name = {name.lower(): below for name, below in element.items() if below is not None}
+        unknown = any(attribute.sub_attribute(name) is None for name in by_name)
+        # An unknown key may say which elements are meant, and without it more of them would go.
+        terms = {"value": by_name["value"]} if "value" in by_name else {} if unknown else by_name
     else:
         terms = {"value": element}
     if not terms or any(isinstance(below, (dict, list)) or below is None for below in terms.values()):
@@ -150,6 +165,7 @@ def _attribute_at(resource_type: ResourceType, path: Any) -> Attribute | None:
 
 RULES: tuple[Callable[[ResourceType, Operation], list[Operation]], ...] = (
     op_in_any_case,
+    added_schemas,
     names_instead_of_path,
     path_spelling,
     simple_value_of_element,

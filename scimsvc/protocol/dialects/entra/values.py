@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import orjson
 
-from scimsvc.schema.model import Attribute
+from scimsvc.protocol.dialects.entra.numbers import number_in
+from scimsvc.schema.model import Attribute, Type
 
 
 def boolean_as_string(attribute: Attribute, value: Any) -> Any:
@@ -17,17 +19,32 @@ def boolean_as_string(attribute: Attribute, value: Any) -> Any:
     return value
 
 
+def number_as_string(attribute: Attribute, value: Any) -> Any:
+    """`"badge": "17"`, and `17.0` for an integer: a number that JSON spells in another way. Tutorial: values are strings."""
+    return number_in(attribute.type, value) if attribute.type in ("integer", "decimal") else value
+
+
+def string_as_number(attribute: Attribute, value: Any) -> Any:
+    """`"employeeNumber": 12345`: a string without its quotation marks. Jobs of 2018 (customappsso).
+
+    A fraction stays, because 1.50 arrives as 1.5, and so does a boolean, which may mean "true" or "True".
+    """
+    if attribute.type != "string" or attribute.returned == "never" or type(value) is not int:
+        return value
+    return str(value)
+
+
 def single_value_in_array(attribute: Attribute, value: Any) -> Any:
     """`"path": "manager", "value": [{"$ref": …, "value": "2"}]`. Tutorial, request samples for the manager reference."""
-    if not attribute.multi_valued and isinstance(value, list) and len(value) == 1:
+    if not attribute.multi_valued and isinstance(value, list) and len(value) == 1 and value[0] is not None:
         return value[0]
     return value
 
 
 def object_of_simple_value(attribute: Attribute, value: Any) -> Any:
     """`"displayName": [{"$ref": null, "value": "x"}]`. SCIMReferenceCode, and jobs of 2018 (customappsso)."""
-    if attribute.type != "complex" and isinstance(value, dict) and "value" in value:
-        return value["value"]
+    if attribute.type != "complex" and isinstance(value, dict):
+        return next((below for name, below in value.items() if name.lower() == "value"), value)
     return value
 
 
@@ -77,41 +94,69 @@ def display_name_of_role(attribute: Attribute, value: Any) -> Any:
     ]
 
 
+def single_value_for_array(attribute: Attribute, value: Any) -> Any:
+    """`"roles": {"value": "Admin"}`, `"members": "u1"`: one value where an array is expected; `""` is an empty array.
+
+    SCIMReferenceCode, PostmanCollection.json, and jobs of 2018 (customappsso).
+    """
+    if value == "" and not attribute.required:
+        return []
+    return value if value is None or isinstance(value, list) else [value]
+
+
 def plain_values_of_complex(attribute: Attribute, value: Any) -> Any:
-    """`["Admin"]` or `"Admin"` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings."""
-    if attribute.type != "complex" or not attribute.multi_valued or not attribute.sub_attribute("value"):
+    """`["Admin"]` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings."""
+    if attribute.type != "complex" or not attribute.sub_attribute("value") or not isinstance(value, list):
         return value
-    if isinstance(value, str):
-        value = [value]
-    return [{"value": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+    return [{"value": one} if isinstance(one, str) else one for one in value]
 
 
 Rule = Callable[[Attribute, Any], Any]
 """Takes an attribute and the value sent for it, a list of elements where it is multi-valued."""
 
-SIMPLE_RULES: tuple[Rule, ...] = (single_value_in_array, object_of_simple_value, empty_string, boolean_as_string)
-COMPLEX_RULES: tuple[Rule, ...] = (single_value_in_array, reference_as_string)
-MULTI_VALUED_RULES: tuple[Rule, ...] = (json_in_string, display_name_of_role, plain_values_of_complex)
+ELEMENT_RULES: tuple[Rule, ...] = (object_of_simple_value, boolean_as_string, number_as_string, string_as_number)
+SIMPLE_RULES: tuple[Rule, ...] = (single_value_in_array, object_of_simple_value, empty_string, *ELEMENT_RULES[1:])
+COMPLEX_RULES: tuple[Rule, ...] = (single_value_in_array, empty_string, reference_as_string)
+MULTI_VALUED_RULES: tuple[Rule, ...] = (single_value_for_array, json_in_string, display_name_of_role, plain_values_of_complex)
 RULES: tuple[Rule, ...] = (*SIMPLE_RULES, reference_as_string, *MULTI_VALUED_RULES)
+
+_NATIVE: dict[Type, type] = {"boolean": bool, "integer": int, "decimal": int}
+"""The JSON type of values of a data type; a string for the rest."""
 
 
 def standard_value(attribute: Attribute, value: Any) -> Any:
     """A value of an attribute, and every value below it, by the rules for its kind of attribute."""
-    if attribute.type != "complex":
-        # Nearly everything that comes says something and needs no rule.
-        if isinstance(value, bool) or (value and isinstance(value, str) and attribute.type != "boolean"):
-            return value
-        for rule in SIMPLE_RULES:
+    if attribute.multi_valued:
+        return _standard_elements(attribute, value)
+    if attribute.type == "complex":
+        for rule in COMPLEX_RULES:
             value = rule(attribute, value)
+        return _standard_object(attribute, value)
+    # Nearly everything that comes says something and needs no rule.
+    if type(value) is _NATIVE.get(attribute.type, str) and value != "":
         return value
-    for rule in MULTI_VALUED_RULES if attribute.multi_valued else COMPLEX_RULES:
+    for rule in SIMPLE_RULES:
         value = rule(attribute, value)
-    if isinstance(value, list):
+    return value
+
+
+def _standard_elements(attribute: Attribute, value: Any) -> Any:
+    for rule in MULTI_VALUED_RULES:
+        value = rule(attribute, value)
+    if not isinstance(value, list):
+        return value
+    if attribute.type == "complex":
         return [_standard_object(attribute, one) for one in value]
-    return _standard_object(attribute, value)
+    native = _NATIVE.get(attribute.type, str)
+    return [one if type(one) is native else reduce(lambda sent, rule: rule(attribute, sent), ELEMENT_RULES, one) for one in value]
 
 
 def _standard_object(attribute: Attribute, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {name: standard_value(below, one) if (below := attribute.sub_attribute(name)) else one for name, one in value.items()}
+    return {
+        name: one
+        if (below := attribute.sub_attribute(name)) is None or below.mutability == "readOnly"
+        else standard_value(below, one)
+        for name, one in value.items()
+    }
