@@ -88,9 +88,10 @@ def database(migrated: bool = True) -> Iterator[Database]:
 
     Raises click.ClickException.
     """
-    url = settings().database.url
+    configured = settings().database
+    url = configured.url
     try:
-        found = Database(url)
+        found = Database(url, prepared_statements=configured.prepared_statements)
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
