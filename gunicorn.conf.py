@@ -37,13 +37,15 @@ def on_exit(server):
     _run_directory.remove(_run)
 
 
+_origin = ""
 try:
     _settings = _load()
+    _origin = f"\n({_settings.origin})"
     _make_services(_settings)
 except (_SettingsError, _ProfileError, ValueError) as error:
     on_exit(None)
     # Said once and here, not as a traceback of every worker.
-    raise SystemExit(f"scimsvc can't start:\n{error}") from None
+    raise SystemExit(f"scimsvc can't start:\n{error}{_origin}") from None
 _sqlite = _settings.database.url.startswith("sqlite")
 
 

@@ -28,7 +28,7 @@ def mappings() -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def check(files: tuple[Path, ...]) -> None:
     """Check FILES, or every profile in the mappings folder: all problems at once, exit status 1 where there are any."""
-    paths = files or _profiles_in(settings().mappings.directory)
+    paths = files or _profiles()
     functions = registry()
     wrong = False
     names: dict[str, Path] = {}
@@ -52,11 +52,14 @@ def check(files: tuple[Path, ...]) -> None:
         raise SystemExit(1)
 
 
-def _profiles_in(directory: Path) -> tuple[Path, ...]:
+def _profiles() -> tuple[Path, ...]:
+    configured = settings()
+    directory = configured.mappings.directory
     paths = tuple(files_in(directory, PROFILES))
     if not paths:
         raise click.ClickException(
-            f"{directory}: there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
+            f"{directory.absolute()}: there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder "
+            f"({configured.origin})"
         )
     return paths
 

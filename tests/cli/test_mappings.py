@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_folder_without_profiles_is_named(run: Run, folder: Path):
         result = run("mappings", "check", SCIMSVC_MAPPINGS_DIRECTORY=name)
         assert (result.exit_code, result.stdout) == (1, "")
         message = "there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
-        assert result.stderr == f"Error: {name}: {message}\n"
+        assert result.stderr == f"Error: {folder}/{name}: {message} (configuration file: {folder}/config.yaml)\n"
 
 
 def test_hidden_files_are_no_profiles(run: Run, folder: Path):
@@ -117,10 +118,27 @@ def test_first_tenant_is_made_next_to_a_wrong_profile(run: Run, folder: Path):
     assert "mappings/wrong.yaml can't be used; scimsvc mappings check says why" in result.stderr
 
 
-def test_folder_of_profiles_that_is_missing_is_named(run: Run):
+def test_folder_of_profiles_that_is_missing_is_named(run: Run, folder: Path):
     result = run("mappings", "list", SCIMSVC_MAPPINGS_DIRECTORY="absent")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "absent:1:1: there is no such folder; setting mappings.directory names it" in result.stderr
+    missing = f"{folder}/absent:1:1: there is no such folder; setting mappings.directory names it"
+    assert f"{missing} (configuration file: {folder}/config.yaml)\n" in result.stderr
+
+
+def test_commands_work_from_any_folder(ready: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    alone = ready("tenant", "list")
+    missing = f"there is no folder {elsewhere}/var for the database scimsvc.db (no configuration file was read)"
+    assert (alone.exit_code, missing in alone.stderr) == (1, True)
+    monkeypatch.setenv("SCIMSVC_CONFIG", str(folder / "config.yaml"))
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+    assert ready("mappings", "check").stdout == f"{folder}/mappings/entra.yaml: ok\n"
+    shutil.rmtree(folder / "var")
+    assert ready("init").exit_code == 0
+    assert (folder / "var" / "scimsvc.db").is_file()
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize(
