@@ -38,13 +38,15 @@ def on_exit(server):
     _run_directory.remove(_run)
 
 
+_origin = ""
 try:
     _settings = _load()
+    _origin = f"\n({_settings.origin})"
     _services = _make_services(_settings)
 except (_SettingsError, _ProfileError, ValueError) as error:
     on_exit(None)
     # Said once and here, not as a traceback of every worker.
-    raise SystemExit(f"scimsvc can't start:\n{error}") from None
+    raise SystemExit(f"scimsvc can't start:\n{error}{_origin}") from None
 _server = _settings.server
 _usable = _services.database.usable_connections()
 # Processes that are forked from this one must not share its connection.

@@ -1,6 +1,9 @@
 """The settings: defaults here, over them `config.yaml` (path in SCIMSVC_CONFIG), over that SCIMSVC_<SECTION>_<NAME>.
 
 A secret can also come from a file, whose path is in SCIMSVC_<SECTION>_<NAME>_FILE.
+
+Relative paths are relative to the folder of the configuration file, defaults included. Those that an environment variable has are
+relative to the working folder, as is everything if no configuration file was read.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -120,6 +123,13 @@ class Settings:
     """Modules with functions for expressions; besides those of installed packages, which need no mention."""
     folder: Path = Path()
     """Where the file is; modules of plugins may lie there."""
+    file: Path | None = field(default=None, compare=False)
+    """The configuration file that was read; None if there was none."""
+
+    @property
+    def origin(self) -> str:
+        """Return which configuration file was read, for messages about what a setting names."""
+        return f"configuration file: {self.file.absolute()}" if self.file else "no configuration file was read"
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -130,30 +140,31 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     named = environ.get(f"{PREFIX}CONFIG")
     path = Path(named or DEFAULT_PATH)
     if not named and not path.exists():
-        return from_mapping({}, environ, path)
+        return dataclasses.replace(from_mapping({}, environ, path), file=None)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from error
+        raise SettingsError(f"{path.absolute()}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # A date or a number that can't be is a ValueError here.
-        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{path.absolute()}: not YAML: {' '.join(str(error).split())}") from error
     return from_mapping({} if content is None else content, environ, path)
 
 
 def from_mapping(content: Any, environ: Mapping[str, str], path: Path) -> Settings:
     """The settings from a file's content and the environment. Raises SettingsError."""
     if not isinstance(content, dict):
-        raise SettingsError(f"{path}: must be a mapping of sections")
+        raise SettingsError(f"{path.absolute()}: must be a mapping of sections")
     hints = sections()
     for name in content:
         if name not in hints and name != "plugins":
-            raise SettingsError(f"{path}: unknown section {name!r}; there are {', '.join(hints)} and plugins")
+            raise SettingsError(f"{path.absolute()}: unknown section {name!r}; there are {', '.join(hints)} and plugins")
     _refuse_unknown_variables(environ, hints)
     settings = Settings(
         **{section: _section(section, kind, content.get(section), environ, path) for section, kind in hints.items()},
         plugins=_plugins(content.get("plugins"), environ, path),
         folder=path.parent,
+        file=path,
     )
     public, management = settings.server.bind, settings.server.management_bind
     if management and management == public:
@@ -194,7 +205,7 @@ def _variable(setting: str) -> str:
 
 def _secret_of_file(variable: str, path: str) -> str:
     """Read a secret; a line break at its end is not part of it. Raise SettingsError."""
-    where = f"environment variable {variable}: {path!r}"
+    where = f"environment variable {variable}: {os.path.abspath(path)!r}"
     try:
         with open(path, "rb") as file:
             content = file.read(_MAX_SECRET_BYTES + 1)
@@ -212,7 +223,7 @@ def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> Itera
     yield from doubts_of_code(path)
     secret = environ.get(f"{_variable('database.url')}_FILE") or environ.get(_variable("database.url"))
     if not secret and _has_password(settings.database.url) and _mode(path) & (stat.S_IRGRP | stat.S_IROTH):
-        yield f"{path} has a password and other users can read it; run: chmod 600 {path}"
+        yield f"{path.absolute()} has a password and other users can read it; run: chmod 600 {path.absolute()}"
     for name in settings.plugins:
         yield from doubts_of_code(settings.folder / f"{name.replace('.', '/')}.py")
 
@@ -226,7 +237,7 @@ def doubts_of_code(path: Path) -> Iterator[str]:
     if owner not in (0, os.geteuid()):
         yield f"{path.absolute()} belongs to another user (uid {owner}) and decides what scimsvc runs"
     if _mode(path) & (stat.S_IWGRP | stat.S_IWOTH):
-        yield f"{path.absolute()} can be changed by other users and decides what scimsvc runs; run: chmod go-w {path}"
+        yield f"{path.absolute()} can be changed by other users and decides what scimsvc runs; run: chmod go-w {path.absolute()}"
 
 
 def _mode(path: Path) -> int:
@@ -255,7 +266,7 @@ def _plugins(value: Any, environ: Mapping[str, str], path: Path) -> tuple[str, .
     if variable in environ:
         where, value = f"environment variable {variable}", [name.strip() for name in environ[variable].split(",") if name.strip()]
     else:
-        where, value = f"{path}: plugins", [] if value is None else value
+        where, value = f"{path.absolute()}: plugins", [] if value is None else value
     if not isinstance(value, list) or not all(isinstance(name, str) and _MODULE.fullmatch(name) for name in value):
         raise SettingsError(f"{where} must be a list of modules, such as [acme_functions]")
     return tuple(value)
@@ -267,11 +278,11 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, str], path: Path) -> Any:
     values = {} if values is None else values
     if not isinstance(values, dict):
-        raise SettingsError(f"{path}: {section} must be a mapping of settings")
+        raise SettingsError(f"{path.absolute()}: {section} must be a mapping of settings")
     hints = get_type_hints(kind)
     for name in values:
         if name not in hints:
-            raise SettingsError(f"{path}: unknown setting {section}.{name}; there are {', '.join(hints)}")
+            raise SettingsError(f"{path.absolute()}: unknown setting {section}.{name}; there are {', '.join(hints)}")
     found = {}
     for name, type_ in hints.items():
         setting = f"{section}.{name}"
@@ -283,9 +294,36 @@ def _section(section: str, kind: type[Any], values: Any, environ: Mapping[str, s
             found[name] = _checked(setting, type_, _secret_of_file(of_file, environ[of_file]), f"the file in {of_file}")
         elif variable in environ:
             found[name] = _checked(setting, type_, environ[variable], f"environment variable {variable}")
-        elif values.get(name) is not None:
-            found[name] = _checked(setting, type_, values[name], f"{path}: {setting}")
-    return dataclasses.replace(kind(), **found)
+        else:
+            given, where = values.get(name), f"{path.absolute()}: {setting}"
+            value = getattr(kind(), name) if given is None else _checked(setting, type_, given, where)
+            found[name] = _beside(path.parent, setting, value)
+    return kind(**found)
+
+
+def _beside(folder: Path, setting: str, value: Any) -> Any:
+    """Return the value of a setting; a relative path in it becomes one in the folder of the configuration file."""
+    if isinstance(value, Path):
+        return folder / value
+    return _database_in(folder, value) if setting == "database.url" else value
+
+
+def _database_in(folder: Path, url: str) -> str:
+    """Return a database URL; that of an SQLite file with a relative path becomes one in a folder. Raises SettingsError."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What is wrong with it is said where it is used.
+        return url
+    path = unquote(parts.path[1:])
+    is_relative = parts.scheme == "sqlite" and not parts.netloc and path not in ("", ":memory:") and not path.startswith("/")
+    if folder == Path() or not is_relative:
+        return url
+    try:
+        quoted = quote(str(folder))
+    except UnicodeEncodeError:
+        raise SettingsError(f"{str(folder.absolute())!r}: a folder with an SQLite database must have a name in UTF-8") from None
+    return "sqlite:///" + urlunsplit(("", "", f"{quoted}/{parts.path[1:]}", parts.query, parts.fragment))
 
 
 _RANGES = {

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.settings import Settings, SettingsError, doubts, from_mapping, load, sections
+from scimsvc.store.database import sqlite_path
 from tests.support.server import ROOT
 
 FILE = Path("config.yaml")
@@ -40,7 +41,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_projects_own_file_is_right():
     found = load({"SCIMSVC_CONFIG": str(ROOT / "config.yaml")})
-    assert (found.scim.base_path, found.mappings.directory) == ("/api/scim/v2", Path("mappings"))
+    assert (found.scim.base_path, found.mappings.directory) == ("/api/scim/v2", ROOT / "mappings")
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "{}", "scim:\n", "scim: {}\n", "scim:\n  base_path:\n"])
@@ -222,8 +223,8 @@ def test_public_url_is_any_host(host: str):
         ("SCIMSVC_SERVER_PORT", "8001", "SCIMSVC_SERVER_PORT: there is no such setting"),
         ("SCIMSVC_SERVICE", "x", "SCIMSVC_SERVICE: there is no such setting"),
         ("SCIMSVC_LOG_LEVEL_FILE", "x", "SCIMSVC_LOG_LEVEL_FILE: there is no such setting"),
-        ("SCIMSVC_DATABASE_URL_FILE", "absent", "SCIMSVC_DATABASE_URL_FILE: 'absent' can't be read: No such file"),
-        ("SCIMSVC_DATABASE_URL_FILE", "config.yaml", "SCIMSVC_DATABASE_URL_FILE: 'config.yaml' must have the setting's value"),
+        ("SCIMSVC_DATABASE_URL_FILE", "absent", "SCIMSVC_DATABASE_URL_FILE: '/.*/absent' can't be read: No such file"),
+        ("SCIMSVC_DATABASE_URL_FILE", "config.yaml", "SCIMSVC_DATABASE_URL_FILE: '/.*/config.yaml' must have the"),
         ("SCIMSVC_", "x", "SCIMSVC_: there is no such setting"),
         ("SCIMSVC_SERVER_WORKERS", "two", "SCIMSVC_SERVER_WORKERS must be a whole number, not 'two'"),
         ("SCIMSVC_SERVER_WORKERS", "-1", "SCIMSVC_SERVER_WORKERS must be from 0 to 512, not -1"),
@@ -331,6 +332,84 @@ def test_a_file_of_another_user_is_doubted(write: Callable[[str], Path], monkeyp
     monkeypatch.setattr("os.geteuid", lambda: owner + 1)
     (found,) = doubts(load({}), {})
     assert f"belongs to another user (uid {owner})" in found
+
+
+@pytest.mark.parametrize("named", ["absolute", "relative"])
+@pytest.mark.parametrize("folder", ["etc", "a b#c?d%2e%é"])
+@pytest.mark.parametrize(
+    ("content", "environ", "directory", "database"),
+    [
+        ("", {}, "{folder}/mappings", "{folder}/var/scimsvc.db"),
+        ("mappings: {directory: m}\ndatabase: {url: 'sqlite:///a%20b.db'}", {}, "{folder}/m", "{folder}/a b.db"),
+        ("mappings: {directory: ../m}\ndatabase: {url: 'sqlite:///../x.db'}", {}, "{folder}/../m", "{folder}/../x.db"),
+        ("mappings: {directory: /m}\ndatabase: {url: 'sqlite:////x.db'}", {}, "/m", "/x.db"),
+        ("database: {url: 'sqlite:///%2Fx.db'}", {}, "{folder}/mappings", "/x.db"),
+        ("", {"MAPPINGS_DIRECTORY": "m", "DATABASE_URL": "sqlite:///x.db"}, "{working}/m", "{working}/x.db"),
+        ("mappings: {directory: m}", {"DATABASE_URL_FILE": "url"}, "{folder}/m", "{working}/of-file.db"),
+    ],
+)
+def test_paths_are_relative_to_the_file_and_those_of_variables_to_the_working_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    folder: str,
+    content: str,
+    environ: dict[str, str],
+    directory: str,
+    database: str,
+):
+    working, beside = tmp_path / "working", tmp_path / folder
+    working.mkdir()
+    beside.mkdir()
+    (working / "url").write_text("sqlite:///of-file.db")
+    (beside / "config.yaml").write_text(content)
+    monkeypatch.chdir(working)
+    config = beside / "config.yaml" if named == "absolute" else Path("..") / folder / "config.yaml"
+    found = load({"SCIMSVC_CONFIG": str(config)} | {f"SCIMSVC_{name}": value for name, value in environ.items()})
+    of_database = sqlite_path(found.database.url)
+    assert of_database is not None
+    for path, right in ((found.mappings.directory, directory), (of_database, database)):
+        assert path.resolve() == Path(right.format(folder=beside, working=working)).resolve()
+    assert found.folder.resolve() == beside
+    assert found.origin == f"configuration file: {config.absolute()}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@h:5432/n?sslrootcert=x",
+        "sqlite:///:memory:",
+        "sqlite://host/x.db",
+        "sqlite://[x",
+        "sqlite:///",
+        "mysql://host/name",
+        "x.db",
+    ],
+)
+def test_only_the_url_of_a_file_has_a_path(tmp_path: Path, url: str):
+    (tmp_path / "config.yaml").write_text(json.dumps({"database": {"url": url}}))
+    assert load({"SCIMSVC_CONFIG": str(tmp_path / "config.yaml")}).database.url == url
+
+
+def test_what_else_an_sqlite_url_has_stays(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text("database: {url: 'sqlite:///x.db?mode=ro#y'}")
+    found = load({"SCIMSVC_CONFIG": str(tmp_path / "config.yaml")})
+    assert found.database.url == f"sqlite:///{tmp_path}/x.db?mode=ro#y"
+
+
+def test_without_a_file_the_settings_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert load({}).origin == "no configuration file was read"
+    (tmp_path / "config.yaml").write_text("")
+    assert load({}).origin == f"configuration file: {tmp_path}/config.yaml"
+
+
+def test_a_folder_that_no_url_can_name_is_named(tmp_path: Path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    (folder / "config.yaml").write_text("")
+    with pytest.raises(SettingsError, match="a folder with an SQLite database must have a name in UTF-8"):
+        load({"SCIMSVC_CONFIG": str(folder / "config.yaml")})
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.approval import Approval, asking, counted
-from scimsvc.cli.common import database, profile_named, registry, settings
+from scimsvc.cli.common import database, files_of_profiles, profile_named, registry, settings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
 from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
@@ -71,7 +71,7 @@ def rollback(name: str, approval: Approval) -> None:
     """
     place = _place_of(name)
     if not place.exists():
-        raise click.ClickException(f"there is no profile {name!r} in {place.parent}")
+        raise click.ClickException(f"there is no profile {name!r} in {place.parent.absolute()} ({settings().origin})")
     former = former_of(place)
     if not former.exists():
         raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
@@ -152,7 +152,7 @@ def _index(found: Database, following: Following, interruption: Interruption, do
 def _catalog_in(path: Path) -> Catalog:
     """The catalog of a profile as it will be in the mappings folder, whose documents are those that count."""
     try:
-        beside = {one.name: content for one, content in read_profiles(settings().mappings.directory).items()}
+        beside = {one.name: content for one, content in files_of_profiles().items()}
         return catalog_of(parse_profile(read_file(path), path, registry(), beside))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error

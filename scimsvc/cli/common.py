@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from scimsvc.mapping import Loaded, Profile, ProfileError, read_profiles, sort_profiles
+from scimsvc.mapping import Finding, Loaded, Profile, ProfileError, read_profiles, sort_profiles
 from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
@@ -88,15 +88,15 @@ def database(migrated: bool = True) -> Iterator[Database]:
 
     Raises click.ClickException.
     """
-    configured = settings().database
-    url = configured.url
+    configured = settings()
+    url = configured.database.url
     try:
-        found = Database(url, prepared_statements=configured.prepared_statements)
+        found = Database(url, prepared_statements=configured.database.prepared_statements)
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:
         if migrated and found.missing_file:
-            raise click.ClickException(_missing(found.missing_file))
+            raise click.ClickException(_missing(found.missing_file, configured.origin))
         lacking = unprepared(found) if migrated else None
         if lacking:
             part = "index is" if lacking.reindex else "tables are"
@@ -105,7 +105,7 @@ def database(migrated: bool = True) -> Iterator[Database]:
     except WrongDatabase as error:
         raise click.ClickException(str(error)) from error
     except DatabaseUnavailable as error:
-        raise click.ClickException(_explained(error, url)) from error
+        raise click.ClickException(_explained(error, configured)) from error
     finally:
         found.close()
 
@@ -123,16 +123,23 @@ def profile_named(name: str) -> Profile:
         loaded.checked()
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
-    directory, known = settings().mappings.directory, ", ".join(sorted(loaded.profiles)) or "none yet"
-    raise click.ClickException(f"there is no profile {name!r} in {directory}; there are: {known}")
+    configured, known = settings(), ", ".join(sorted(loaded.profiles)) or "none yet"
+    directory = configured.mappings.directory.absolute()
+    raise click.ClickException(f"there is no profile {name!r} in {directory} ({configured.origin}); there are: {known}")
 
 
 def loaded_profiles() -> Loaded:
     """The valid profiles of the mappings folder, and what is wrong with the other files. Raises click.ClickException."""
+    return sort_profiles(files_of_profiles(), registry())
+
+
+def files_of_profiles() -> Mapping[Path, bytes | Finding]:
+    """What the files of the mappings folder hold. Raises click.ClickException if there is no such folder."""
+    configured = settings()
     try:
-        return sort_profiles(read_profiles(settings().mappings.directory), registry())
+        return read_profiles(configured.mappings.directory)
     except ProfileError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"{error} ({configured.origin})") from error
 
 
 def warn_of(loaded: Loaded) -> None:
@@ -150,22 +157,26 @@ def make_database_folder(configured: Settings) -> None:
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     except OSError as error:
-        raise click.ClickException(f"the folder {error.filename} can't be made: {error.strerror}") from error
+        raise click.ClickException(
+            f"the folder {os.path.abspath(error.filename)} can't be made: {error.strerror} ({configured.origin})"
+        ) from error
 
 
 _LOGIN = re.compile("authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry")
 """How PostgreSQL and libpq say that a login is wrong. A connection that was never made has no SQLSTATE."""
 
 
-def _missing(path: Path) -> str:
-    """What to do about an SQLite file that isn't there."""
+def _missing(path: Path, origin: str) -> str:
+    """Say what to do about an SQLite file that isn't there, and which configuration file was read."""
     if not os.path.isdir(path.parent):
-        return f"there is no folder {path.parent} for the database {path.name}; make it, or run: scimsvc init"
-    return f"there is no database {path.absolute()}; if that is the right path, run: scimsvc db migrate"
+        folder = path.parent.absolute()
+        return f"there is no folder {folder} for the database {path.name} ({origin}); make it, or run: scimsvc init"
+    return f"there is no database {path.absolute()} ({origin}); if that is the right path, run: scimsvc db migrate"
 
 
-def _explained(error: DatabaseUnavailable, url: str) -> str:
+def _explained(error: DatabaseUnavailable, configured: Settings) -> str:
     """What is wrong with a database, and what would be right."""
+    url, origin = configured.database.url, configured.origin
     path = sqlite_path(url)
     if path is None or error.reason not in ("unreachable", "broken", "read-only"):
         if path is None and _LOGIN.search(str(error)):
@@ -174,13 +185,16 @@ def _explained(error: DatabaseUnavailable, url: str) -> str:
                 "check user and password in database.url, or in libpq's PGUSER, PGPASSWORD and PGPASSFILE"
             )
         return f"the database {REASONS[error.reason]}: {_without_password(str(error), url)}"
+    file = path.absolute()
     if error.reason == "broken":
-        return f"{path} is no SQLite database; database.url must name one of scimsvc's, or a file that is not there yet"
+        return (
+            f"{file} is no SQLite database ({origin}); database.url must name one of scimsvc's, or a file that is not there yet"
+        )
     if os.path.isdir(path):
-        return f"{path} is a folder; database.url must name a file in it"
+        return f"{file} is a folder ({origin}); database.url must name a file in it"
     if not os.path.isdir(path.parent):
-        return _missing(path)
-    return f"{path} can't be opened: whoever runs scimsvc must be able to read and write this file and its folder"
+        return _missing(path, origin)
+    return f"{file} can't be opened: whoever runs scimsvc must be able to read and write this file and its folder"
 
 
 def _without_password(message: str, url: str) -> str:

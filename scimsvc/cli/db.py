@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.approval import Approval, counted
-from scimsvc.cli.common import database, profile_named
+from scimsvc.cli.common import database, profile_named, settings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
 from scimsvc.service.backup import BackupError, Report, backup, check, restore, tenants_in
@@ -109,7 +109,7 @@ def backup_command(file: Path) -> None:
     """
     with database(migrated=False) as found, _backup_errors():
         if found.missing_file:
-            raise click.ClickException(f"there is no database {found.missing_file.absolute()}")
+            raise click.ClickException(f"there is no database {found.missing_file.absolute()} ({settings().origin})")
         with Interruption(f"there is no {file.absolute()}"), _reported("backing up", found) as report:
             backup(found, file, report)
     click.echo(f"{file.absolute()}: {file.stat().st_size} bytes, verified")

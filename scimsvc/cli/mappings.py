@@ -9,9 +9,11 @@ import click
 import orjson
 
 from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named, registry, settings, warn_of
+from scimsvc.cli.findings import FORMATS, show_findings
 from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile
 from scimsvc.mapping.advice import plugin_functions
+from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import PROFILES, files_in, is_name
 from scimsvc.mapping.preview import PreviewError, objects_in
 from scimsvc.mapping.preview import preview as preview_of
@@ -25,38 +27,43 @@ def mappings() -> None:
 
 
 @mappings.command()
+@click.option("--strict", is_flag=True, help="Exit status 1 also if there are only warnings.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="github: annotations for Actions."
+)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> None:
+def check(files: tuple[Path, ...], strict: bool, format_: str) -> None:
     """Check FILES, or every profile in the mappings folder: all problems at once, exit status 1 where there are any."""
-    paths = files or _profiles_in(settings().mappings.directory)
     functions = registry()
-    wrong = False
     names: dict[str, Path] = {}
-    for path in paths:
-        try:
-            profile = load_profile(path, functions)
-            if profile.name in names:
-                raise ProfileError([Finding(path, 1, 1, f"the profile {profile.name!r} is in {names[profile.name]} already")])
-            names[profile.name] = path
-            Catalog(profile)
-            click.echo(f"{path}: ok")
-            for warning in profile.warnings:
-                click.echo(str(warning), err=True)
-        except ProfileError as error:
-            wrong = True
-            click.echo("\n".join(map(str, error.findings)), err=True)
-        except ValueError as error:
-            wrong = True
-            click.echo(str(Finding(path, 1, 1, str(error))), err=True)
-    if wrong:
+    findings = {path: _findings_in(path, functions, names) for path in files or _profiles()}
+    if show_findings(findings, format_, strict):
         raise SystemExit(1)
 
 
-def _profiles_in(directory: Path) -> tuple[Path, ...]:
+def _findings_in(path: Path, functions: Registry, names: dict[str, Path]) -> list[Finding]:
+    """Return all that is wrong with a file; `names` has the profiles of the files before, and gets the file's own."""
+    try:
+        profile = load_profile(path, functions)
+        if profile.name in names:
+            return [Finding(path, 1, 1, f"the profile {profile.name!r} is in {names[profile.name]} already")]
+        names[profile.name] = path
+        Catalog(profile)
+    except ProfileError as error:
+        return error.findings
+    except ValueError as error:
+        return [Finding(path, 1, 1, str(error))]
+    return list(profile.warnings)
+
+
+def _profiles() -> tuple[Path, ...]:
+    configured = settings()
+    directory = configured.mappings.directory
     paths = tuple(files_in(directory, PROFILES))
     if not paths:
         raise click.ClickException(
-            f"{directory}: there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
+            f"{directory.absolute()}: there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder "
+            f"({configured.origin})"
         )
     return paths
 

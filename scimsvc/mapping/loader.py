@@ -74,7 +74,7 @@ def read_profiles(directory: FilePath) -> dict[FilePath, bytes | Finding]:
     Raises ProfileError where there is no such folder.
     """
     if not directory.is_dir():
-        raise ProfileError([Finding(directory, 1, 1, "there is no such folder; setting mappings.directory names it")])
+        raise ProfileError([Finding(directory.absolute(), 1, 1, "there is no such folder; setting mappings.directory names it")])
     return {path: _read(path) for path in files_in(directory)}
 
 

@@ -110,7 +110,10 @@ def test_restore_makes_a_database_where_there_is_none(ready: Run, folder: Path):
     assert (missing.exit_code, f"{folder}/var/scimsvc.db can't be made" in missing.stderr) == (1, True)
     (folder / "var").mkdir()
     absent = ready("db", "backup", "two.backup")
-    assert (absent.exit_code, absent.stderr) == (1, f"Error: there is no database {folder}/var/scimsvc.db\n")
+    assert (absent.exit_code, absent.stderr) == (
+        1,
+        f"Error: there is no database {folder}/var/scimsvc.db (configuration file: {folder}/config.yaml)\n",
+    )
     assert list((folder / "var").iterdir()) == []
     assert ready("db", "restore", "one.backup").stdout == f"restored from {folder}/one.backup\n"
     assert ready("tenant", "list").stdout == "default\tentra\n"

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scimsvc.cli.findings import annotation
+from scimsvc.mapping import Finding
 from scimsvc.mapping.functions import installed
 from tests.cli.conftest import Run
 
@@ -49,6 +52,47 @@ def test_only_the_files_that_are_named_are_checked(run: Run, folder: Path):
     assert result.stderr == "mappings/absent.yaml:1:1: can't be read: No such file or directory\n"
 
 
+DOUBTED = WRONG.replace("wrong", "doubted").replace("Swich([a]", "Switch([a]").replace("titl\n", "title\n")
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--strict",), 1)])
+@pytest.mark.parametrize("format_", ["text", "json", "github"])
+def test_warnings_fail_a_strict_check_alone(run: Run, folder: Path, options: tuple[str, ...], status: int, format_: str):
+    (folder / "doubted.yaml").write_text(DOUBTED)
+    assert run("mappings", "check", "doubted.yaml", "--format", format_, *options).exit_code == status
+    assert run("mappings", "check", "--format", format_, *options).exit_code == 0
+    (folder / "wrong.yaml").write_text(WRONG)
+    assert run("mappings", "check", "wrong.yaml", "--format", format_, *options).exit_code == 1
+
+
+def test_a_file_with_warnings_is_not_ok_in_a_strict_check(run: Run, folder: Path):
+    (folder / "doubted.yaml").write_text(DOUBTED)
+    lax, strict = run("mappings", "check", "doubted.yaml"), run("mappings", "check", "doubted.yaml", "--strict")
+    assert (lax.stdout, strict.stdout) == ("doubted.yaml: ok\n", "")
+    assert lax.stderr == strict.stderr != ""
+
+
+def test_findings_are_json_and_annotations(run: Run, folder: Path):
+    (folder / "a,b:c%.yaml").write_text(WRONG)
+    (folder / "doubted.yaml").write_text(DOUBTED)
+    files = ("a,b:c%.yaml", "doubted.yaml", "mappings/entra.yaml")
+    found = json.loads(run("mappings", "check", "--format", "json", *files).stdout)
+    unknown = {"file": "a,b:c%.yaml", "line": 5, "column": 19, "severity": "error"}
+    assert unknown | {"message": "unknown function Swich, did you mean Switch?"} in found
+    assert {one["severity"] for one in found if one["file"] == "doubted.yaml"} == {"warning"}
+    lines = run("mappings", "check", "--format", "github", *files).stdout.splitlines()
+    assert len(lines) == len(found)
+    assert lines[0] == "::error file=a%2Cb%3Ac%25.yaml,line=5,col=19::unknown function Swich, did you mean Switch?"
+    assert lines[-1].startswith("::warning file=doubted.yaml,line=")
+    assert json.loads(run("mappings", "check", "--format", "json").stdout) == []
+    assert run("mappings", "check", "--format", "github").output == ""
+
+
+def test_an_annotation_is_one_line():
+    shown = annotation(Finding(Path("a.yaml"), 1, 2, "50 %\r\nand: more, of it", "text", "warning"))
+    assert shown == "::warning file=a.yaml,line=1,col=2::50 %25%0D%0Aand: more, of it"
+
+
 def test_profiles_are_listed(run: Run, folder: Path):
     (folder / "mappings" / "b.yaml").write_text(
         WRONG.replace("wrong", "acme\ntitle: Acme").replace("Swich", "Switch").replace("titl\n", "title\n")
@@ -68,7 +112,7 @@ def test_folder_without_profiles_is_named(run: Run, folder: Path):
         result = run("mappings", "check", SCIMSVC_MAPPINGS_DIRECTORY=name)
         assert (result.exit_code, result.stdout) == (1, "")
         message = "there are no profiles (*.yaml, *.yml); setting mappings.directory names the folder"
-        assert result.stderr == f"Error: {name}: {message}\n"
+        assert result.stderr == f"Error: {folder}/{name}: {message} (configuration file: {folder}/config.yaml)\n"
 
 
 def test_hidden_files_are_no_profiles(run: Run, folder: Path):
@@ -117,10 +161,27 @@ def test_first_tenant_is_made_next_to_a_wrong_profile(run: Run, folder: Path):
     assert "mappings/wrong.yaml can't be used; scimsvc mappings check says why" in result.stderr
 
 
-def test_folder_of_profiles_that_is_missing_is_named(run: Run):
+def test_folder_of_profiles_that_is_missing_is_named(run: Run, folder: Path):
     result = run("mappings", "list", SCIMSVC_MAPPINGS_DIRECTORY="absent")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "absent:1:1: there is no such folder; setting mappings.directory names it" in result.stderr
+    missing = f"{folder}/absent:1:1: there is no such folder; setting mappings.directory names it"
+    assert f"{missing} (configuration file: {folder}/config.yaml)\n" in result.stderr
+
+
+def test_commands_work_from_any_folder(ready: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    alone = ready("tenant", "list")
+    missing = f"there is no folder {elsewhere}/var for the database scimsvc.db (no configuration file was read)"
+    assert (alone.exit_code, missing in alone.stderr) == (1, True)
+    monkeypatch.setenv("SCIMSVC_CONFIG", str(folder / "config.yaml"))
+    assert ready("tenant", "list").stdout == "default\tentra\n"
+    assert ready("mappings", "check").stdout == f"{folder}/mappings/entra.yaml: ok\n"
+    shutil.rmtree(folder / "var")
+    assert ready("init").exit_code == 0
+    assert (folder / "var" / "scimsvc.db").is_file()
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize(

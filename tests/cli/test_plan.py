@@ -347,7 +347,7 @@ def test_profile_with_something_in_its_way_is_not_applied_unless_forced(ready: R
 def test_what_can_not_be_applied_changes_nothing(ready: Run, folder: Path, accounts: Accounts):
     new = folder / "new.yaml"
     assert "there is no former version" in ready("mappings", "rollback", "--profile", "entra").stderr
-    assert "there is no profile 'nope' in mappings" in ready("mappings", "rollback", "--profile", "nope").stderr
+    assert f"there is no profile 'nope' in {folder}/mappings" in ready("mappings", "rollback", "--profile", "nope").stderr
     assert "'../x' is no name of a profile" in ready("mappings", "rollback", "--profile", "../x").stderr
     new.write_text(accounts.shipped.replace("target: displayName", "target: displayNam", 1))
     result = ready("mappings", "apply", "new.yaml")

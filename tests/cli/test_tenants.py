@@ -117,7 +117,7 @@ def test_tenants_are_created_and_listed(ready: Run):
 @pytest.mark.parametrize(
     ("name", "profile", "message"),
     [
-        ("acme", "entre", "there is no profile 'entre' in mappings; there are: entra"),
+        ("acme", "entre", "/mappings (configuration file: {folder}/config.yaml); there are: entra"),
         ("default", "entra", "there is a tenant 'default' already"),
         ("", "entra", "a tenant's name is"),
         ("a b", "entra", "a tenant's name is"),
@@ -127,11 +127,11 @@ def test_tenants_are_created_and_listed(ready: Run):
         ("a" * 64, "entra", "a tenant's name is"),
     ],
 )
-def test_wrong_tenant_is_refused_in_one_line(ready: Run, name: str, profile: str, message: str):
+def test_wrong_tenant_is_refused_in_one_line(ready: Run, folder: Path, name: str, profile: str, message: str):
     result = ready("tenant", "create", name, "--profile", profile)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ")
-    assert message in result.stderr
+    assert message.format(folder=folder) in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert ready("tenant", "list").stdout == "default\tentra\n"
 
@@ -295,7 +295,8 @@ def test_command_makes_no_database_where_there_is_none(run: Run, folder: Path, c
     result = run(*command)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"Error: there is no database {folder}/var/scimsvc.db; if that is the right path, run: scimsvc db migrate\n"
+        f"Error: there is no database {folder}/var/scimsvc.db (configuration file: {folder}/config.yaml); "
+        "if that is the right path, run: scimsvc db migrate\n"
     )
     assert [path.name for path in (folder / "var").iterdir()] == ["scimsvc.db"] * dangling
 
@@ -315,12 +316,12 @@ MISTAKES = [
         {"SCIMSVC_DATABASE_URL": "sqlite:///x.db?mode=ro"},
         "setting database.url: an SQLite URL is sqlite:///path/to/file.db alone; '?m",
     ),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, "no folder config.yaml for the database x.db; make it"),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///mappings"}, "mappings is a folder; database.url must name a file in it"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml/x.db"}, "no folder {folder}/config.yaml for the database x.db (conf"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///mappings"}, "{folder}/mappings is a folder (configuration file: {folder}/config.yaml)"),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret%zz@127.0.0.1:1/x"}, "the database can't be reached: "),
     ({"SCIMSVC_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "the database can't be reached: "),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "no folder absent for the database scimsvc.db; make it, or run"),
-    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "config.yaml is no SQLite database; database.url must name"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///absent/scimsvc.db"}, "no folder {folder}/absent for the database scimsvc.db (conf"),
+    ({"SCIMSVC_DATABASE_URL": "sqlite:///config.yaml"}, "{folder}/config.yaml is no SQLite database (conf"),
 ]
 
 
@@ -333,7 +334,7 @@ def test_what_is_wrong_is_said_in_one_line(
     result = run(*command, **environment)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ")
-    assert message in result.stderr
+    assert message.format(folder=folder) in result.stderr
     assert "secret" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
@@ -369,7 +370,7 @@ def test_file_that_is_no_yaml_is_named(run: Run, folder: Path, command: tuple[st
     (folder / "config.yaml").write_text("scim: [")
     result = run(*command)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: config.yaml: not YAML")
+    assert result.stderr.startswith(f"Error: {folder}/config.yaml: not YAML")
 
 
 def test_postgresql_that_is_not_there_is_reported(run: Run, folder: Path):

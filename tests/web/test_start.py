@@ -26,6 +26,8 @@ from tests.support.server import ROOT, Server
         ("CONFIG", "absent.yaml", "absent.yaml: No such file"),
         ("MAPPINGS_DIRECTORY", "{folder}", "wrong.yaml:1:10: a profile's name is"),
         ("MAPPINGS_DIRECTORY", "{folder}/absent", "there is no such folder"),
+        ("MAPPINGS_DIRECTORY", "absent", f"{ROOT}/absent:1:1: there is no such folder"),
+        ("MAPPINGS_DIRECTORY", "absent", f"(configuration file: {ROOT}/config.yaml)"),
     ],
 )
 def test_wrong_settings_and_profiles_are_said_once(tmp_path: Path, setting: str, value: str, message: str) -> None:
