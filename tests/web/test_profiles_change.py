@@ -234,7 +234,7 @@ def test_server_starts_next_to_a_broken_file_and_says_so(
         assert client.get("/Users").status == 200
         about = Client(server.origin, client.token)
         ready = about.get("/readyz")
-        assert (ready.status, b"the profile 'okta' is in" in ready.raw) == (200, True)
+        assert (ready.status, b"broken" in ready.raw, b"okta" in ready.raw) == (200, True, False)
         assert b"scimsvc_profiles_broken 1.0" in about.get("/metrics").raw
         about.close()
         until(lambda: "the profile 'okta' is in" in server.log_path.read_text())

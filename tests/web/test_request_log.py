@@ -104,7 +104,7 @@ def test_a_refusal_names_the_attribute_or_the_rule(ask: Ask, lines: Lines) -> No
     def patch(op: str, path: str, value: Any = None) -> dict[str, Any]:
         return {"Operations": [{"op": op, "path": path, "value": value}]}
 
-    many = " and ".join(['title co "x"'] * 30)
+    many = " and ".join(f'title co "{number}"' for number in range(30))
     for method, path, body, headers, expected in (
         ("POST", "/Users", {"userName": "taken"}, {}, (409, "uniqueness", "userName", None)),
         ("POST", "/Users", {"userName": "new", "externalId": "1"}, {}, (409, "uniqueness", "externalId", None)),
