@@ -6,7 +6,6 @@ import os
 import resource
 import socket
 import sys
-from multiprocessing import cpu_count
 
 from scimsvc.settings import RUN_DIRECTORY as _RUN_DIRECTORY
 from scimsvc.web.observe import run_directory as _run_directory
@@ -26,6 +25,8 @@ from scimsvc.mapping import ProfileError as _ProfileError
 from scimsvc.settings import SettingsError as _SettingsError
 from scimsvc.settings import doubts as _doubts
 from scimsvc.settings import load as _load
+from scimsvc.web.gunicorn.capacity import capacity as _choose_capacity
+from scimsvc.web.gunicorn.capacity import usable_cpus as _usable_cpus
 from scimsvc.web.gunicorn.errors import write_error as _write_error
 from scimsvc.web.gunicorn.worker import Worker as _Worker
 from scimsvc.web.ops.management import use_management_address as _use_management_address
@@ -41,12 +42,18 @@ _origin = ""
 try:
     _settings = _load()
     _origin = f"\n({_settings.origin})"
-    _make_services(_settings)
+    _services = _make_services(_settings)
 except (_SettingsError, _ProfileError, ValueError) as error:
     on_exit(None)
     # Said once and here, not as a traceback of every worker.
     raise SystemExit(f"scimsvc can't start:\n{error}{_origin}") from None
-_sqlite = _settings.database.url.startswith("sqlite")
+_server = _settings.server
+_usable = _services.database.usable_connections()
+# Processes that are forked from this one must not share its connection.
+_services.database.close()
+_capacity = _choose_capacity(
+    _services.database.kind == "sqlite", _server.workers, _server.threads, _server.instances, _usable, _usable_cpus()
+)
 
 
 def _public_bind():
@@ -60,9 +67,7 @@ def _public_bind():
 # The listener of the management address is the last one, see post_fork.
 bind = [one for one in (_public_bind(), _settings.server.management_bind) if one]
 worker_class = _Worker
-# SQLite has one writer at a time, so more processes only wait; PostgreSQL answers over a socket, where threads wait well.
-workers = _settings.server.workers or (2 if _sqlite else 2 * cpu_count())
-threads = _settings.server.threads or (4 if _sqlite else 8)
+workers, threads = _capacity.workers, _capacity.threads
 # Databases, profiles and the log are files, too.
 worker_connections = min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 graceful_timeout = _settings.server.graceful_timeout
@@ -81,6 +86,13 @@ accesslog = None
 _util.write_error = _write_error
 logger_class = "scimsvc.web.gunicorn.log.Logger"
 control_socket_disable = True
+
+
+def when_ready(server):
+    """Say how large this instance is, and warn if the database can't serve all of them."""
+    server.log.info(_capacity.in_words())
+    if _capacity.exceeded:
+        server.log.warning(_capacity.warning())
 
 
 def on_starting(server):

@@ -53,6 +53,7 @@ class DatabaseSettings:
 
     url: str = "sqlite:///var/scimsvc.db"
     statement_timeout: int = 10
+    prepared_statements: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class MappingsSettings:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """gunicorn: 0 workers or threads means what suits the database; `trusted_proxies` is how many stand in front.
+    """gunicorn: 0 workers or threads means what suits the database and the machine; `trusted_proxies` is how many stand in front,
+    `instances` how many servers share the database.
 
     A request must have arrived within `read_timeout` seconds. `bind` is the address to listen at, `host:port` or `unix:/path`;
     if it is empty, the environment variables HOST and PORT say it. `/metrics`, `/readyz` and `/healthz` move to
@@ -78,6 +80,7 @@ class ServerSettings:
     graceful_timeout: int = 30
     read_timeout: int = 15
     trusted_proxies: int = 0
+    instances: int = 1
 
 
 @dataclass(frozen=True)
@@ -331,6 +334,7 @@ _RANGES = {
     "server.graceful_timeout": (0, 3600),
     "server.read_timeout": (1, 3600),
     "server.trusted_proxies": (0, 16),
+    "server.instances": (1, 1000),
     "limits.request_bytes": (1000, 256 * 1024 * 1024),
     "limits.nesting": (4, 128),
     "limits.bulk_operations": (1, 100_000),
@@ -407,6 +411,10 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,1000}")
 
 
 def _converted(type_: type[Any], value: Any, where: str) -> Any:
+    if type_ is bool:
+        if str(value).lower() not in ("true", "false"):
+            raise SettingsError(f"{where} must be true or false, not {value!r}")
+        return str(value).lower() == "true"
     if type_ is int:
         if not _WHOLE_NUMBER.fullmatch(str(value)):
             raise SettingsError(f"{where} must be a whole number, not {value!r}")

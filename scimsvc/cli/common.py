@@ -91,7 +91,7 @@ def database(migrated: bool = True) -> Iterator[Database]:
     configured = settings()
     url = configured.database.url
     try:
-        found = Database(url)
+        found = Database(url, prepared_statements=configured.database.prepared_statements)
     except ValueError as error:
         raise click.ClickException(f"setting database.url: {error}") from error
     try:

@@ -33,7 +33,7 @@ from scimsvc.mapping.scope import read_scope
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.mapping.source_attributes import SourceDefinition, read_source_attributes
-from scimsvc.mapping.table_advice import advise_on_table
+from scimsvc.mapping.table_advice import advise_on_custom_attributes, advise_on_table
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities
@@ -306,6 +306,8 @@ def _table(
     flow_types = read_flow_types(source, entries.get("flowTypes"))
     table = ObjectMapping(resource_type, tuple(rows), scope, flow_types, defined, is_mapped=node is not None)
     advise_on_table(source, node, table)
+    if directory == ENTRA:
+        advise_on_custom_attributes(source, entries.get("attributes"), resource_type.name)
     run_examples(source, entries.get("examples"), table)
     return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 from typing import Any
@@ -15,6 +16,7 @@ from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
 from scimsvc.mapping.source import Source
 from scimsvc.schema.types import check
 
+_ENTRA_EXTENSION = re.compile(r"urn:ietf:params:scim:schemas:extension:[^:]+:2\.0:(?:User|Group):[^:]+\Z", re.IGNORECASE)
 _TRIES = 2_000
 """Combinations of attribute values that a row for a boolean is tried with."""
 
@@ -44,6 +46,19 @@ def advise_on_table(source: Source, node: yaml.Node | None, table: ObjectMapping
     for row, must_be in _refused_of_nothing(table):
         if row.target_text not in warned:
             source.warn(node, f"{row.target_text} {must_be}; of an object without any attributes every create is refused")
+
+
+def advise_on_custom_attributes(source: Source, node: yaml.Node | None, kind: str) -> None:
+    """Warn of names below a URN that is not of the form in which Entra sends custom attributes of a SCIM application.
+
+    Source: MicrosoftDocs/entra-docs, customize-application-attributes.md, "Custom extension attributes".
+    """
+    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+        pairs = entry.value if isinstance(entry, yaml.MappingNode) else ()
+        name = next((value for key, value in pairs if key.value == "name" and isinstance(value, yaml.ScalarNode)), None)
+        if name is not None and name.value.lower().startswith("urn:") and not _ENTRA_EXTENSION.match(name.value):
+            form = f"urn:ietf:params:scim:schemas:extension:NAME:2.0:{kind}:ATTRIBUTE"
+            source.warn(name, f"Entra leaves {name.value} out of creates; custom attributes have the form {form}")
 
 
 def _can_send(row: AttributeMapping) -> bool:

@@ -93,9 +93,13 @@ class ComplexField(_Field):
         errors: dict[str, Any] = {}
         for name, field, below in self.assigned(value):
             try:
-                found[name] = field.read(below)
+                read = field.read(below)
             except ValidationError as error:
                 errors[name] = error.messages
+                continue
+            if name in found and found[name] != read:
+                errors[name] = ["is there twice with different values, in different case"]
+            found[name] = read
         if not found and not errors:
             self._require_recognised(value)
         errors |= {name: ["is required"] for name in self._required if name not in found and name not in errors}

@@ -13,7 +13,7 @@ from scimsvc.store.migrations import WrongDatabase, pending
 from scimsvc.store.reindex import Progress, unfinished
 
 _RETRY_AFTER = "30"
-"""Seconds for which clients are asked to wait: a re-index of a million resources takes about a minute."""
+"""Seconds for which clients are asked to wait: a re-index of a million resources takes some minutes."""
 
 
 class Unprepared(NamedTuple):

@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import peewee
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from scimsvc.store.errors import DatabaseUnavailable, OutcomeUnknown, Retry, TookTooLong, Translation, UniquenessViolation
+from scimsvc.store.postgresql import PostgreSQL
 from scimsvc.store.writing import GroupCommit
 
 __all__ = ["Database", "DatabaseUnavailable", "Kind", "OutcomeUnknown", "TookTooLong", "UniquenessViolation"]
@@ -28,19 +28,26 @@ _RETRIES = 8
 _STEPS = 20_000
 """Of SQLite's virtual machine, after which it is asked whether a reader's time is over: some milliseconds."""
 
+_USABLE_CONNECTIONS = """SELECT LEAST(
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - COALESCE(current_setting('reserved_connections', true), '0')::int,
+    (SELECT NULLIF(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
+    (SELECT NULLIF(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user))"""
+
 
 class Database:
     """A database by its URL: `sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`. A file that is missing
     is not made, except by `create_file`: a mistyped path would become an empty database.
 
     Each thread has a connection of its own, opened at first use and kept. With a `statement_timeout` reading ends after so many
-    seconds, on PostgreSQL each statement. Raises ValueError for another URL.
+    seconds, on PostgreSQL each statement. Without `prepared_statements` each transaction may have another session of PostgreSQL.
+    Raises ValueError for another URL.
     """
 
-    def __init__(self, url: str, statement_timeout: float | None = None) -> None:
+    def __init__(self, url: str, statement_timeout: float | None = None, prepared_statements: bool = True) -> None:
         self.url = url
         self._reading = _Reading(statement_timeout)
-        self.peewee, self.kind = _open(url, self._reading)
+        self.peewee, self.kind = _open(url, self._reading, prepared_statements)
         path = sqlite_path(url)
         self._errors = Translation()
         self.retries = 0
@@ -103,7 +110,7 @@ class Database:
                 cursor.execute("COMMIT")
         except DatabaseUnavailable as error:
             self._roll_back()
-            raise OutcomeUnknown(str(error), error.reason) from error.__cause__
+            raise OutcomeUnknown(str(error), error.reason, error.sqlstate) from error.__cause__
         return result
 
     def _roll_back(self) -> None:
@@ -130,6 +137,20 @@ class Database:
         with self._errors:
             busy, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)", ()).fetchone()
         return not busy
+
+    def usable_connections(self) -> int | None:
+        """Return how many connections PostgreSQL lets this role have in this database: the least of its limits.
+
+        None if it can't be asked, and on SQLite, which has no limit.
+        """
+        if self.kind == "sqlite":
+            return None
+        try:
+            with self.reading():
+                (number,) = self.execute(_USABLE_CONNECTIONS, ()).fetchone()
+        except DatabaseUnavailable:
+            return None
+        return int(number)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -192,7 +213,7 @@ def _make_file(path: Path) -> None:
         os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _open(url: str, reading: _Reading) -> tuple[peewee.Database, Kind]:
+def _open(url: str, reading: _Reading, prepared_statements: bool) -> tuple[peewee.Database, Kind]:
     parts = urlsplit(url)
     path = sqlite_path(url)
     if path:
@@ -212,17 +233,5 @@ def _open(url: str, reading: _Reading) -> tuple[peewee.Database, Kind]:
         sqlite.is_over = reading.is_over
         return sqlite, "sqlite"
     if parts.scheme in ("postgresql", "postgres"):
-        conninfo = url.replace("postgres://", "postgresql://", 1)
-        settings: dict[str, Any] = {"options": _options(conninfo, reading.seconds)} if reading.seconds else {}
-        return peewee.PostgresqlDatabase(conninfo, prefer_psycopg3=True, connect_timeout=5, **settings), "postgresql"
+        return PostgreSQL(url, reading.seconds, prepared_statements), "postgresql"
     raise ValueError("the database URL must be sqlite:///path/to/file.db or postgresql://user:password@host:port/name")
-
-
-def _options(conninfo: str, seconds: float) -> str:
-    """The options of a connection string, and that of the time that a statement may take."""
-    try:
-        own = conninfo_to_dict(conninfo).get("options") or ""
-    except psycopg.Error:
-        # What is wrong with it is said where it is used.
-        own = ""
-    return f"{own} -c statement_timeout={round(seconds * 1000)}".strip()

@@ -10,11 +10,13 @@ import peewee
 import psycopg
 
 from scimsvc.protocol.errors import invalid_value
+from scimsvc.store.postgresql import Unanswered
 
 _RETRY_STATES = {"40001": "serialization failure", "40P01": "deadlock detected"}
 
 REASONS = {
     "unreachable": "can't be reached",
+    "too many connections": "has no connection left",
     "refused": "refuses the login of this service",
     "full": "has no room left",
     "locked": "is locked by another program",
@@ -45,7 +47,7 @@ _POSTGRESQL = {
     "3D": "refused",
     "42501": "refused",
     "53100": "full",
-    "53300": "unreachable",
+    "53300": "too many connections",
     "55P03": "locked",
     "25006": "read-only",
     "XX001": "broken",
@@ -60,16 +62,23 @@ _SYSTEM = {
     errno.EACCES: "read-only",
     errno.EROFS: "read-only",
 }
+_NO_CONNECTION_LEFT = ("too many clients", "too many connections", "connection slots are reserved", "no more connections allowed")
+"""What PostgreSQL or pgbouncer says in English if it has no connection left: libpq tells no SQLSTATE before the login. In another
+language of the server the reason is `unreachable`.
+"""
 _VALUE_STATES = ("22", "54")
 """Classes of SQLSTATE: a value of a wrong form, one that is too large."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database can't be reached, is locked for too long, or has no room; nothing was stored. `reason` is one of REASONS."""
+    """The database can't be reached, is locked for too long, or has no room; nothing was stored. `reason` is one of REASONS,
+    `sqlstate` is PostgreSQL's code, if it gave one.
+    """
 
-    def __init__(self, message: str, reason: str = "failed") -> None:
+    def __init__(self, message: str, reason: str = "failed", sqlstate: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.sqlstate = sqlstate
 
     def in_words(self) -> str:
         """What happened, for a client."""
@@ -123,8 +132,9 @@ class Translation:
                     "A value is longer than the database can hold, or of another form; nothing was stored."
                 ) from error
             reason = reason_of(error)
-            kind_of_error = TookTooLong if self._reading and reason == "timeout" else DatabaseUnavailable
-            raise kind_of_error(str(error), reason) from error
+            took_too_long = self._reading and reason == "timeout" and not _is_unanswered(error)
+            kind_of_error = TookTooLong if took_too_long else DatabaseUnavailable
+            raise kind_of_error(str(error), reason, state or None) from error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -144,6 +154,20 @@ def _sqlstate(error: BaseException) -> str | None:
     return None
 
 
+def _is_unanswered(error: BaseException) -> bool:
+    return any(isinstance(cause, Unanswered) for cause in _causes(error))
+
+
+def _reason_without_state(error: BaseException) -> str:
+    """The reason if there is no code: PostgreSQL gives none without a connection."""
+    if isinstance(error, Unanswered):
+        return "timeout"
+    if not isinstance(error, psycopg.Error):
+        return "failed"
+    said = str(error)
+    return "too many connections" if any(text in said for text in _NO_CONNECTION_LEFT) else "unreachable"
+
+
 def reason_of(error: BaseException) -> str:
     """One of REASONS, from an error's code and never from its text, which may have values in it."""
     for cause in _causes(error):
@@ -152,8 +176,7 @@ def reason_of(error: BaseException) -> str:
         if isinstance(cause, (sqlite3.Error, psycopg.Error)):
             code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
             if code is None:
-                # Without a connection there is no state.
-                return "unreachable" if isinstance(cause, psycopg.Error) else "failed"
+                return _reason_without_state(cause)
             known = _SQLITE if isinstance(cause, sqlite3.Error) else _POSTGRESQL
             return next((reason for beginning, reason in known.items() if code.startswith(beginning)), "failed")
     return "failed"

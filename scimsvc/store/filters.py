@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator as op
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 from peewee import fn
@@ -36,7 +36,7 @@ from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
 from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
-from scimsvc.store.leading import all_of, any_of, apart, attribute_of, has_several, leads, telling
+from scimsvc.store.leading import all_of, any_of, apart, attribute_of, has_several, leads, leads_by, telling
 from scimsvc.store.models import AttributeValue, Membership, Resource
 
 Expression = Any
@@ -115,8 +115,69 @@ def condition(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> 
 
     Raises ScimError invalidFilter for what has no index.
     """
-    own = (Resource.tenant_id == slot(TENANT)) & (Resource.resource_type == resource_type.name)
+    own = of_type(resource_type)
     return own if shape is None else own & _Builder(resource_type, kind).condition(shape)
+
+
+class Choice(NamedTuple):
+    """How the resources of a type that fulfil a shape are found: `rows` is a query with their numbers as its column `seq`, in
+    order, and perhaps others; None reads every resource of the type. `condition` is what each of them must fulfil besides.
+    """
+
+    rows: Any | None
+    condition: Expression | None
+
+
+def choice(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Choice:
+    """Return the most selective way to find what a shape is about.
+
+    SQLite's planner finds it in the condition. PostgreSQL's would guess without statistics, so there it is part of the query: the
+    rows of one term come first, and the resource of each of them is looked up by its number (see `each`).
+    """
+    if shape is None:
+        return Choice(None, None)
+    builder = _Builder(resource_type, kind)
+    if kind == "sqlite":
+        return Choice(None, builder.condition(shape))
+    terms = list(conjuncts(shape))
+    leading = _Builder(resource_type, kind, leading=True)
+    candidates = [(leads_by(term), place, rows) for place, term in enumerate(terms) if (rows := leading.candidates(term))]
+    if not candidates:
+        return Choice(None, builder.condition(shape))
+    _, place, rows = min(candidates, key=lambda candidate: candidate[:2])
+    lead = terms[place]
+    rest = [term for term in terms if term is not lead or not leading.is_exact(term)]
+    remaining = builder.condition(all_of(rest)) if rest else None
+    found = joined(op.add, [fenced(row) for row in rows]).alias("found")
+    seq = peewee.SQL("seq")
+    return Choice(peewee.Select([found], [seq]).distinct().order_by(seq).offset(_ZERO).alias("chosen"), remaining)
+
+
+def of_type(resource_type: ResourceType, looked_up: bool = False) -> Expression:
+    """Return the condition that a Resource is the tenant's and of a type; `looked_up` if PostgreSQL is to find it by its number.
+
+    By its type it could also be looked for in an index that has the number behind other columns.
+    """
+    is_of_type = Resource.resource_type == resource_type.name
+    return (Resource.tenant_id == slot(TENANT)) & (without_index(is_of_type) if looked_up else is_of_type)
+
+
+def fenced(query: Any) -> Any:
+    """Return a query that PostgreSQL plans apart from the one around it: what has an OFFSET is not made part of a join."""
+    return query.offset(_ZERO)
+
+
+def each(rows: Any, query: Any, name: str) -> Any:
+    """Return a query that executes another one for every row of a first, in the order of the first. PostgreSQL alone."""
+    return rows.join(fenced(query).alias(name), peewee.JOIN.LATERAL, on=peewee.SQL("true"))
+
+
+_ZERO = peewee.SQL("0")
+
+
+def without_index(test: Expression) -> Expression:
+    """Return a test that no index of PostgreSQL answers."""
+    return peewee.Expression(test, "IS", peewee.SQL("TRUE"))
 
 
 def match(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Expression | None:
@@ -175,10 +236,13 @@ def stored_instant(normalised: str) -> str:
 
 
 class _Builder:
-    """Builds conditions on Resource. With `beside` another condition chooses the resources, of which each is looked at alone."""
+    """Builds conditions on Resource. With `beside` another condition chooses the resources, of which each is looked at alone; so
+    is every resource on PostgreSQL, except by a builder that is `leading` there, whose rows choose them.
+    """
 
-    def __init__(self, resource_type: ResourceType, kind: Kind, beside: bool = False) -> None:
-        self._beside = beside
+    def __init__(self, resource_type: ResourceType, kind: Kind, beside: bool = False, leading: bool = False) -> None:
+        self._postgresql = kind == "postgresql"
+        self._beside = beside or (self._postgresql and not leading)
         self._resource_type = resource_type
         self._tenant = slot(TENANT)
         self._kind = kind
@@ -241,8 +305,48 @@ class _Builder:
     def _with_row(self, rows: Sequence[Any]) -> Expression:
         """Resources with a row that is in one of some selections of `resource_seq`."""
         if self._beside:
-            return joined(op.or_, [fn.EXISTS(one.where(one.selected_columns[0] == Resource.seq)) for one in rows])
+            return joined(op.or_, [self._exists(one.where(one.selected_columns[0] == Resource.seq)) for one in rows])
         return Resource.seq.in_(joined(op.add, list(rows)))
+
+    def _exists(self, query: Any) -> Expression:
+        return fn.EXISTS(fenced(query) if self._postgresql else query)
+
+    def _looked_at(self, test: Expression) -> Expression:
+        """A test of a row of a known resource. PostgreSQL might look for all rows that pass it, so it has no index there."""
+        return without_index(test) if self._postgresql else test
+
+    def _found_by(self, test: Expression) -> Expression:
+        """A test by which rows are found, except beside what finds them."""
+        return self._looked_at(test) if self._beside else test
+
+    def candidates(self, node: Filter) -> list[Any] | None:
+        """Return selections of numbers of resources, as the column `seq`, among which are all that fulfil a term; None if only a
+        look at every resource tells them.
+        """
+        match node:
+            case And():
+                several = [(leads_by(term), place) for place, term in enumerate(node.operands) if self.candidates(term)]
+                return self.candidates(node.operands[min(several)[1]]) if several else None
+            case Or(operands):
+                scanning = [group for group in by_attribute(filter(self._scans_rows, operands)) if len(group) > 1]
+                merged = {id(operand) for group in scanning for operand in group}
+                parts = [self.candidates(operand) for operand in operands if id(operand) not in merged]
+                alone = [row for part in parts if part for row in part]
+                return None if None in parts else [_as_seq(self._some_row(group)) for group in scanning] + alone
+            case Comparison(path, "eq", value, _) if path.name == "id":
+                resource = Resource.alias()
+                chosen = (resource.tenant_id == self._tenant) & (resource.id == slot(_as_slot(value), str))
+                return [resource.select(resource.seq.alias("seq")).where(chosen)]
+            case Comparison(path, "eq", value, _) if path.steps[0] in RELATED:
+                return [self._related_rows(path.steps[0], lambda resource: self._related_test(path, "eq", value, resource))]
+            case ValuePath(path, inner) if path.steps[0] in RELATED:
+                return [self._related_rows(path.steps[0], lambda resource: self.related_condition(inner, resource))]
+        rows = self._rows_of(node)
+        return rows and [_as_seq(row) for row in rows]
+
+    def is_exact(self, node: Filter) -> bool:
+        """Whether all candidates of a term fulfil it."""
+        return not isinstance(node, And) and (not isinstance(node, Or) or all(map(self.is_exact, node.operands)))
 
     def _rows_of(self, node: Filter) -> list[Any] | None:
         """Selections of rows, of which a resource that fulfils a term has one; None for what isn't found by rows."""
@@ -250,7 +354,8 @@ class _Builder:
             case Present(path) if self._has_rows(path):
                 numbers = [self._number(leaf.name) for leaf in path.leaves()]
                 row = AttributeValue.alias()
-                return [row.select(row.resource_seq).where((row.tenant_id == self._tenant) & row.attribute.in_(numbers))]
+                of_attribute = self._found_by(row.attribute.in_(numbers))
+                return [row.select(row.resource_seq).where((row.tenant_id == self._tenant) & of_attribute)]
             case ValuePath(path, inner) if self._has_rows(path):
                 alternatives = by_attribute(inner.operands) if isinstance(inner, Or) else [[inner]]
                 return [self._elements(path, any_of(group)) for group in alternatives]
@@ -272,7 +377,7 @@ class _Builder:
     def _some_row(self, operands: Sequence[Filter]) -> Any:
         """The rows, all of one attribute, for which one of the comparisons holds."""
         whole, row = Or(tuple(operands)), AttributeValue.alias()
-        return self._rows(row, attribute_of(whole).name).where(self._row_test(whole, row))
+        return self._rows(row, attribute_of(whole).name).where(self._found_by(self._row_test(whole, row)))
 
     def _row_test(self, node: Filter, row: Any) -> Expression:
         """A condition on a row, of the attribute that all of the filter is about."""
@@ -310,7 +415,9 @@ class _Builder:
         values by their index, hence the range beside them.
         """
         row = AttributeValue.alias()
-        rows = self._rows(row, path.name).where(self._value_test(row, path, operator, value))
+        rows = self._rows(row, path.name).where(self._found_by(self._value_test(row, path, operator, value)))
+        if self._beside and self._postgresql:
+            return rows
         match operator:
             case "gt" | "ge":
                 rows = rows.where(row.value >= slot(value, _prefix))
@@ -331,7 +438,8 @@ class _Builder:
         return number(self._resource_type.name, name)
 
     def _rows(self, model: Any, name: str) -> Any:
-        return model.select(model.resource_seq).where((model.tenant_id == self._tenant) & (model.attribute == self._number(name)))
+        of_attribute = self._found_by(model.attribute == self._number(name))
+        return model.select(model.resource_seq).where((model.tenant_id == self._tenant) & of_attribute)
 
     def row_condition(self, term: Comparison) -> Expression:
         """The condition on a row of AttributeValue that a term with an index has."""
@@ -378,9 +486,9 @@ class _Builder:
         if lead is None:
             numbers = [self._number(leaf.name) for leaf in path.leaves()]
             return row.select(row.resource_seq).where(
-                (row.tenant_id == self._tenant) & row.attribute.in_(numbers) & self._element(inner, row, path)
+                (row.tenant_id == self._tenant) & self._found_by(row.attribute.in_(numbers)) & self._element(inner, row, path)
             )
-        rows = self._rows(row, attribute_of(lead).name).where(self._row_test(lead, row))
+        rows = self._rows(row, attribute_of(lead).name).where(self._found_by(self._row_test(lead, row)))
         rest = [self._element(operand, row, path) for operand in terms if operand is not lead]
         return rows.where(joined(op.and_, rest)) if rest else rows
 
@@ -412,37 +520,46 @@ class _Builder:
         same = (
             (other.tenant_id == self._tenant)
             & (other.resource_seq == row.resource_seq)
-            & (other.attribute == self._number(path.name))
+            & self._looked_at(other.attribute == self._number(path.name))
         )
         apart = width(of.leaf)
         if apart == 1:
             same &= other.element == row.element
         elif of.leaf.multi_valued:
             same &= other.element / apart == row.element / apart
-        return fn.EXISTS(other.select(peewee.SQL("1")).where(same & test(other) if test else same))
+        return self._exists(other.select(peewee.SQL("1")).where(same & self._looked_at(test(other)) if test else same))
 
     def _related(self, attribute: Attribute, test: Callable[[Any], Expression]) -> Expression:
         """Resources with a member, or in a group, for which `test` holds."""
+        return self._looked_at(Resource.seq.in_(self._related_rows(attribute, test)))
+
+    def _related_rows(self, attribute: Attribute, test: Callable[[Any], Expression]) -> Any:
+        """The numbers, as `seq`, of resources with a member, or in a group, for which `test` holds."""
         related = Resource.alias()
+        chosen = (related.tenant_id == self._tenant) & test(related)
         if attribute is MEMBERS:
-            return Resource.seq.in_(
-                Membership.select(Membership.group_seq)
-                .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.member_seq))
-                .where((Membership.tenant_id == self._tenant) & test(related))
-            )
-        start = (
-            Membership.select(Membership.member_seq)
-            .join(related, on=(related.tenant_id == Membership.tenant_id) & (related.seq == Membership.group_seq))
-            .where((Membership.tenant_id == self._tenant) & test(related))
-            .cte("below", recursive=True, columns=("member_seq",))
-        )
+            return self._memberships(related, chosen, Membership.group_seq, Membership.member_seq)
+        start = self._memberships(related, chosen, Membership.member_seq, Membership.group_seq)
+        start = start.cte("below", recursive=True, columns=("member_seq",))
         nested = Membership.alias()
-        step = (
-            nested.select(nested.member_seq)
-            .join(start, on=(nested.group_seq == start.c.member_seq))
-            .where(nested.tenant_id == self._tenant)
-        )
-        return Resource.seq.in_(start.union(step).select_from(peewee.SQL("member_seq")))
+        step = nested.select(nested.member_seq).where(nested.tenant_id == self._tenant)
+        if self._postgresql:
+            step = fenced(step.where(nested.group_seq == start.c.member_seq)).alias("nested")
+            further = peewee.Select([start], [step.c.member_seq]).join(step, peewee.JOIN.LATERAL, on=peewee.SQL("true"))
+        else:
+            further = step.join(start, on=(nested.group_seq == start.c.member_seq))
+        return start.union(further).select_from(peewee.SQL("member_seq AS seq"))
+
+    def _memberships(self, related: Any, chosen: Expression, column: Any, of: Any) -> Any:
+        """One column, as `seq`, of the memberships whose other column is of chosen resources."""
+        if self._postgresql:
+            first = fenced(related.select(related.seq).where(chosen)).alias("related")
+            query = Membership.select(column.alias("seq")).where((Membership.tenant_id == self._tenant) & (of == first.c.seq))
+            rows = fenced(query).alias("of_related")
+            return peewee.Select([first], [rows.c.seq]).join(rows, peewee.JOIN.LATERAL, on=peewee.SQL("true"))
+        joined_on = (related.tenant_id == Membership.tenant_id) & (related.seq == of)
+        query = Membership.select(column.alias("seq")).join(related, on=joined_on)
+        return query.where((Membership.tenant_id == self._tenant) & chosen)
 
     def related_condition(self, node: Filter, related: Any) -> Expression:
         """A value filter of `members` or `groups` as a condition on the related resource."""
@@ -476,6 +593,11 @@ def _refused(path: AttributePath) -> ScimError:
 def _as_slot(value: Any) -> Slot:
     assert isinstance(value, Slot)
     return value
+
+
+def _as_seq(rows: Any) -> Any:
+    """A selection of rows by the name that all selections of resources have on PostgreSQL."""
+    return rows.select(rows.selected_columns[0].alias("seq"))
 
 
 def _slot_of(term: Comparison) -> Slot:

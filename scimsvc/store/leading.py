@@ -24,6 +24,24 @@ def telling(term: Filter) -> int | None:
     return None if term.path.leaf.canonical_values else int(term.path.leaf.uniqueness == "none")
 
 
+def leads_by(term: Filter) -> int:
+    """Return the rank of a term as the one that a look-up begins with, best 0: also where it may hold for most resources."""
+    rank = telling(term)
+    if rank is not None:
+        return rank
+    match term:
+        case And(operands):
+            return min(map(leads_by, operands))
+        case Or(operands):
+            return max(map(leads_by, operands))
+        case ValuePath(_, inner):
+            best = driver(inner)
+            return leads_by(best) if best else 4
+        case Comparison(path, "eq" | "sw", _, _):
+            return 3 if path.leaf.type == "boolean" or path.leaf.canonical_values else 2
+    return 4
+
+
 def has_several(path: AttributePath, of: AttributePath) -> bool:
     """Whether one element of `of` may have several values of an attribute in it."""
     return any(step.multi_valued for step in path.steps[len(of.steps) :])

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
+import peewee
 
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.core import EXTERNAL_ID
@@ -49,72 +50,137 @@ _BY_NAME = f"""{_BY_ID} UNION
     SELECT resource_seq FROM attribute_value AS named
     WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value IN ({{each:ids}})
     AND NOT EXISTS (SELECT 1 FROM resource AS other
-        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES} LIMIT 1 OFFSET 0)"""
-"""A name is the externalId of a user where it is no id. OFFSET has PostgreSQL look up each; a join may read all there are."""
+        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES})"""
+"""A name is the externalId of a user where it is no id."""
+_EACH_BY_ID = """SELECT found.seq FROM ({each:ids}) AS wanted CROSS JOIN LATERAL
+    (SELECT seq FROM resource WHERE tenant_id = :tenant AND id = wanted.id {apart}) AS found"""
+_EACH_BY_NAME = f"""{_EACH_BY_ID} UNION
+    SELECT named.seq FROM ({{each:ids}}) AS wanted CROSS JOIN LATERAL
+    (SELECT resource_seq AS seq FROM attribute_value
+        WHERE tenant_id = :tenant AND attribute = :external_id AND value = wanted.id {{apart}}) AS named
+    WHERE NOT EXISTS (SELECT 1 FROM resource AS other
+        WHERE other.tenant_id = :tenant AND other.id = wanted.id AND (other.resource_type IN {_TYPES}) IS TRUE {{apart}})"""
+"""The same on PostgreSQL, where each id is looked up by itself."""
 
 
-def _of_members(text: str) -> tuple[Statement, Statement]:
-    """A statement on the members `{named}` by ids, and the same on those that are named by ids or externalIds."""
-    return Statement(text.replace("{named}", _BY_ID)), Statement(text.replace("{named}", _BY_NAME))
+def _of_members(text: str, postgresql: str) -> tuple[Statement, Statement]:
+    """Return a statement on the members `{named}` by ids, and the same on those that are named by ids or externalIds."""
+    by_id, by_name = (
+        Statement(text.replace("{named}", named), postgresql.replace("{named}", each))
+        for named, each in ((_BY_ID, _EACH_BY_ID), (_BY_NAME, _EACH_BY_NAME))
+    )
+    return by_id, by_name
+
+
+def _gone(table: str, rows: str) -> str:
+    """Return a DELETE of PostgreSQL for rows of `table`, which `rows` selects as `gone`; they are found by where they are.
+
+    No other statement moves a row of such a table, so each that is still there is found.
+    """
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT gone.ctid FROM {rows}))"
 
 
 # Whoever is being deleted meanwhile is waited for, and looked at once more.
-_ADDING = f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND {{whose}} AND resource_type IN {_TYPES}
-    ORDER BY seq {{for_reference}} ON CONFLICT DO NOTHING"""
-_ADD = Statement(_ADDING.replace("{whose}", "id IN ({each:ids})"))
-_ADD_NAMED = Statement(_ADDING.replace("{whose}", f"seq IN ({_BY_NAME})"))
+_ADD, _ADD_NAMED = _of_members(
+    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}}) AND resource_type IN {_TYPES}
+    ORDER BY seq ON CONFLICT DO NOTHING""",
+    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT added.tenant_id, :group, added.seq FROM
+    (SELECT DISTINCT seq FROM ({{named}}) AS named ORDER BY seq {{apart}}) AS wanted CROSS JOIN LATERAL
+    (SELECT tenant_id, seq FROM resource WHERE tenant_id = :tenant AND seq = wanted.seq
+        AND (resource_type IN {_TYPES}) IS TRUE {{for_reference}} {{apart}}) AS added
+    ON CONFLICT DO NOTHING""",
+)
 _REMOVE, _REMOVE_NAMED = _of_members(
-    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})"
+    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})",
+    _gone(
+        "membership",
+        """({named}) AS wanted CROSS JOIN LATERAL (SELECT ctid FROM membership
+        WHERE tenant_id = :tenant AND group_seq = :group AND member_seq = wanted.seq {apart}) AS gone""",
+    ),
 )
-_KEEP, _KEEP_NAMED = _of_members(
-    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq NOT IN ({named})"
-)
+_KEEPING = "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq NOT IN ({named})"
+_KEEP, _KEEP_NAMED = _of_members(_KEEPING, _KEEPING)
 _CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group")
 _UNKNOWN = Statement(
     f"""SELECT wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN {_TYPES}) LIMIT 10"""
+        AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) LIMIT 10"""
 )
 _AWAIT = Statement(
     f"""INSERT INTO pending_membership (tenant_id, group_seq, member)
     SELECT :tenant, :group, wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND resource_type IN {_TYPES})
+        AND (resource_type IN {_TYPES}) IS TRUE {{apart}})
     AND NOT EXISTS (SELECT 1 FROM attribute_value AS named
-        JOIN resource ON resource.tenant_id = :tenant AND resource.seq = named.resource_seq AND resource_type IN {_TYPES}
-        WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id)
+        WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id
+        AND EXISTS (SELECT 1 FROM resource
+            WHERE tenant_id = :tenant AND resource.seq = named.resource_seq
+                AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) {{apart}})
     ON CONFLICT DO NOTHING"""
 )
 _TAKE_TURN = """SELECT pg_advisory_xact_lock(%(tenant)s, place) FROM (SELECT DISTINCT hashtext(name) & 63 AS place
     FROM jsonb_array_elements_text(%(names)s::jsonb) AS name ORDER BY place) AS places"""
 """PostgreSQL's alone. Names share a few locks, since a request may have more of them than a server has locks."""
+_AWAITING = """({each:ids}) AS wanted CROSS JOIN LATERAL
+    (SELECT ctid, tenant_id, group_seq FROM pending_membership
+        WHERE tenant_id = :tenant {of_group} AND member = wanted.id {apart}) AS gone"""
+_AWAITING_ANY = _AWAITING.replace("{of_group}", "")
 _LOCK_AWAITING = Statement(
     """SELECT seq FROM resource WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM pending_membership
-        WHERE tenant_id = :tenant AND member IN ({each:ids})) ORDER BY seq {for_update}"""
+        WHERE tenant_id = :tenant AND member IN ({each:ids})) ORDER BY seq {for_update}""",
+    f"""SELECT locked.seq FROM
+    (SELECT DISTINCT gone.group_seq AS seq FROM {_AWAITING_ANY} ORDER BY seq {{apart}}) AS awaiting CROSS JOIN LATERAL
+    (SELECT seq FROM resource WHERE tenant_id = :tenant AND seq = awaiting.seq {{for_update}} {{apart}}) AS locked""",
 )
 _WELCOME = Statement(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT DISTINCT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
     JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = :seq
     WHERE pending.tenant_id = :tenant AND pending.member IN ({{each:ids}}) AND resource.resource_type IN {_TYPES}
-    ON CONFLICT DO NOTHING"""
+    ON CONFLICT DO NOTHING""",
+    f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
+    SELECT DISTINCT gone.tenant_id, gone.group_seq, CAST(:seq AS BIGINT) FROM {_AWAITING_ANY}
+    WHERE EXISTS (SELECT 1 FROM resource
+        WHERE tenant_id = :tenant AND seq = :seq AND (resource_type IN {_TYPES}) IS TRUE {{apart}})
+    ON CONFLICT DO NOTHING""",
 )
-_NO_LONGER_AWAITED = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})")
+_NO_LONGER_AWAITED = Statement(
+    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})",
+    _gone("pending_membership", _AWAITING_ANY),
+)
 _AWAIT_NO_MORE = Statement(
-    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})"
+    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})",
+    _gone("pending_membership", _AWAITING.replace("{of_group}", "AND group_seq = :group")),
 )
 _AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group")
 _FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
+_LOCK_GROUPS = """SELECT locked.seq FROM
+    (SELECT group_seq FROM membership WHERE tenant_id = %(tenant)s AND member_seq = %(seq)s ORDER BY group_seq OFFSET 0) AS own
+    CROSS JOIN LATERAL
+    (SELECT seq FROM resource WHERE tenant_id = %(tenant)s AND seq = own.group_seq FOR NO KEY UPDATE OFFSET 0) AS locked"""
+"""PostgreSQL's alone: then the rows don't move, so that the next statement finds them by where they are."""
 _TOUCH_GROUPS = Statement(
     """UPDATE resource SET version = version + 1, last_modified = :now WHERE tenant_id = :tenant
-    AND seq IN (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq)"""
+    AND seq IN (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq)""",
+    """UPDATE resource SET version = version + 1, last_modified = :now WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM
+    (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq {apart}) AS own CROSS JOIN LATERAL
+    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {apart}) AS found))""",
 )
 _MEMBERS = Statement(
     """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
     JOIN resource ON resource.tenant_id = :tenant AND resource.seq = membership.member_seq
     WHERE membership.tenant_id = :tenant AND membership.group_seq IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)
-    ORDER BY membership.group_seq, membership.member_seq LIMIT :limit"""
+    ORDER BY membership.group_seq, membership.member_seq LIMIT :limit""",
+    """SELECT member.group_seq, found.id, found.resource_type, found.display FROM
+    (SELECT asked.seq AS group_seq, membership.seq FROM
+        (SELECT DISTINCT CAST(one.id AS BIGINT) AS seq FROM ({each:seqs}) AS one {apart}) AS asked CROSS JOIN LATERAL
+        (SELECT member_seq AS seq FROM membership
+            WHERE tenant_id = :tenant AND group_seq = asked.seq ORDER BY member_seq {apart}) AS membership
+        LIMIT :limit) AS member CROSS JOIN LATERAL
+    (SELECT id, resource_type, display FROM resource WHERE tenant_id = :tenant AND seq = member.seq {apart}) AS found
+    ORDER BY member.group_seq, member.seq""",
 )
 _LINKS = """WITH RECURSIVE above (tenant_id, seq) AS (
         {start}
@@ -193,18 +259,19 @@ class MembershipStore:
         filter has an id that must be the member's; otherwise all members of the group are looked at.
         """
         shape, values = filters.cut(value_filter)
-        tenant = filters.slot(filters.TENANT)
+        tenant, kind = filters.slot(filters.TENANT), self._database.kind
+        own = (Membership.tenant_id == tenant) & (Membership.group_seq == group_seq)
         member = Resource.alias()
         chosen = member.select(member.seq).where(
-            (member.tenant_id == tenant) & filters.member_condition(shape, resource_type, self._database.kind, member)
+            (member.tenant_id == tenant) & filters.member_condition(shape, resource_type, kind, member)
         )
-        if not by_id:
-            chosen = chosen.where(member.seq == Membership.member_seq)
-        query = Membership.delete().where(
-            (Membership.tenant_id == tenant) & (Membership.group_seq == group_seq) & Membership.member_seq.in_(chosen)
-        )
+        if kind == "postgresql":
+            query = Membership.delete().where(_each_of(group_seq, chosen, member, by_id))
+        else:
+            chosen = chosen if by_id else chosen.where(member.seq == Membership.member_seq)
+            query = Membership.delete().where(own & Membership.member_seq.in_(chosen))
         sql, parameters = self._database.peewee.get_sql_context().sql(query).query()
-        return _changed(self._database.peewee.execute_sql(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
+        return _changed(self._database.execute(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
 
     def take_turn(self, names: Iterable[str]) -> None:
         """Keep other transactions from waiting for these names or welcoming them, so that none misses what another does. Before
@@ -229,7 +296,7 @@ class MembershipStore:
         moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=awaited))
         _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=awaited)
         if moved:
-            _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
+            self._touch_groups_of(seq)
         return moved
 
     def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> None:
@@ -241,9 +308,17 @@ class MembershipStore:
 
     def forget(self, seq: int) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""
-        _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
+        self._touch_groups_of(seq)
         _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
         self.clear(seq)
+
+    def _touch_groups_of(self, seq: int) -> None:
+        """Count a change of every group that a resource is directly in."""
+        if self._database.kind == "postgresql":
+            locked = self._database.execute(_LOCK_GROUPS, {"tenant": self._tenant, "seq": seq})
+            if not locked.fetchall():
+                return
+        _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
 
     def members_of(self, group_seqs: Sequence[int], limit: int = ALL) -> list[Member]:
         """The members of some groups, so many at most, ordered by group and by the age of the member's resource."""
@@ -303,6 +378,24 @@ def name_form(name: str) -> str:
 
 
 _normalised = normaliser(EXTERNAL_ID)
+
+
+def _each_of(group_seq: int, chosen: Any, member: Any, by_id: bool) -> Any:
+    """PostgreSQL's condition on the memberships of a group that are those of chosen members: the member leads to its
+    membership if it is found by its id, else each membership leads to its member.
+    """
+    tenant = filters.slot(filters.TENANT)
+    if not by_id:
+        own = (Membership.tenant_id == tenant) & (Membership.group_seq == group_seq)
+        # The group's memberships have an index, and each member is looked up by its number.
+        return own & peewee.fn.EXISTS(filters.fenced(chosen.where(member.seq == Membership.member_seq)))
+    rows, ctid = filters.fenced(chosen).alias("chosen"), peewee.SQL("ctid")
+    joined = Membership.alias()
+    found = joined.select(ctid).where(
+        (joined.tenant_id == tenant) & (joined.group_seq == group_seq) & (joined.member_seq == rows.c.seq)
+    )
+    gone = filters.each(peewee.Select([rows], [peewee.SQL("gone.ctid")]), found, "gone")
+    return peewee.Expression(ctid, "=", peewee.fn.ANY(peewee.fn.ARRAY(gone)))
 
 
 def _json(texts: Iterable[str]) -> str:

@@ -56,15 +56,15 @@ _BATCH = 500
 """Resources that are read at once where all of them are gone through."""
 
 _COLUMNS = """seq, id, document, version, created, last_modified,
-    EXISTS (SELECT 1 FROM membership WHERE membership.tenant_id = resource.tenant_id AND membership.member_seq = resource.seq)"""
+    EXISTS (SELECT 1 FROM membership WHERE membership.tenant_id = resource.tenant_id AND membership.member_seq = resource.seq
+        {apart})"""
 
-_FIND = Statement(f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type")
-_LOCK = Statement(
-    f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type {{for_update}}"
-)
-_LOCK_TO_DELETE = Statement(
-    f"SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND id = :id AND resource_type = :resource_type {{for_delete}}"
-)
+_BY_ID = f"""SELECT {_COLUMNS} FROM resource
+    WHERE tenant_id = :tenant AND id = :id AND (resource_type = :resource_type) IS TRUE"""
+"""IS TRUE leaves PostgreSQL one index to look in. By tenant and type alone it would find all there are."""
+_FIND = Statement(_BY_ID)
+_LOCK = Statement(f"{_BY_ID} {{for_update}}")
+_LOCK_TO_DELETE = Statement(f"{_BY_ID} {{for_delete}}")
 _INSERT = Statement(
     """INSERT INTO resource (tenant_id, resource_type, id, document, display, version, created, last_modified)
     VALUES (:tenant, :resource_type, :id, :document, :display, 1, :now, :now) RETURNING seq"""
@@ -81,12 +81,22 @@ _RETYPE = Statement(
 )
 _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
 _CLAIMED = "(attribute, value) IN (SELECT {rows:rows attribute INTEGER, value TEXT})"
+_EACH_CLAIMED = """(SELECT {rows:rows attribute INTEGER, value TEXT}) AS claimed (attribute, value) CROSS JOIN LATERAL
+    (SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant
+        AND attribute = claimed.attribute AND value = claimed.value {unique} {apart}) AS held"""
+_EACH_HELD = f"""SELECT holder.id, holder.resource_type, holder.document FROM
+    (SELECT DISTINCT held.resource_seq FROM {_EACH_CLAIMED}) AS held CROSS JOIN LATERAL
+    (SELECT id, resource_type, document, last_modified FROM resource
+        WHERE tenant_id = :tenant AND seq = held.resource_seq {{apart}}) AS holder"""
+_UNIQUE = "AND is_unique = 1"
 _HOLDERS = Statement(
     f"""SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
-    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} AND is_unique = 1)
+    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} {_UNIQUE})
     UNION ALL SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
     AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED})
-    AND resource_type = :retired AND last_modified >= :since"""
+    AND resource_type = :retired AND last_modified >= :since""",
+    f"""{_EACH_HELD.replace("{unique}", _UNIQUE)} UNION ALL {_EACH_HELD.replace("{unique}", "")}
+    WHERE holder.resource_type = :retired AND holder.last_modified >= :since""",
 )
 _SET_PASSWORD = Statement(
     """INSERT INTO password (tenant_id, resource_seq, hash) VALUES (:tenant, :seq, :hash)
@@ -98,8 +108,14 @@ _EXPIRED = Statement(
     ORDER BY last_modified LIMIT :most"""
 )
 _OF_EXPIRED = "WHERE tenant_id = :tenant AND {seq} IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"
+_EACH_EXPIRED = """({each:seqs}) AS one CROSS JOIN LATERAL
+    (SELECT ctid FROM {table} WHERE tenant_id = :tenant AND {seq} = CAST(one.id AS BIGINT) {apart}) AS gone"""
 _PURGE = [
-    Statement(f"DELETE FROM {table} {_OF_EXPIRED.replace('{seq}', seq)}")
+    Statement(
+        f"DELETE FROM {table} {_OF_EXPIRED.replace('{seq}', seq)}",
+        f"""DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT gone.ctid FROM {_EACH_EXPIRED.replace("{table}", table).replace("{seq}", seq)}))""",
+    )
     for table, seq in (
         ("membership", "member_seq"),
         ("membership", "group_seq"),
@@ -122,7 +138,8 @@ _DELETE_THESE_VALUES = Statement(
 )
 _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
 _UNIQUE_IN_USE = Statement(
-    f"SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} AND is_unique = 1"
+    f"SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} {_UNIQUE}",
+    f"SELECT held.attribute, held.resource_seq FROM {_EACH_CLAIMED.replace('{unique}', _UNIQUE)}",
 )
 _NEXT = Statement(
     f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND seq > :after
@@ -400,21 +417,36 @@ def _select_page(shape: Filter | None, resource_type: ResourceType, kind: Kind) 
     member = Membership.select(peewee.SQL("1")).where(
         (Membership.tenant_id == Resource.tenant_id) & (Membership.member_seq == Resource.seq)
     )
+    in_groups = peewee.fn.EXISTS(member if kind == "sqlite" else filters.fenced(member)).alias("in_groups")
     columns = (Resource.seq, Resource.id, Resource.document, Resource.version, Resource.created, Resource.last_modified)
-    page = Resource.select(*columns, peewee.fn.EXISTS(member))
-    match = filters.match(shape, resource_type, kind)
-    if match is None:
-        page = page.where(filters.condition(shape, resource_type, kind)).order_by(Resource.seq)
-    else:
+    page = Resource.select(*columns, in_groups)
+    match = filters.match(shape, resource_type, kind) if kind == "sqlite" else None
+    choice = filters.choice(shape if match is None else None, resource_type, kind)
+    page = page.where(_chosen(choice, resource_type))
+    if match is not None:
         # SQLite reads the index once here, where a subquery makes it build a table and sort.
         own = (AttributeValue.tenant_id == Resource.tenant_id) & (AttributeValue.resource_seq == Resource.seq)
-        page = page.join(AttributeValue, on=own)
-        page = page.where(filters.condition(None, resource_type, kind) & match).order_by(AttributeValue.resource_seq)
+        page = page.join(AttributeValue, on=own).where(match).order_by(AttributeValue.resource_seq)
+    elif choice.rows is None:
+        page = page.order_by(Resource.seq)
+    else:
+        page = page.where(Resource.seq == choice.rows.c.seq)
+        page = filters.each(peewee.Select([choice.rows], [peewee.SQL("page.*")]), page, "page").order_by(choice.rows.c.seq)
     return page.limit(filters.slot(Slot("limit"))).offset(filters.slot(Slot("offset")))
 
 
+def _chosen(choice: filters.Choice, resource_type: ResourceType) -> Any:
+    own = filters.of_type(resource_type, looked_up=choice.rows is not None)
+    return own if choice.condition is None else own & choice.condition
+
+
 def _select_count(shape: Filter | None, resource_type: ResourceType, kind: Kind) -> Any:
-    return Resource.select(peewee.fn.COUNT(Resource.seq)).where(filters.condition(shape, resource_type, kind))
+    choice = filters.choice(shape, resource_type, kind)
+    found = Resource.select(Resource.seq).where(_chosen(choice, resource_type))
+    number = peewee.fn.COUNT(peewee.SQL("*"))
+    if choice.rows is None:
+        return found.select(number)
+    return filters.each(peewee.Select([choice.rows], [number]), found.where(Resource.seq == choice.rows.c.seq), "counted")
 
 
 @lru_cache(maxsize=512)

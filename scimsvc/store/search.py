@@ -19,7 +19,7 @@ from scimsvc.schema.core import GROUP, USER
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store import filters
-from scimsvc.store.database import Database
+from scimsvc.store.database import Database, Kind
 from scimsvc.store.filters import Slot, slot
 from scimsvc.store.index import number
 from scimsvc.store.models import AttributeValue, Membership, Resource
@@ -159,6 +159,12 @@ def _select_page(part: _Part, database: Database) -> Any:
     member = Membership.select(peewee.SQL("1")).where(
         (Membership.tenant_id == Resource.tenant_id) & (Membership.member_seq == Resource.seq)
     )
+    if database.kind == "postgresql":
+        columns = (Resource.resource_type, *own, fn.EXISTS(filters.fenced(member)).alias("in_groups"))
+        found = Resource.select(*columns).where((Resource.tenant_id == slot(filters.TENANT)) & (Resource.seq == page.c.seq))
+        chosen = ("found.resource_type", "page.value", *(f"found.{one.column_name}" for one in own), "found.in_groups")
+        query = filters.each(peewee.Select([page], [peewee.SQL(name) for name in chosen]), found, "found")
+        return _ordered(query, [getattr(page.c, name) for name in names], part)
     query = Resource.select(Resource.resource_type, page.c.value, *own, fn.EXISTS(member))
     query = query.join(page, on=(Resource.tenant_id == slot(filters.TENANT)) & (Resource.seq == page.c.seq))
     return _ordered(query, [getattr(page.c, name) for name in names], part)
@@ -177,17 +183,47 @@ def _branches(part: _Part, database: Database) -> list[_Branch]:
 
 
 def _branch(target: Target, has_value: bool, database: Database) -> _Branch:
+    if database.kind == "postgresql":
+        return _branch_row_by_row(target, has_value)
     query = Resource.select().where(_found(target, database))
     if not has_value:
-        return _Branch(query.where(~_has_value(target)) if target.sort else query, (Resource.seq,))
+        return _Branch(query.where(~_has_value(target, "sqlite")) if target.sort else query, (Resource.seq,))
     assert target.sort
     if target.sort.name in _COLUMNS:
         return _Branch(query, (_COLUMNS[target.sort.name], Resource.seq))
     row = AttributeValue
     query = query.join(row, on=(row.tenant_id == Resource.tenant_id) & (row.resource_seq == Resource.seq))
-    query = query.where((row.tenant_id == slot(filters.TENANT)) & _chosen(target, row))
+    query = query.where((row.tenant_id == slot(filters.TENANT)) & _chosen(target, row, "sqlite"))
     # The tie-break is of the table that the value is of, so that one index has both.
     return _Branch(query, (row.value, row.resource_seq))
+
+
+def _branch_row_by_row(target: Target, has_value: bool) -> _Branch:
+    """The same for PostgreSQL: the rows that lead a filter, or those of what is sorted by, and what belongs to each of them."""
+    rows, condition = filters.choice(target.filter, target.resource_type, "postgresql")
+    column = _COLUMNS.get(target.sort.name) if target.sort and has_value else None
+    by_row = target.sort is not None and has_value and column is None
+    own = filters.of_type(target.resource_type, looked_up=rows is not None or by_row)
+    found = Resource.select(Resource.id, Resource.last_modified).where(own & condition if condition is not None else own)
+    if target.sort and not has_value:
+        found = found.where(~_has_value(target, "postgresql"))
+    if rows is not None:
+        query = filters.each(peewee.Select([rows], []), found.where(Resource.seq == rows.c.seq), "resource")
+        resource_seq: Any = rows.c.seq
+    elif not by_row:
+        return _Branch(found, (Resource.seq,) if column is None else (column, Resource.seq))
+    if not target.sort or not has_value:
+        return _Branch(query, (resource_seq,))
+    if column is not None:
+        return _Branch(query, (peewee.SQL(f"resource.{column.column_name}"), resource_seq))
+    row = AttributeValue.alias()
+    sorted_by = (row.tenant_id == slot(filters.TENANT)) & _chosen(target, row, "postgresql", looked_up=rows is not None)
+    if rows is None:
+        query = row.select().where(sorted_by)
+        query = filters.each(query, found.where(Resource.seq == row.resource_seq), "resource")
+        return _Branch(query, (row.value, row.resource_seq))
+    query = filters.each(query, row.select(row.value).where(sorted_by & (row.resource_seq == resource_seq)), "sorted")
+    return _Branch(query, (peewee.SQL("sorted.value"), resource_seq))
 
 
 def _keys(branch: _Branch) -> Any:
@@ -223,45 +259,54 @@ def _number_of(target: Target) -> int:
     return number(target.resource_type.name, target.sort.name)
 
 
-def _has_value(target: Target) -> Any:
+def _has_value(target: Target, kind: Kind) -> Any:
     row = AttributeValue.alias()
-    own = (row.tenant_id == slot(filters.TENANT)) & (row.resource_seq == Resource.seq) & (row.attribute == _number_of(target))
-    return fn.EXISTS(row.select(peewee.SQL("1")).where(own))
+    of_attribute = _looked_at(row.attribute == _number_of(target), kind)
+    own = (row.tenant_id == slot(filters.TENANT)) & (row.resource_seq == Resource.seq) & of_attribute
+    rows = row.select(peewee.SQL("1")).where(own)
+    return fn.EXISTS(rows if kind == "sqlite" else filters.fenced(rows))
 
 
-def _chosen(target: Target, row: Any) -> Any:
+def _looked_at(test: Any, kind: Kind) -> Any:
+    """A test of a row of a resource that is known: on PostgreSQL it has no index (see `filters.without_index`)."""
+    return test if kind == "sqlite" else filters.without_index(test)
+
+
+def _chosen(target: Target, row: Any, kind: Kind, looked_up: bool = False) -> Any:
     """Return the condition on the row by which a resource is ordered: of several values the primary one, or else the first
-    (§3.4.2.3).
+    (§3.4.2.3). `looked_up` if it is the row of a resource that is known.
     """
     assert target.sort
     of_attribute = row.attribute == _number_of(target)
+    if looked_up:
+        of_attribute = _looked_at(of_attribute, kind)
     several = next((place for place, step in enumerate(target.sort.steps) if step.multi_valued), None)
     if several is None:
         return of_attribute
-    first = row.alias()
-    is_earlier = _same_attribute(first, row) & (first.element < row.element)
+    first = AttributeValue.alias()
+    is_earlier = _same_attribute(first, row, kind) & (first.element < row.element)
     is_first = ~fn.EXISTS(first.select(peewee.SQL("1")).where(is_earlier))
     primary = target.sort.steps[several].sub_attribute("primary")
     if primary is None:
         return of_attribute & is_first
     path = AttributePath((*target.sort.steps[: several + 1], primary))
     of_mark = number(target.resource_type.name, path.name)
-    value = row.alias()
-    marked = value.select(fn.MIN(value.element)).where(_same_attribute(value, row) & _is_marked(value, of_mark))
+    value = AttributeValue.alias()
+    marked = value.select(fn.MIN(value.element)).where(_same_attribute(value, row, kind) & _is_marked(value, of_mark, kind))
     # The other rows don't look for the primary one: with as many values as there is room for, that would be their number squared.
-    may_be = is_first | _is_marked(row, of_mark)
+    may_be = is_first | _is_marked(row, of_mark, kind)
     return of_attribute & peewee.Case(None, [(may_be, row.element == fn.COALESCE(marked, row.element))])
 
 
-def _same_attribute(other: Any, row: Any) -> Any:
+def _same_attribute(other: Any, row: Any, kind: Kind) -> Any:
     same = (other.tenant_id == row.tenant_id) & (other.resource_seq == row.resource_seq)
-    return same & (other.attribute == row.attribute)
+    return same & _looked_at(other.attribute == row.attribute, kind)
 
 
-def _is_marked(row: Any, of_mark: int) -> Any:
+def _is_marked(row: Any, of_mark: int, kind: Kind) -> Any:
     """Return the condition that the element of a row is the primary one."""
     mark = AttributeValue.alias()
     own = (mark.tenant_id == row.tenant_id) & (mark.resource_seq == row.resource_seq)
-    own &= (mark.attribute == of_mark) & (mark.element == row.element)
+    own &= _looked_at(mark.attribute == of_mark, kind) & (mark.element == row.element)
     # By its place, of which there is one: every tenant has many marks with the value true.
     return fn.EXISTS(mark.select(peewee.SQL("1")).where(own & (mark.value.concat("") == "true")))

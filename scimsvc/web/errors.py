@@ -56,7 +56,8 @@ def install(app: Flask, services: Services) -> None:
                     f"This query takes longer than {seconds} s; make its filter more selective.", "database.statement_timeout"
                 )
             )
-        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason)
+        code = {"sqlstate": error.sqlstate} if error.sqlstate else {}
+        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason, **code)
         return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}, rule=f"database {error.reason}"))
 
     @app.errorhandler(Exception)

@@ -47,7 +47,8 @@ def make_services(settings: Settings) -> Services:
 
     Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
     """
-    database = Database(settings.database.url, settings.database.statement_timeout)
+    configured = settings.database
+    database = Database(configured.url, configured.statement_timeout, configured.prepared_statements)
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None

@@ -101,6 +101,24 @@ def test_directory_is_known_in_any_case_and_a_slip_in_its_name_is_a_warning():
     assert (warning.line, warning.column, warning.message) == (2, 12, message)
 
 
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("urn:acme:badge", False),
+        ("urn:ietf:params:scim:schemas:extension:acme:badge", False),
+        ("urn:ietf:params:scim:schemas:extension:acme:1.0:User:badge", False),
+        ("urn:ietf:params:scim:schemas:extension:acme:2.0:User:badge", True),
+        ("URN:ietf:params:scim:schemas:extension:acme:2.0:user:badge", True),
+        ("badge", True),
+    ],
+)
+def test_custom_attribute_that_entra_leaves_out_of_creates_is_a_warning(name: str, sent: bool):
+    more = f"  attributes:\n    - {{name: '{name}'}}\n"
+    found = [one.message for one in doubts(text("{source: mail, target: title}", more=more))]
+    assert any("2.0:User:ATTRIBUTE" in one for one in found) != sent
+    assert doubts(text("{source: mail, target: title}", more=more, head="directory: okta\n")) == []
+
+
 def test_required_attribute_that_no_row_has_is_a_warning():
     custom = "  attributes:\n    - {name: badge, required: true}\n"
     found = parse_profile(text("{source: mail, target: title}", more=custom), FILE).warnings

@@ -14,6 +14,7 @@ from scimsvc.protocol.errors import ScimError
 from scimsvc.store.database import Database, DatabaseUnavailable, TookTooLong
 from scimsvc.store.errors import REASONS, Translation
 from scimsvc.store.migrations import migrate
+from scimsvc.store.postgresql import Unanswered
 from tests.conftest import KINDS
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT COUNT(*) FROM n"
@@ -50,6 +51,15 @@ def state(code: str) -> psycopg.Error:
         (system_error(errno.EROFS), "read-only"),
         (system_error(errno.EMFILE), "failed"),
         (psycopg.OperationalError("secret"), "unreachable"),
+        (psycopg.OperationalError("connection failed: FATAL:  sorry, too many clients already"), "too many connections"),
+        (
+            psycopg.OperationalError("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute"),
+            "too many connections",
+        ),
+        (psycopg.OperationalError('FATAL:  too many connections for database "scimsvc"'), "too many connections"),
+        (psycopg.OperationalError("FATAL: no more connections allowed (max_client_conn)"), "too many connections"),
+        (state("53300"), "too many connections"),
+        (Unanswered("secret"), "timeout"),
         (state("57P01"), "unreachable"),
         (state("53100"), "full"),
         (state("55P03"), "locked"),
@@ -66,7 +76,9 @@ def test_reason_is_one_word_by_the_drivers_code(error: Exception, reason: str):
             raise error
         assert caught.value.reason == reason
         assert reason in REASONS
-        assert isinstance(caught.value, TookTooLong) == (reading and reason == "timeout")
+        took_too_long = reading and reason == "timeout" and not isinstance(error, Unanswered)
+        assert isinstance(caught.value, TookTooLong) == took_too_long
+        assert caught.value.sqlstate == getattr(error, "sqlstate", None)
 
 
 @pytest.mark.parametrize(

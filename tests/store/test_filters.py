@@ -419,6 +419,9 @@ def test_values_are_looked_for_by_the_index_of_their_attribute(database: Databas
         if statistics:
             database.peewee.execute_sql("ANALYZE")
         for text, bounds in RANGES.items():
+            if database.kind == "postgresql" and " ne " in text:
+                # Nearly every resource fulfils it, so each is looked at.
+                continue
             executed.clear()
             users.store.count(parse_filter(text, USER))
             if database.kind == "sqlite":

@@ -12,7 +12,7 @@ from scimsvc.schema.core import ENTERPRISE_USER_URN as ENT
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app
-from tests.support.client import Answer
+from tests.support.client import Answer, Client
 from tests.support.errors import assert_scim_error
 from tests.support.server import ROOT, new_token
 from tests.support.wsgi import call
@@ -461,3 +461,14 @@ def test_value_that_is_there_is_not_added_again(ask: Ask, name: str, have: Any, 
             assert shown == expected
             version = answer.body["meta"]["version"]
             assert ask(*requests[way]).body["meta"]["version"] == version
+
+
+@pytest.mark.parametrize(
+    "element", [{"value": "a@x.com", "Value": "b@x.com"}, {"type": "work", "TYPE": "home", "value": "a@x.com"}]
+)
+def test_key_in_two_cases_with_two_values_is_refused(client: Client, element: dict[str, str]):
+    refused = client.post("/Users", {"userName": "u", "emails": [element]})
+    assert_scim_error(refused, 400, "invalidValue")
+    assert "is there twice with different values" in refused.body["detail"]
+    same = {**dict.fromkeys(element, "work"), "value": "a@x.com"} if "TYPE" in element else dict.fromkeys(element, "a@x.com")
+    assert client.post("/Users", {"userName": "u", "emails": [same]}).status == 201

@@ -25,6 +25,8 @@ _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_SIZE = re.compile(
     rb"(0{0,32}[0-9A-Fa-f]{1,15})(?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 )
+TRAILER_COST = 1024
+"""Bytes that a trailer counts as, besides its own: as many trailers are read as there may be headers."""
 _TRAILER = re.compile(rb"(" + _TOKEN + rb"):[\t\x20-\x7e\x80-\xff]*")
 _SIZE, _DATA, _DATA_END, _TRAILERS = "size", "data", "data end", "trailers"
 """What a chunked body continues with."""
@@ -222,6 +224,7 @@ class _Chunks:
             self.malformed = bool(line)
             self._stage = _SIZE
         elif line:
+            self._overhead += TRAILER_COST
             trailer = _TRAILER.fullmatch(line)
             self.malformed = trailer is None or trailer[1].lower() in _NO_TRAILERS
         else:

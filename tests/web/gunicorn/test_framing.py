@@ -117,6 +117,7 @@ def test_wrong_chunks_are_no_body(chunks: bytes) -> None:
         (CHUNKED + b"1\r\nx\r\n" * CHUNK_OVERHEAD, 413),
         (CHUNKED + b"1;a=%s\r\nx\r\n" % (b"b" * 8000) * 9, 413),
         (CHUNKED + b"0\r\n" + b"X-A: b\r\n" * (CHUNK_OVERHEAD // 8), 413),
+        (CHUNKED + b"0\r\n" + b"A:b\r\n" * 65, 413),
     ],
 )
 def test_what_has_no_end_is_refused_while_it_comes(received: bytes, status: int) -> None:
