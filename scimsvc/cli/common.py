@@ -215,16 +215,70 @@ def tenant_named(found: Database, name: str) -> TenantRecord:
 
 def json_in(file: Path) -> Any:
     """The JSON in a file, with or without a byte order mark. Raises ValueError, which names the file."""
+    with _named(file):
+        return _parsed(_content_of(file))
+
+
+def json_values_in(file: Path) -> list[Any]:
+    """Return the JSON values in a file, or for `-` on standard input: one value, or one a line.
+
+    Raises ValueError, which names the file and the line.
+    """
+    with _named(file):
+        content = json_in_utf8(_content_of(file))
+        lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
+        try:
+            return [_parsed(content)]
+        except ValueError:
+            # A value over several lines has no value in its first line.
+            if len(lines) < 2 or not _is_json(lines[0][1]):
+                raise
+        return [_parsed(line, f"line {number}: ") for number, line in lines]
+
+
+def name_of_input(file: Path) -> str:
+    """Return what a message calls a file that may be `-`."""
+    return "standard input" if file == STANDARD_INPUT else str(file)
+
+
+STANDARD_INPUT = Path("-")
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Put the name of a file before the message of a ValueError or OSError, which becomes a ValueError."""
     try:
+        yield
+    except OSError as error:
+        raise ValueError(f"{name_of_input(file)}: can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{name_of_input(file)}: {error}") from error
+
+
+def _content_of(file: Path) -> bytes:
+    if file == STANDARD_INPUT:
+        content = sys.stdin.buffer.read(MAX_JSON_BYTES + 1)
+    else:
         with file.open("rb") as opened:
             content = opened.read(MAX_JSON_BYTES + 1)
-        if len(content) > MAX_JSON_BYTES:
-            raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
+    if len(content) > MAX_JSON_BYTES:
+        raise ValueError(f"may have {MAX_JSON_BYTES} bytes")
+    return content
+
+
+def _parsed(content: bytes, place: str = "") -> Any:
+    try:
         found = json_of(json_in_utf8(content))
-    except OSError as error:
-        raise ValueError(f"{file}: can't be read: {error.strerror}") from error
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{place}{error}") from error
     if nested_too_deep(found):
-        raise ValueError(f"{file}: nested more than {MAX_DEPTH} deep")
+        raise ValueError(f"{place}nested more than {MAX_DEPTH} deep")
     return found
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json_of(content)
+    except ValueError:
+        return False
+    return True

@@ -34,7 +34,8 @@ def migrate_command() -> None:
     A new index may take minutes. If it is interrupted, run the command again: it goes on where it was.
     """
     with database(migrated=False) as found:
-        applied = migrate(found)
+        with Interruption("migrations are applied as a whole or not at all; run scimsvc db migrate again"):
+            applied = migrate(found)
         for name in applied:
             click.echo(f"applied {name}")
         indexed = index_anew(found)
@@ -87,17 +88,30 @@ def _catalog_of(profile: str) -> Catalog:
 def purge() -> None:
     """Remove for good what was deleted longer ago than its profile's deleteAfter says. Each delete does some of it, too."""
     with database() as found:
-        for tenant in tenants.tenants(found):
-            purged = 0
-            for served in Catalog(profile_named(tenant.profile)).types.values():
-                service = ResourceService(found, tenant.id, served, "")
-                while number := found.transaction(service.purge):
-                    purged += number
-            click.echo(f"{tenant.name}: purged {purged}")
+        _purge(found)
         if not found.truncate_log():
             click.echo(
                 "the write-ahead log is in use, so what was purged may stay in it for a while; run the command again", err=True
             )
+
+
+def _purge(found: Database) -> None:
+    """Purge the resources of all tenants, with progress. An interruption waits for the end of one transaction."""
+    with Interruption("") as interruption, interruption.held(), Progress("purging", None, "resources") as progress:
+        interruption.state = lambda: (
+            f"{counted(progress.count, 'resource')} {'is' if progress.count == 1 else 'are'} removed for good; "
+            "run scimsvc db purge again for the rest"
+        )
+        for tenant in tenants.tenants(found):
+            before = progress.count
+            interruption.checkpoint()
+            for served in Catalog(profile_named(tenant.profile)).types.values():
+                service = ResourceService(found, tenant.id, served, "")
+                while number := found.transaction(service.purge):
+                    progress.advance(number)
+                    interruption.checkpoint()
+            progress.end()
+            click.echo(f"{tenant.name}: purged {progress.count - before}")
 
 
 @db.command("backup")

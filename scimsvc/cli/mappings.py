@@ -8,8 +8,20 @@ from typing import Any
 import click
 import orjson
 
-from scimsvc.cli.common import json_in, loaded_profiles, one_line, profile_named, registry, settings, warn_of
+from scimsvc.cli.common import (
+    json_in,
+    json_values_in,
+    loaded_profiles,
+    name_of_input,
+    one_line,
+    profile_named,
+    registry,
+    settings,
+    warn_of,
+)
 from scimsvc.cli.findings import FORMATS, show_findings
+from scimsvc.cli.interruption import Interruption
+from scimsvc.cli.progress import Progress
 from scimsvc.cli.tables import JSON, show
 from scimsvc.mapping import Finding, ProfileError, load_profile
 from scimsvc.mapping.advice import plugin_functions
@@ -71,27 +83,39 @@ def _profiles() -> tuple[Path, ...]:
 @mappings.command()
 @click.option("--profile", "name", required=True, help="The mapping profile, by its name in the mappings folder.")
 @click.option("--explain", is_flag=True, help="Show for each row how it comes to its value.")
+@click.option("--strict", is_flag=True, help="Exit status 1 also if an object has warnings.")
 @click.argument("table", type=click.Choice(["users", "groups"]))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def preview(name: str, explain: bool, table: str, file: Path) -> None:
-    """Print what Entra will send for the directory objects in FILE, as Microsoft Graph returns them: one, or a list.
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+def preview(name: str, explain: bool, strict: bool, table: str, file: Path) -> None:
+    """Print what Entra will send for the directory objects in FILE, as Microsoft Graph returns them: one, a list, or one a line.
 
-    One line of JSON for each object: the filters by which it is matched, the create, and the update in both PATCH dialects.
+    FILE may be `-`, standard input. One line of JSON for each object: the filters by which it is matched, the create, and the
+    update in both PATCH dialects.
     """
     profile = profile_named(name)
     mapping = profile.users if table == "users" else profile.groups
-    answers, problems = [], []
-    for number, found in enumerate(objects_in(_json(file)), 1):
-        try:
-            answers.append(preview_of(mapping, found, explain))
-        except PreviewError as error:
-            problems.append(f"{file}: object {number}: {error}")
+    with Interruption("nothing was printed; a preview only reads"):
+        objects = [one for value in _json_values(file) for one in objects_in(value)]
+        answers, problems = [], []
+        with Progress("previewing", len(objects), "objects") as progress:
+            for number, found in enumerate(progress.over(objects), 1):
+                try:
+                    answers.append(preview_of(mapping, found, explain))
+                except PreviewError as error:
+                    problems.append(f"{name_of_input(file)}: object {number}: {error}")
     if problems:
         raise click.ClickException("\n".join(problems))
     for answer in answers:
         click.echo(orjson.dumps(answer))
-    if any("error" in answer for answer in answers):
+    if any("error" in answer or (strict and "warnings" in answer) for answer in answers):
         raise SystemExit(1)
+
+
+def _json_values(file: Path) -> list[Any]:
+    try:
+        return json_values_in(file)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

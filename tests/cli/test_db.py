@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scimsvc.mapping import load_profile
+from scimsvc.service.catalog import Catalog
+from scimsvc.service.resources import ResourceService
+from scimsvc.store import migrations, tenants
 from scimsvc.store import reindex as store
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import names
@@ -83,6 +87,62 @@ def test_progress_is_shown(run: Run, old: str, monkeypatch: pytest.MonkeyPatch):
     shown = run("db", "migrate").stderr.splitlines()
     assert shown[:2] == ["indexing: 0 of 36 resources (0 %)", "indexing: 10 of 36 resources (27 %)"]
     assert "indexing: 36 of 36 resources (100 %)" in shown
+
+
+@pytest.fixture(params=KINDS)
+def fresh(request: pytest.FixtureRequest, new_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty database, which is the one of the settings."""
+    url = new_database_url(request.param)
+    monkeypatch.setenv("SCIMSVC_DATABASE_URL", url)
+    return url
+
+
+def test_an_interrupted_purge_says_what_is_gone_and_goes_on(run: Run, folder: Path, fresh: str, monkeypatch: pytest.MonkeyPatch):
+    assert run("init").exit_code == 0
+    database = Database(fresh)
+    tenant = tenants.find_tenant(database, "default")
+    assert tenant
+    keeping = folder / "keeping.yaml"
+    keeping.write_text(f"{(folder / 'mappings' / 'entra.yaml').read_text()}\npolicies: {{deleteAfter: 1}}\n")
+    service = ResourceService(database, tenant.id, Catalog(load_profile(keeping)).types["users"], "http://x")
+    for name in ("a", "b", "c"):
+        service.delete(service.create({"userName": name}).location.rpartition("/")[2], None)
+    database.close()
+    purge = ResourceService.purge
+
+    def purge_one(service: ResourceService) -> int:
+        purged = purge(service, 1)
+        if purged:
+            signal.raise_signal(signal.SIGTERM)
+        return purged
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ResourceService, "purge", purge_one)
+        stopped = run("db", "purge")
+    assert (stopped.exit_code, stopped.stdout) == (128 + signal.SIGTERM, "")
+    assert stopped.stderr == "interrupted: 1 resource is removed for good; run scimsvc db purge again for the rest\n"
+    monkeypatch.setattr("scimsvc.cli.progress.LINE_EVERY", 0.0)
+    resumed = run("db", "purge")
+    assert (resumed.exit_code, resumed.stdout, resumed.stderr) == (0, "default: purged 2\n", "purging: 2 resources\n")
+
+
+def test_an_interrupted_migration_leaves_nothing_behind(run: Run, folder: Path, fresh: str, monkeypatch: pytest.MonkeyPatch):
+    sql = migrations._sql
+
+    def interrupting(name: str, database: Database) -> str:
+        if name == names()[-1]:
+            signal.raise_signal(signal.SIGINT)
+        return sql(name, database)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "_sql", interrupting)
+        stopped = run("db", "migrate")
+    assert (stopped.exit_code, stopped.stdout) == (128 + signal.SIGINT, "")
+    assert stopped.stderr == "interrupted: migrations are applied as a whole or not at all; run scimsvc db migrate again\n"
+    database = Database(fresh)
+    assert database.peewee.get_tables() == []
+    database.close()
+    assert run("db", "migrate").stdout.splitlines() == [f"applied {name}" for name in names()]
 
 
 def test_backup_and_restore_ask_before_they_replace(ready: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,16 +1,20 @@
 """What Entra will send for an object of the directory, and that the service takes it."""
 
 import json
+import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scimsvc.cli import main
 from scimsvc.mapping import Profile, load_profile, parse_profile
 from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
 from scimsvc.mapping.preview import PreviewError, preview
@@ -286,6 +290,69 @@ def test_command_prints_a_line_for_each_object(run: Run, folder: Path):
     (folder / "one.json").write_text(json.dumps(JANE))
     explained = json.loads(run("mappings", "preview", "--profile", "entra", "--explain", "users", "one.json").stdout)
     assert len(explained["rows"]) == 8
+
+
+TWO = [JANE, JANE | {"id": "2", "displayName": "one\u2028two"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "ids"),
+    [
+        (json.dumps(JANE), ["00aa-1"]),
+        (json.dumps(TWO, indent=2), ["00aa-1", "2"]),
+        (json.dumps({"value": TWO}), ["00aa-1", "2"]),
+        ("\n".join(json.dumps(one, ensure_ascii=False) for one in TWO), ["00aa-1", "2"]),
+        ("\r\n\r\n".join(json.dumps(one) for one in TWO) + "\r\n\r\n", ["00aa-1", "2"]),
+        ("\n".join(json.dumps({"value": [one]}) for one in TWO), ["00aa-1", "2"]),
+        ("\ufeff" + "\n".join(json.dumps(one) for one in TWO), ["00aa-1", "2"]),
+        ("[]", []),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+@pytest.mark.usefixtures("folder")
+def test_objects_come_from_standard_input_in_any_form(content: str, ids: list[str], encoding: str):
+    arguments = ["mappings", "preview", "--profile", "entra", "users", "-"]
+    result = CliRunner().invoke(main, arguments, input=content.encode(encoding))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [json.loads(line)["objectId"] for line in result.stdout.encode().splitlines()] == ids
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "standard input: not JSON"),
+        ('{"id": "1"}\n{"id": \n', "standard input: line 2: not JSON"),
+        ('{"id": "1"}\n\n' + "[" * 100 + "]" * 100, "standard input: line 3: nested more than 64 deep"),
+        ('{"id": "1"}\n[5]\n', "standard input: object 2: must be a JSON object"),
+        ('{\n"id": "1",\n}', "standard input: not JSON"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_wrong_on_standard_input_is_named_with_its_line(content: str, message: str):
+    result = CliRunner().invoke(main, ["mappings", "preview", "--profile", "entra", "users", "-"], input=content)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+
+
+def test_warnings_fail_a_strict_preview_alone(run: Run, folder: Path):
+    preview_of_users = ("mappings", "preview", "--profile", "entra", "users", "u.json")
+    for found, status in ((JANE, 0), ({"mail": "x"}, 1)):
+        (folder / "u.json").write_text(json.dumps(found))
+        lax, strict = run(*preview_of_users), run(*preview_of_users, "--strict")
+        assert (lax.exit_code, strict.exit_code) == (0, status)
+        assert lax.stdout == strict.stdout
+        assert ("warnings" in json.loads(lax.stdout)) == bool(status)
+
+
+def test_a_preview_shows_progress_and_what_an_interruption_leaves(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "u.json").write_text(json.dumps(TWO))
+    command = ("mappings", "preview", "--profile", "entra", "users", "u.json")
+    monkeypatch.setattr("scimsvc.cli.progress.LINE_EVERY", 0.0)
+    assert run(*command).stderr.splitlines() == [f"previewing: {n} of 2 objects ({50 * n} %)" for n in (1, 2)]
+    monkeypatch.setattr(sys.modules["scimsvc.cli.mappings"], "preview_of", lambda *_: signal.raise_signal(signal.SIGINT))
+    stopped = run(*command)
+    assert (stopped.exit_code, stopped.stdout) == (128 + signal.SIGINT, "")
+    assert stopped.stderr == "interrupted: nothing was printed; a preview only reads\n"
 
 
 @pytest.mark.parametrize(
