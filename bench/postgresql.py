@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for a benchmark, whose databases nobody analyses."""
+"""A PostgreSQL of its own for a benchmark, whose databases are never analysed."""
 
 import itertools
 import os
