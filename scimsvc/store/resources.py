@@ -80,7 +80,10 @@ _RETYPE = Statement(
     WHERE tenant_id = :tenant AND seq = :seq"""
 )
 _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
-_CLAIMED = "(attribute, value) IN (SELECT {rows:rows attribute INTEGER, value TEXT})"
+_CLAIMS = "WITH claim (attribute, value) AS (SELECT {rows:rows attribute INTEGER, value TEXT})"
+_CLAIMED = """FROM claim CROSS JOIN attribute_value AS held ON held.tenant_id = :tenant AND held.attribute = claim.attribute
+        AND held.value = claim.value"""
+"""SQLite's: `(attribute, value) IN …` would read all values of the attributes, and CROSS JOIN keeps the order as it stands."""
 _EACH_CLAIMED = """(SELECT {rows:rows attribute INTEGER, value TEXT}) AS claimed (attribute, value) CROSS JOIN LATERAL
     (SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant
         AND attribute = claimed.attribute AND value = claimed.value {unique} {apart}) AS held"""
@@ -90,10 +93,10 @@ _EACH_HELD = f"""SELECT holder.id, holder.resource_type, holder.document FROM
         WHERE tenant_id = :tenant AND seq = held.resource_seq {{apart}}) AS holder"""
 _UNIQUE = "AND is_unique = 1"
 _HOLDERS = Statement(
-    f"""SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
-    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} {_UNIQUE})
+    f"""{_CLAIMS} SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
+    AND seq IN (SELECT held.resource_seq {_CLAIMED} AND held.is_unique = 1)
     UNION ALL SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
-    AND seq IN (SELECT resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED})
+    AND seq IN (SELECT held.resource_seq {_CLAIMED})
     AND resource_type = :retired AND last_modified >= :since""",
     f"""{_EACH_HELD.replace("{unique}", _UNIQUE)} UNION ALL {_EACH_HELD.replace("{unique}", "")}
     WHERE holder.resource_type = :retired AND holder.last_modified >= :since""",
@@ -138,7 +141,7 @@ _DELETE_THESE_VALUES = Statement(
 )
 _DELETE_VALUES = Statement("DELETE FROM attribute_value WHERE tenant_id = :tenant AND resource_seq = :seq")
 _UNIQUE_IN_USE = Statement(
-    f"SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant AND {_CLAIMED} {_UNIQUE}",
+    f"{_CLAIMS} SELECT held.attribute, held.resource_seq {_CLAIMED} AND held.is_unique = 1",
     f"SELECT held.attribute, held.resource_seq FROM {_EACH_CLAIMED.replace('{unique}', _UNIQUE)}",
 )
 _NEXT = Statement(

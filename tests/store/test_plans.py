@@ -23,7 +23,7 @@ STATEMENTS = {
     if isinstance(statement, Statement)
 } | {f"resources._PURGE[{place}]": statement for place, statement in enumerate(resources._PURGE)}
 WHOLE = re.compile(
-    r"BLOOM FILTER|SCAN (?!json_each\b|above\b|CONSTANT ROW\b)|\(tenant_id=\?\)|\(tenant_id=\? AND resource_type=\?\)$"
+    r"BLOOM FILTER|SCAN (?!json_each\b|claim\b|above\b|CONSTANT ROW\b)|\(tenant_id=\?\)|\(tenant_id=\? AND resource_type=\?\)$"
 )
 """A look at a whole table, also one for a Bloom filter, at all that a tenant has of one, or at all resources of a type."""
 
@@ -64,6 +64,14 @@ def plans(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_statement_looks_at_nothing_but_what_it_is_about(sqlite: Database, name: str):
     found = plan(sqlite, STATEMENTS[name]._for("sqlite"))
     assert [line for line in found if WHOLE.search(line)] == []
+
+
+@pytest.mark.parametrize("name", ["_HOLDERS", "_UNIQUE_IN_USE"])
+def test_a_claim_is_looked_up_by_its_value(sqlite: Database, name: str):
+    found = plan(sqlite, getattr(resources, name)._for("sqlite"))
+    looked_up = [line for line in found if "attribute_value" in line or " held " in line]
+    assert looked_up
+    assert [line for line in looked_up if "value=?" not in line] == []
 
 
 def test_whole_tables_would_be_noticed(sqlite: Database):
