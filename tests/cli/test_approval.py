@@ -2,9 +2,11 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from tests.cli.conftest import Run
 from tests.cli.test_plan import Accounts, unique_display_name
 
 NO_TERMINAL = "nothing was changed: without a terminal the command can't ask, so give --yes"
+PATIENCE = 2.0
+"""Seconds without any output after which a person presses the key again."""
 COMMAND = Path(sys.executable).with_name("scimsvc")
 
 
@@ -87,14 +91,21 @@ def on_a_terminal(answer: str, *arguments: str) -> tuple[int, str]:
     # In a session of its own, or Ctrl-C would reach nothing, or the tests.
     attached = [sys.executable, "-c", _ATTACH, COMMAND, *arguments]
     with subprocess.Popen(attached, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        # Whatever the command waits for, the tests go on.
+        limit = threading.Timer(120, process.kill)
+        limit.start()
         os.close(theirs)
         shown = b""
         while b"[y/N]" not in shown and (chunk := _read(ours)):
             shown += chunk
         if b"[y/N]" in shown:
             os.write(ours, answer.encode())
+            # A key that comes while the command makes the terminal ready to read from is lost, so it is pressed again.
+            while not select.select([ours], [], [], PATIENCE)[0]:
+                os.write(ours, answer.encode())
         while chunk := _read(ours):
             shown += chunk
+        limit.cancel()
     os.close(ours)
     return process.returncode, shown.decode()
 
