@@ -79,7 +79,8 @@ def test_options_decide_without_a_terminal(ready: Run, folder: Path, prepared: b
 
 
 _ATTACH = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
