@@ -114,8 +114,9 @@ _CLAIMS_OF_OTHERS = Statement(
 )
 _SET_UNIQUE = Statement(
     """UPDATE attribute_value SET is_unique = :is_unique WHERE tenant_id = :tenant AND resource_seq = :seq
-    AND attribute = :attribute AND element = :element"""
+    AND (attribute = :attribute AND element = :element) IS TRUE"""
 )
+"""IS TRUE keeps PostgreSQL from looking through all values of the attribute."""
 _NOTE_CONFLICT = Statement(
     """INSERT INTO index_conflict (tenant_id, resource_id, attribute, element, value)
     SELECT :tenant, id, :attribute, :element, :value FROM resource WHERE tenant_id = :tenant AND seq = :seq
