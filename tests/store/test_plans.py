@@ -74,6 +74,12 @@ def test_a_claim_is_looked_up_by_its_value(sqlite: Database, name: str):
     assert [line for line in looked_up if "value=?" not in line] == []
 
 
+def test_tokens_of_a_tenant_are_looked_up(sqlite: Database, plans: list[list[str]], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sqlite.peewee, "execute_sql", sqlite.execute)
+    tenants.tokens(sqlite, tenants.TenantRecord(1, "one", "entra"))
+    assert plans == [["SEARCH t1 USING INDEX token_of_tenant (tenant_id=?)"]]
+
+
 def test_whole_tables_would_be_noticed(sqlite: Database):
     for sql in ("SELECT * FROM membership", "SELECT * FROM resource WHERE tenant_id = 1 AND version = 2"):
         assert [line for line in plan(sqlite, sql) if WHOLE.search(line)]
@@ -112,4 +118,7 @@ def test_page_is_read_in_its_order_by_indexes(
     # What is sorted afterwards is the page, which has no order of its own.
     pages = [found[: found.index("SCAN page")] for found in plans if "SCAN page" in found]
     assert len(pages) >= 2
+    if by == "id":
+        # Another index has the resources of all types in this order.
+        assert [sum("resource_by_id" in line for line in found) for found in pages] == [len(types)] * len(pages)
     assert [line for found in pages for line in found if "TEMP B-TREE" in line or "SCAN" in line] == []

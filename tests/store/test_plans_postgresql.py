@@ -250,14 +250,16 @@ def search(store: Store) -> None:
         for behind in (Place(True, "user-3", 5), Place(False, "", 5)):
             found.page(asked, descending, 5, 0, behind)
         found.count(asked)
-    for by in (None, "meta.lastModified"):
-        found.page(targets(by, None, USER_TYPE, GROUP_TYPE), False, 5)
+    for by, descending, types in itertools.product(
+        (None, "id", "meta.lastModified"), (False, True), [(USER_TYPE,), (GROUP_TYPE,), (USER_TYPE, GROUP_TYPE)]
+    ):
+        asked = targets(by, None, *types)
+        found.page(asked, descending, 5)
+        found.page(asked, descending, 5, 0, Place(by is not None, "0-3" if by == "id" else "2020", 5))
 
 
 def search_broadly(store: Store) -> None:
     found = SearchStore(store.database, store.tenants[0].id)
-    # No index has a type's resources in the order of their ids.
-    found.page(targets("id", None, USER_TYPE, GROUP_TYPE), False, 5)
     for by, descending, text in itertools.product(ORDERS, (False, True), (None, "active eq true")):
         asked = targets(by, text, USER_TYPE)
         found.page(asked, descending, 5, 20)
