@@ -371,9 +371,9 @@ def index_all_anew(store: Store) -> None:
     for _ in range(2):
         assert reindex.advance(database, lambda tenant, resource_type: indexing) == 1
     assert reindex.unfinished(database)
-    assert len(reindex.conflicts(database)) == len(reindex.ids_in_conflict(database, 10)) == 2
+    assert len(list(reindex.conflicts(database))) == len(reindex.ids_in_conflict(database, 10)) == 2
     reindex.settle(database)
-    assert len(reindex.conflicts(database)) == 1
+    assert len(list(reindex.conflicts(database))) == 1
     assert users.count(parse_filter('nickName eq "Zoë"', USER_TYPE)) == 2
 
 
