@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from scimsvc.protocol.dialects.entra.applied import note
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.spellings import require_agreement
@@ -101,6 +102,8 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
         return [operation]
     value = standard_value(attribute, operation["value"])
     if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+        if isinstance(operation["value"], list):
+            note(value_spelling)
         value = value[0]
     return [{**operation, "value": value}]
 
