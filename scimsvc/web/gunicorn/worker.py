@@ -72,6 +72,7 @@ class Worker(BaseWorker):
         self._returned: deque[Connection] = deque()
         self._accepting = False
         self._stopped_at: float | None = None
+        self._count_refusal: Callable[[int], None] = lambda status: None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -96,6 +97,7 @@ class Worker(BaseWorker):
         self._read_timeout = settings.server.read_timeout
         self._request_bytes = settings.limits.request_bytes
         self._authenticator = services.authenticator
+        self._count_refusal = application.extensions["scimsvc.metrics"].count_refusal
         queued = settings.limits.queued_requests
         self._threads = Threads(self.cfg.threads, queued, self._serve, self._leave, self.log.exception)
 
@@ -496,6 +498,7 @@ class Worker(BaseWorker):
     def _refuse(self, conn: Connection, status: int) -> None:
         """End a connection with an answer of the loop's own."""
         self.log.info("Refused a request with %s", status)
+        self._count_refusal(status)
         if self._send_now(conn, refusal(status)):
             self._linger(conn)
 
