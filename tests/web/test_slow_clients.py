@@ -188,6 +188,19 @@ def test_a_large_body_arrives_whatever_token_it_has(new_database_url: Callable[[
     started.stop()
 
 
+def test_a_body_of_small_chunks_is_read_between_others(started: Started) -> None:
+    bodies = [b'{"userName": "small-%d"%s}' % (number, b" " * 3000) for number in range(MANY)]
+    sent = [b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n" for body in bodies]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(started.server, started.head + CHUNKED)) for _ in bodies]
+        for connection, data in zip(connections, sent, strict=True):
+            connection.sendall(data + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        started.serves()
+        for connection in connections:
+            answers = rest(connection)
+            assert (answers[9:12], answers.count(b"HTTP/1.1 200 OK\r\n")) == (b"201", 1)
+
+
 def test_a_client_that_asks_first_is_told_to_continue(started: Started) -> None:
     with connect(started.server, HEAD + b"Content-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n") as connection:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -156,7 +156,9 @@ class Worker(BaseWorker):
         # What the loop itself puts back waits for the next turn, or one client could keep it here.
         for _ in range(len(self._returned)):
             conn = self._returned.popleft()
-            if conn.state is not State.CLOSED:
+            if conn.state is State.READING:
+                self._or_close(conn, self._advance)
+            elif conn.state is not State.CLOSED and conn.state is not State.LINGERING:
                 self._or_close(conn, self._checked if conn.checking else self._go_on)
 
     # Listening
@@ -298,6 +300,11 @@ class Worker(BaseWorker):
             arrived = incoming.next()
         except Refused as refused:
             self._refuse(conn, refused.status)
+            return
+        if incoming.paused:
+            # Others come first.
+            self._watch(conn, 0)
+            self._leave(conn)
             return
         if arrived is None and conn.ended:
             if not incoming.body_begun:
