@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
@@ -205,7 +206,9 @@ class Answer(Response):
     default_mimetype = None
 
     def __init__(self, body: bytes | None, status: int, headers: list[tuple[str, str]], media_type: str) -> None:
-        super().__init__(None, status)
+        # Werkzeug's own __init__ would make headers and a body that are not sent.
+        self.headers = Headers()
+        self.status_code = status
         self._ready = headers
         self._body = body
         self._media_type = media_type
