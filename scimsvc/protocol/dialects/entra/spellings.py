@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
@@ -13,7 +14,7 @@ from scimsvc.protocol.dialects.entra.values import standard_value
 from scimsvc.protocol.errors import invalid_value
 from scimsvc.schema.classes import load_value
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import resolve
+from scimsvc.schema.paths import MAX_LENGTH, resolve
 
 _BRACKETS = re.compile(r"([^\[\]]+)(\[[^\[\]]*\])(?:\.([^\[\]]+))?")
 _LENGTH = 128
@@ -35,12 +36,17 @@ def require_agreement(resource_type: ResourceType, named: Mapping[str, Any], nul
         return
     by_attribute: dict[str, list[tuple[str, Place, Attribute]]] = {}
     for name in named:
-        found = _place(resource_type, name)
+        found = _known_place(resource_type, name) if len(name) <= MAX_LENGTH else _place(resource_type, name)
         if found:
             by_attribute.setdefault(found[0][0], []).append((name, *found))
     for names in by_attribute.values():
         if len(names) > 1:
             _agree((name, below) for name, place, leaf in names for below in _assigned(place, leaf, named[name], nulls))
+
+
+@lru_cache(maxsize=4096)
+def _known_place(resource_type: ResourceType, name: str) -> tuple[Place, Attribute] | None:
+    return _place(resource_type, name)
 
 
 def _place(resource_type: ResourceType, name: str) -> tuple[Place, Attribute] | None:
