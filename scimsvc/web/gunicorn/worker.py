@@ -43,6 +43,8 @@ ANSWER_BYTES = 256 * 1024 * 1024
 """Bytes of answers of a worker that clients have not taken, beyond which the oldest are dropped."""
 TICK = 0.5
 """Seconds between two looks at the deadlines; 0.1 while the worker stops."""
+RETURNED = 16
+"""Connections that go on in one turn of the loop, in which one new connection is accepted."""
 NO_FILES = 0.05
 """Seconds after which a worker that can open no more files tries again to take a connection."""
 LINGERING = 2.0
@@ -156,12 +158,14 @@ class Worker(BaseWorker):
     def _take_back(self, events: int) -> None:
         os.read(self._wake_reader, 4096)
         # What the loop itself puts back waits for the next turn, or one client could keep it here.
-        for _ in range(len(self._returned)):
+        for _ in range(min(len(self._returned), RETURNED)):
             conn = self._returned.popleft()
             if conn.state is State.READING:
                 self._or_close(conn, self._advance)
             elif conn.state is not State.CLOSED and conn.state is not State.LINGERING:
                 self._or_close(conn, self._checked if conn.checking else self._go_on)
+        if self._returned:
+            self._wake()
 
     # Listening
 
