@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from scimsvc.protocol.dialects.entra.applied import note
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
+from scimsvc.protocol.dialects.entra.spellings import require_agreement
 from scimsvc.protocol.dialects.entra.values import standard_value
 from scimsvc.protocol.errors import invalid_value
 from scimsvc.schema.model import Attribute, ResourceType
@@ -45,6 +47,8 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
 
     Compliance list, "PATCH compliance", requests to replace several attributes with the flag aadOptscim062020.
+
+    Raises ScimError invalidValue if an attribute has two values by two of its names.
     """
     value = operation.get("value")
     if operation.get("path") or not isinstance(value, dict):
@@ -52,7 +56,9 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     if operation.get("op") == "add":
         # Null is nothing to add.
         value = {name: below for name, below in value.items() if below is not None or not _attribute_at(resource_type, name)}
-    plain = {name: below for name, below in value.items() if _may_stay(resource_type.root.sub_attribute(name), below)}
+    require_agreement(resource_type, value, nulls=True)
+    # An empty name is no path, so it stays to be refused.
+    plain = {name: below for name, below in value.items() if not name or _may_stay(resource_type.root.sub_attribute(name), below)}
     paths = [{**operation, "path": name, "value": below} for name, below in value.items() if name not in plain]
     return ([{**operation, "value": plain}] if plain or not paths else []) + paths
 
@@ -96,6 +102,8 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
         return [operation]
     value = standard_value(attribute, operation["value"])
     if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+        if isinstance(operation["value"], list):
+            note(value_spelling)
         value = value[0]
     return [{**operation, "value": value}]
 
