@@ -8,7 +8,7 @@ from typing import Any
 
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.dialects.entra.values import standard_value
+from scimsvc.protocol.dialects.entra.values import is_one_in_array, standard_value
 from scimsvc.protocol.errors import invalid_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
@@ -95,7 +95,7 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
     if attribute is None:
         return [operation]
     value = standard_value(attribute, operation["value"])
-    if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+    if attribute.multi_valued and path.endswith("]") and is_one_in_array(value):
         value = value[0]
     return [{**operation, "value": value}]
 
