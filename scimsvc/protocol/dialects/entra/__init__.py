@@ -15,6 +15,7 @@ from typing import Any
 from scimsvc.protocol.dialects.entra import filters, operations, resources, values
 from scimsvc.protocol.dialects.entra.target import flag_inside_target
 from scimsvc.protocol.dialects.request import Request
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.protocol.patch import Policy
 from scimsvc.schema.model import ResourceType
 
@@ -52,10 +53,9 @@ def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> M
 
 
 def _patch(resource_type: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
-    name = next((name for name in body if name.lower() == "operations"), "")
-    if not isinstance(body.get(name), list):
+    found = by_lower_case(body).get("operations")
+    if not isinstance(found, list):
         return body
-    found = body[name]
     for rule in OPERATION_RULES:
         found = [new for one in found for new in (rule(resource_type, one) if isinstance(one, dict) else [one])]
-    return {**body, name: found}
+    return {name: found if name.lower() == "operations" else value for name, value in body.items()}

@@ -10,6 +10,7 @@ from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.values import is_one_in_array, standard_value
 from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
@@ -22,7 +23,7 @@ _LENGTH_AT_ONCE = 8192
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
-    standard = {name.lower(): value for name, value in operation.items()}
+    standard = by_lower_case(operation)
     op = standard.get("op")
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
