@@ -113,6 +113,13 @@ def test_a_refusal_names_the_attribute_or_the_rule(ask: Ask, lines: Lines) -> No
         ("POST", "/Users", {"userName": "b", "active": "x"}, {}, (400, "invalidValue", "active", None)),
         ("POST", "/Users", {"userName": "b", "emails": [{"value": {}}]}, {}, (400, "invalidValue", "emails.value", None)),
         ("POST", "/Users", {}, {}, (400, "invalidValue", "userName", None)),
+        (
+            "POST",
+            "/Users",
+            {"userName": "b", ENTERPRISE: {"department": {}}},
+            {},
+            (400, "invalidValue", f"{ENTERPRISE}:department", None),
+        ),
         ("PATCH", f"/Users/{id_}", patch("remove", "userName"), {}, (400, "mutability", "userName", None)),
         (
             "PATCH",

@@ -14,6 +14,7 @@ from typing import Any
 from scimsvc.protocol.dialects.entra import applied, filters, operations, resources, values
 from scimsvc.protocol.dialects.entra.target import flag_inside_target
 from scimsvc.protocol.dialects.request import Request
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.protocol.patch import Policy
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.suggestions import unknown_attributes
@@ -74,14 +75,13 @@ def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> M
 
 
 def _patch(resource_type: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
-    name = next((name for name in body if name.lower() == "operations"), "")
-    if not isinstance(body.get(name), list):
+    found = by_lower_case(body).get("operations")
+    if not isinstance(found, list):
         return body
-    found = body[name]
     for rule in OPERATION_RULES:
         changed = [new for one in found for new in (rule(resource_type, one) if isinstance(one, dict) else [one])]
         # Values are noted by the rules for values, and comparing them would take long.
         if rule is not operations.value_spelling and changed != found:
             applied.note(rule)
         found = changed
-    return {**body, name: found}
+    return {name: found if name.lower() == "operations" else value for name, value in body.items()}

@@ -10,8 +10,9 @@ from scimsvc.protocol.dialects.entra.applied import note
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.spellings import require_agreement
-from scimsvc.protocol.dialects.entra.values import standard_value
+from scimsvc.protocol.dialects.entra.values import is_one_in_array, standard_value
 from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
@@ -24,7 +25,7 @@ _LENGTH_AT_ONCE = 8192
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
-    standard = {name.lower(): value for name, value in operation.items()}
+    standard = by_lower_case(operation)
     op = standard.get("op")
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
@@ -101,7 +102,7 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
     if attribute is None:
         return [operation]
     value = standard_value(attribute, operation["value"])
-    if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+    if attribute.multi_valued and path.endswith("]") and is_one_in_array(value):
         if isinstance(operation["value"], list):
             note(value_spelling)
         value = value[0]

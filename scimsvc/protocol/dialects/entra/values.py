@@ -36,9 +36,12 @@ def string_as_number(attribute: Attribute, value: Any) -> Any:
 
 def single_value_in_array(attribute: Attribute, value: Any) -> Any:
     """`"path": "manager", "value": [{"$ref": …, "value": "2"}]`. Tutorial, request samples for the manager reference."""
-    if not attribute.multi_valued and isinstance(value, list) and len(value) == 1 and value[0] is not None:
-        return value[0]
-    return value
+    return value[0] if not attribute.multi_valued and is_one_in_array(value) else value
+
+
+def is_one_in_array(value: Any) -> bool:
+    """Whether a value is an array of one that says something: `[null]` and `[[]]` are not empty, so they must not become so."""
+    return isinstance(value, list) and len(value) == 1 and value[0] not in (None, [])
 
 
 def object_of_simple_value(attribute: Attribute, value: Any) -> Any:
@@ -91,7 +94,9 @@ def display_name_of_role(attribute: Attribute, value: Any) -> Any:
     if not any(isinstance(element, dict) and "displayName" in element for element in value):
         return value
     return [
-        {**element, "display": element["displayName"]} if isinstance(element, dict) and "displayName" in element else element
+        {**element, "display": element["displayName"]}
+        if isinstance(element, dict) and element.get("displayName") is not None
+        else element
         for element in value
     ]
 
