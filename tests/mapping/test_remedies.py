@@ -66,6 +66,9 @@ def findings(rows: str | bytes) -> list[tuple[int, int, str]]:
         ("    - {source: a, target: 'emails[type eq “work”].value'}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq \u2018work\u2019].value'}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq `work`].value'}\n", 5, 43, 'write "work"'),
+        ("    - {source: a, target: 'emails[type eq work].value'}\n", 5, 43, 'write "work"'),
+        ("    - {source: a, target: 'emails[type eq 5].value'}\n", 5, 43, 'write "5"'),
+        ("    - {source: a, target: 'emails[primary eq true and type eq work]'}\n", 5, 63, 'write "work"'),
         ("    - {expression: 'ToUpper(“a”)', target: title}\n", 5, 29, 'texts stand in double quotation marks: "'),
         ("    - {expression: 'Concat([mail])', target: title}\n", 5, 21, "Entra's function for it is Join or Append"),
         ("    - {source: mail, target: titl}\n", 5, 30, "no such target attribute 'titl', did you mean 'title'?"),
@@ -93,6 +96,19 @@ def test_synonym_names_functions_that_there_are(name: str):
     known = {one.lower() for one in installed().names()}
     assert name not in known
     assert {one.lower() for one in SYNONYMS[name].split(" or ")} <= known | {"="}
+
+
+@given(st.text("abcxyzAZ059-_.@+/äß", min_size=1, max_size=12), st.sampled_from(["", ".value", ".display"]))
+def test_target_without_quotation_marks_is_refused_and_the_form_that_is_shown_is_right(type_: str, behind: str):
+    ((_, _, message),) = findings(f"    - {{source: mail, target: 'emails[type eq {type_}]{behind}'}}\n")
+    right = message.rpartition("write ")[2]
+    assert right == f'"{type_}"'
+    assert findings(f"    - {{source: mail, target: 'emails[type eq {right}]{behind}'}}\n") == []
+
+
+def test_boolean_in_a_target_needs_no_quotation_marks():
+    for value in ("true", "True", '"True"', '"true"'):
+        assert findings(f"    - {{source: mail, target: 'roles[primary eq {value}].value'}}\n") == []
 
 
 SUB_ATTRIBUTES = st.sampled_from(["value", "display", "type"])

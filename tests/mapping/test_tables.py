@@ -167,6 +167,14 @@ def test_source_attribute_that_a_table_defines_is_known():
             "{source: mail, target: 'emails[type eq \"work\"]'}",
             'emails[type eq "work"] ends in a filter and means its value: write emails[type eq "work"].value',
         ),
+        (
+            "{source: mail, target: 'emails[type eq \"office\"].value'}",
+            "type is usually one of work, home, other, not 'office'",
+        ),
+        (
+            "{source: mail, target: 'phoneNumbers[primary eq true and type eq \"moble\"].value'}",
+            "type is usually one of work, home, mobile, fax, pager, other, not 'moble', did you mean 'mobile'?",
+        ),
     ],
 )
 def test_what_microsoft_advises_against_is_a_warning(row: str, message: str):
@@ -178,6 +186,9 @@ def test_what_microsoft_advises_against_is_a_warning(row: str, message: str):
     [
         "{source: proxyAddresses, target: emails}",
         "{source: proxyAddresses, target: 'emails[type eq \"other\"].value'}",
+        "{source: mail, target: 'emails[type eq \"WORK\"].value'}",
+        "{source: mail, target: 'roles[type eq \"office\"].value'}",
+        "{source: mail, target: 'emails[value eq \"office\"].display'}",
         "expression: RemoveDuplicates([city])\n      target: title",
         "expression: SingleAppRoleAssignment([appRoleAssignments])\n      target: title",
     ],
