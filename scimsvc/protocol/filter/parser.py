@@ -409,6 +409,7 @@ class _Parser:
         token = self._next()
         sub_attribute = attribute.leaf.sub_attribute(token.text[1:]) if token.text.startswith(".") else None
         if sub_attribute is None:
-            raise FilterSyntaxError(f"{attribute.name} has no sub-attribute {_shown(token)}", token.start + 1)
+            remedy = f"write .{_short(token.text)}" if attribute.leaf.sub_attribute(token.text) else ""
+            raise FilterSyntaxError(f"{attribute.name} has no sub-attribute {_shown(token)}", token.start + 1, remedy)
         self.expect("end")
         return Path(attribute, value_filter, attribute.child(sub_attribute))
