@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.protocol.messages import one_of_each
@@ -192,7 +193,9 @@ class Answer(Response):
     default_mimetype = None
 
     def __init__(self, body: bytes | None, status: int, headers: list[tuple[str, str]], media_type: str) -> None:
-        super().__init__(None, status)
+        # Werkzeug's own __init__ would make headers and a body that are not sent.
+        self.headers = Headers()
+        self.status_code = status
         self._ready = headers
         self._body = body
         self._media_type = media_type

@@ -28,7 +28,8 @@ from scimsvc.web.gunicorn.connection import ANONYMOUS, UNKNOWN, Connection, Outg
 from scimsvc.web.gunicorn.errors import refusal
 from scimsvc.web.gunicorn.framing import HEAD_BYTES, Arrived, Incoming, Refused
 from scimsvc.web.gunicorn.listener import NoFiles, accept
-from scimsvc.web.gunicorn.request import StrictRequest
+from scimsvc.web.gunicorn.request import Snapshot, StrictRequest
+from scimsvc.web.gunicorn.response import Response
 from scimsvc.web.gunicorn.schedule import Verdict
 from scimsvc.web.gunicorn.threads import Threads
 from scimsvc.web.ops.management import LISTENER
@@ -96,6 +97,7 @@ class Worker(BaseWorker):
         self._read_timeout = settings.server.read_timeout
         self._request_bytes = settings.limits.request_bytes
         self._authenticator = services.authenticator
+        self._snapshot: Any = Snapshot(self.cfg)
         queued = settings.limits.queued_requests
         self._threads = Threads(self.cfg.threads, queued, self._serve, self._leave, self.log.exception)
 
@@ -327,7 +329,16 @@ class Worker(BaseWorker):
             conn.state = State.RUNNING
             self._serve_here(conn)
         else:
-            self._submit(conn, self._tenant_of(arrived.authorization))
+            self._submit(conn, self._sender_of(conn, arrived.authorization))
+
+    def _sender_of(self, conn: Connection, authorization: bytes | None) -> Hashable:
+        """Return whose turn a request takes. A client sends the same token again, so that is not looked up again."""
+        if authorization is None or authorization != conn.authorization:
+            conn.authorization, conn.sender = authorization, self._tenant_of(authorization)
+            if conn.sender is UNKNOWN:
+                # It is known once a thread has looked it up.
+                conn.authorization = None
+        return conn.sender
 
     def _tenant_of(self, authorization: bytes | None) -> Hashable:
         if authorization is None:
@@ -416,12 +427,12 @@ class Worker(BaseWorker):
         """Have the application answer. Return whether the connection ends behind the answer."""
         request = None
         try:
-            request = StrictRequest(self.cfg, arrived.head, conn.client)
+            request = StrictRequest(self._snapshot, arrived.head, conn.client)
             self.nr += 1
             if self.nr >= self.max_requests and self.alive:
                 self.log.info("Autorestarting worker after current request.")
                 self.alive = False
-            response, environ = wsgi.create(request, out, conn.client, conn.server, self.cfg)
+            response, environ = wsgi.create(request, out, conn.client, conn.server, self._snapshot, Response)
             environ["wsgi.multithread"] = True
             environ[LISTENER] = conn.server
             environ["wsgi.input"] = _Unreadable() if arrived.body is None else BytesIO(arrived.body)
