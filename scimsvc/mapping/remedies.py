@@ -172,6 +172,8 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
         )
     if "quoted scalar" in problem or "end of stream" in problem:
         return "the closing quotation mark is missing"
+    if "flow node" in problem and "<stream end>" in problem:
+        return "the closing } or ] is missing"
     if "',' or '}'" in problem or "',' or ']'" in problem:
         return f"a comma or the closing {'}' if '}' in problem else ']'} is missing"
     return None

@@ -102,6 +102,12 @@ def test_file_in_utf_16_says_how_to_save_it(encoding: str):
         parse_profile((BEFORE + AFTER).encode(encoding), Path("a.yaml"))
 
 
+@pytest.mark.parametrize("unclosed", ["users: [\n", "users: {mappings: [\n", "users:\n  mappings:\n    - {source:\n"])
+def test_list_or_braces_that_do_not_end_are_named(unclosed: str):
+    with pytest.raises(ProfileError, match=r"the closing \} or \] is missing"):
+        parse_profile(f"profile: a\n{unclosed}", Path("a.yaml"))
+
+
 def test_key_that_stands_twice_names_the_first_line():
     with pytest.raises(ProfileError, match="groups stands here twice, first in line 5"):
         parse_profile(BEFORE + AFTER + AFTER, Path("a.yaml"))
