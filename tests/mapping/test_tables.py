@@ -172,6 +172,14 @@ def test_source_attribute_that_a_table_defines_is_known():
             "type is usually one of work, home, other, not 'office'",
         ),
         (
+            "{constant: office, target: 'emails[value eq \"x\"].type'}",
+            "type is usually one of work, home, other, not 'office'",
+        ),
+        (
+            "{source: city, target: 'emails[value eq \"x\"].type', default: hom}",
+            "type is usually one of work, home, other, not 'hom', did you mean 'home'?",
+        ),
+        (
             "{source: mail, target: 'phoneNumbers[primary eq true and type eq \"moble\"].value'}",
             "type is usually one of work, home, mobile, fax, pager, other, not 'moble', did you mean 'mobile'?",
         ),
