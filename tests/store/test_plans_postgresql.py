@@ -122,7 +122,7 @@ class Store:
         for tenant in range(len(self.tenants)):
             users = self.users(tenant)
             new = [users.prepare(f"{tenant}-{n}", user(tenant, n)) for n in range(self.filled, until)]
-            self.database.transaction(lambda users=users, new=new: [users.insert(one) for one in new])  # type: ignore[misc]
+            self.database.transaction(lambda users=users, new=new: [users.insert(one) for one in new])
         self.filled = until
 
     def fill_groups(self) -> None:
@@ -200,7 +200,7 @@ def recorded(new_database_url: Callable[[str], str]) -> list[Recorded]:
         patched.setattr(store.database.peewee, "execute_sql", partial(recording, execute=execute_sql))
         patched.setattr(Statement, "__call__", calling)
         users = store.users()
-        for text, limit in [(text, FEW) for text in SELECTIVE] + [(text, EACH * USERS) for text in BROAD]:  # noqa: B007
+        for text, limit in [(text, FEW) for text in SELECTIVE] + [(text, EACH * USERS) for text in BROAD]:  # noqa: B007 - read by recording
             name = text
             query = parse_filter(text, USER_TYPE)
             users.page(query, 0, 5)

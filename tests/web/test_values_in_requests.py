@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -198,11 +199,15 @@ def test_mistake_in_members_never_empties_a_group(ask: Ask, value: Any):
         (None, ...),
     ],
 )
-@pytest.mark.parametrize("op", ["add", "Replace", "remove"])
-@pytest.mark.parametrize("member", [None, "values", "val", "members", "data"])
+@pytest.mark.parametrize(
+    ("op", "member"),
+    [
+        *product(["add", "Replace"], [None, "values", "val", "members", "data"]),
+        # A remove needs no value, so only one that has a misspelt value is refused.
+        *product(["remove"], ["values", "val", "members", "data"]),
+    ],
+)
 def test_operation_without_value_takes_nothing_away(ask: Ask, op: str, path: str | None, before: Any, member: str | None):
-    if op == "remove" and member is None:
-        pytest.skip("a remove has no value")
     if path == "members":
         ann = made(ask, "/Users", {"userName": "ann"}).rpartition("/")[2]
         resource = made(ask, "/Groups", {"displayName": "staff", "members": [{"value": ann}]})
