@@ -10,7 +10,7 @@ from scimsvc.mapping.loader import (
     read_profiles,
     sort_profiles,
 )
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, Target
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, Target
 
 __all__ = [
     "AttributeMapping",

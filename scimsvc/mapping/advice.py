@@ -9,10 +9,10 @@ import yaml
 from scimsvc.mapping.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.profile.model import AttributeMapping
+from scimsvc.mapping.profile.source_attributes import SourceDefinition
 from scimsvc.mapping.regex_advice import advise_on_patterns
 from scimsvc.mapping.source import Source, did_you_mean
-from scimsvc.mapping.source_attributes import SourceDefinition
 from scimsvc.mapping.value_advice import advise_on_values
 from scimsvc.protocol.patch import equalities
 

@@ -11,7 +11,7 @@ import yaml
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.functions.values import is_64_bit
 from scimsvc.mapping.mapper import Mapper, SkippedObject
-from scimsvc.mapping.profile import ObjectMapping, key_of, parse_target
+from scimsvc.mapping.profile.model import ObjectMapping, key_of, parse_target
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.mapping.table_advice import refused_values
 from scimsvc.protocol.errors import ScimError

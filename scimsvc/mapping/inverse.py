@@ -11,7 +11,7 @@ from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceA
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import as_text
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.protocol.reading import value_at
 
 Undo = Callable[[Any], Any]

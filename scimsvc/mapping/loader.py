@@ -17,22 +17,32 @@ import orjson
 import yaml
 
 from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
-from scimsvc.mapping.custom import REFERENCED, TYPES, adopting, alike, extended, obstacle, parse_name, shared_with, sharing
 from scimsvc.mapping.directory import Kind
 from scimsvc.mapping.encoding import not_utf8
 from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
-from scimsvc.mapping.flow_types import read_flow_types
 from scimsvc.mapping.functions import Registry, installed
 from scimsvc.mapping.mapper import converter
-from scimsvc.mapping.policies import read_policies
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
-from scimsvc.mapping.record import read_record
-from scimsvc.mapping.scope import read_scope
+from scimsvc.mapping.profile.custom_attributes import (
+    REFERENCED,
+    TYPES,
+    adopting,
+    alike,
+    extended,
+    obstacle,
+    parse_name,
+    shared_with,
+    sharing,
+)
+from scimsvc.mapping.profile.flow_types import read_flow_types
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, parse_target, path_problem
+from scimsvc.mapping.profile.policies import read_policies
+from scimsvc.mapping.profile.record import read_record
+from scimsvc.mapping.profile.scope import read_scope
+from scimsvc.mapping.profile.source_attributes import SourceDefinition, read_source_attributes
 from scimsvc.mapping.self_service import read_self_service
 from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
-from scimsvc.mapping.source_attributes import SourceDefinition, read_source_attributes
 from scimsvc.mapping.table_advice import advise_on_custom_attributes, advise_on_table
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path

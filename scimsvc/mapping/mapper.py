@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from scimsvc.mapping.expression import Expression, ExpressionError
 from scimsvc.mapping.functions import FunctionError, Ignored
 from scimsvc.mapping.functions.values import as_boolean, as_number, as_text, plain_value
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.schema.model import Attribute
 
 Value = Callable[[Mapping[str, Any]], Any]

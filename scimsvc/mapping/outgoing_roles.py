@@ -19,7 +19,7 @@ import orjson
 from scimsvc.mapping.expression.tree import SourceAttribute
 from scimsvc.mapping.functions.roles import ROLE_TYPE, roles_of
 from scimsvc.mapping.mapper import Flow
-from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.profile.model import AttributeMapping
 
 _SINGLE = "SingleAppRoleAssignment"
 _COMPLEX = "AppRoleAssignmentsComplex"

@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
-from scimsvc.mapping.flow_types import FLOW_TYPES
-from scimsvc.mapping.policies import names as policy_names
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, key_of
-from scimsvc.mapping.record import Field, Record
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, key_of
+from scimsvc.mapping.profile.policies import names as policy_names
+from scimsvc.mapping.profile.record import Field, Record
 from scimsvc.mapping.words import application_of, default_of, definition_of, flow_of, precedence_of, scope_of
 from scimsvc.protocol.filter import Path, meaning
 from scimsvc.schema.model import Attribute, ResourceType

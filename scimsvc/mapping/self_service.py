@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
-from scimsvc.mapping.profile import ObjectMapping, Target
-from scimsvc.mapping.record import Record
+from scimsvc.mapping.profile.model import ObjectMapping, Target
+from scimsvc.mapping.profile.record import Record
 from scimsvc.mapping.source import Source
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path

@@ -12,7 +12,7 @@ import yaml
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.expression.tree import Text, nodes
 from scimsvc.mapping.mapper import Flow, Mapper, RowMapper, SkippedObject
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.mapping.source import Source
 from scimsvc.schema.types import check
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import yaml
 
 from scimsvc.mapping.expression.tree import SourceAttribute
-from scimsvc.mapping.profile import AttributeMapping
+from scimsvc.mapping.profile.model import AttributeMapping
 from scimsvc.mapping.source import Source, did_you_mean
 from scimsvc.protocol.patch import equalities
 from scimsvc.schema.types import normaliser

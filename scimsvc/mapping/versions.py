@@ -10,7 +10,7 @@ from pathlib import Path
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import name_in, read_file, read_profiles, sort_profiles
-from scimsvc.mapping.profile import Profile
+from scimsvc.mapping.profile.model import Profile
 
 SUFFIX = ".former"
 

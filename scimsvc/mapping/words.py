@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scimsvc.mapping.custom import TYPES
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.schema.model import Attribute
 
 

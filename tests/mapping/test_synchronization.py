@@ -16,7 +16,7 @@ from scimsvc.mapping import Profile, load_profile, parse_profile
 from scimsvc.mapping.expression import compile_expression, parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.scope import OPERATORS
+from scimsvc.mapping.profile.scope import OPERATORS
 from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
 from scimsvc.schema.paths import resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import Profile
+from scimsvc.mapping.profile.model import Profile
 from scimsvc.mapping.synchronization.difference import differences
 from scimsvc.mapping.synchronization.exporting import fresh_schema
 from scimsvc.mapping.synchronization.importing import Imported, import_schema

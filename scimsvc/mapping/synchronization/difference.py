@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from scimsvc.mapping.flow_types import FLOW_TYPES
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile
 from scimsvc.mapping.words import application_of, default_of, definition_of, flow_of, precedence_of, scope_of
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scimsvc.mapping.custom import TYPES
 from scimsvc.mapping.directory import REFERENCES
-from scimsvc.mapping.flow_types import FLOW_TYPES
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, TableName
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, TableName
 from scimsvc.mapping.synchronization.trees import NOTHING_LEARNED, LearnedKeys, to_tree
 from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_URN
 

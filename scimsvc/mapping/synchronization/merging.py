@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scimsvc.mapping.custom import parse_name
 from scimsvc.mapping.expression import ExpressionError, parse, show
 from scimsvc.mapping.expression.tree import Call, Omitted
-from scimsvc.mapping.flow_types import FLOW_TYPES, flow_types_of
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, key_of, parse_target
+from scimsvc.mapping.profile.custom_attributes import parse_name
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES, flow_types_of
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, key_of, parse_target
 from scimsvc.mapping.synchronization.definitions import source_names
 from scimsvc.mapping.synchronization.exporting import (
     KINDS,

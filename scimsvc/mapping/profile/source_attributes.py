@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping.profile.custom_attributes import TYPES
 from scimsvc.mapping.source import Source, did_you_mean
 
 MAX_SOURCE_ATTRIBUTES = 1_000

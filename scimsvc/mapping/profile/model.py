@@ -10,11 +10,11 @@ from typing import Literal
 
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.findings import Finding
-from scimsvc.mapping.flow_types import FlowType
-from scimsvc.mapping.policies import DEFAULT, Policies
-from scimsvc.mapping.record import Record
-from scimsvc.mapping.scope import ScopingFilter
-from scimsvc.mapping.source_attributes import SourceDefinition
+from scimsvc.mapping.profile.flow_types import FlowType
+from scimsvc.mapping.profile.policies import DEFAULT, Policies
+from scimsvc.mapping.profile.record import Record
+from scimsvc.mapping.profile.scope import ScopingFilter
+from scimsvc.mapping.profile.source_attributes import SourceDefinition
 from scimsvc.protocol.dialects.entra.filters import FILTER_RULES, TARGET_RULES, standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
