@@ -14,7 +14,7 @@ from scimsvc.cli.common import database, files_of_profiles, profile_named, regis
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
 from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
-from scimsvc.mapping.loader import is_name, read_file
+from scimsvc.mapping.reading.profile import is_name, read_file
 from scimsvc.mapping.revision import revisions
 from scimsvc.mapping.versions import former_of, place_of, profile_with, put
 from scimsvc.service.catalog import Catalog

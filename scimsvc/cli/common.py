@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import click
 
 from scimsvc.mapping import Finding, Loaded, Profile, ProfileError, read_profiles, sort_profiles
-from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
-from scimsvc.mapping.loader import json_of
+from scimsvc.mapping.reading.encoding import json_in_utf8
+from scimsvc.mapping.reading.profile import json_of
 from scimsvc.service.readiness import unprepared
 from scimsvc.settings import Settings, SettingsError, doubts, load
 from scimsvc.store import tenants

@@ -1,7 +1,8 @@
 """Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML."""
 
 from scimsvc.mapping.findings import Finding, ProfileError
-from scimsvc.mapping.loader import (
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, Target
+from scimsvc.mapping.reading.profile import (
     Loaded,
     load_profile,
     load_profiles,
@@ -10,7 +11,6 @@ from scimsvc.mapping.loader import (
     read_profiles,
     sort_profiles,
 )
-from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, Target
 
 __all__ = [
     "AttributeMapping",

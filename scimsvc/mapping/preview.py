@@ -15,7 +15,7 @@ from scimsvc.mapping.outgoing import FLAG, create_body, match_filters, reference
 from scimsvc.mapping.profile.flow_types import FlowType
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.mapping.profile.scope import in_scope
-from scimsvc.mapping.table_advice import refused_values
+from scimsvc.mapping.reading.warnings.tables import refused_values
 
 REDACTED = "[Redact]"
 _BODIES: tuple[tuple[FlowType, str], ...] = (("Add", "create"), ("Update", "update"))

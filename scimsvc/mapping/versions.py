@@ -9,8 +9,8 @@ from pathlib import Path
 
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import name_in, read_file, read_profiles, sort_profiles
 from scimsvc.mapping.profile.model import Profile
+from scimsvc.mapping.reading.profile import name_in, read_file, read_profiles, sort_profiles
 
 SUFFIX = ".former"
 

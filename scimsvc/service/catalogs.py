@@ -13,7 +13,7 @@ import orjson
 
 from scimsvc.mapping import Finding, ProfileError, read_profiles, sort_profiles
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import files_in
+from scimsvc.mapping.reading.profile import files_in
 from scimsvc.service.catalog import Catalog
 
 CHECK_EVERY = 2.0

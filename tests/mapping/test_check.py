@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from scimsvc.mapping import Finding, ProfileError, load_profile, parse_profile
-from scimsvc.mapping import examples as examples_module
-from scimsvc.mapping import loader as loader_module
 from scimsvc.mapping.profile import source_attributes as source_attributes_module
 from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.reading import examples as examples_module
+from scimsvc.mapping.reading import profile as loader_module
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
 

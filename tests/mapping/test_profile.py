@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
-from scimsvc.mapping.source import MAX_BYTES, MAX_FINDINGS, written_at
+from scimsvc.mapping.reading.yaml_text import MAX_BYTES, MAX_FINDINGS, written_at
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import resolve

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import yaml
 
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 
 FlowType = Literal["Add", "Update", "Delete"]
 FLOW_TYPES: tuple[FlowType, ...] = ("Add", "Update", "Delete")

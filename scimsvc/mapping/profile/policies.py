@@ -7,7 +7,7 @@ from typing import Literal
 
 import yaml
 
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 
 MAX_DAYS = 3650
 

@@ -12,8 +12,8 @@ import yaml
 from scimsvc.mapping.expression import Expression, ExpressionError, compile_expression
 from scimsvc.mapping.expression.tree import SourceAttribute, nodes
 from scimsvc.mapping.functions import Ignored
-from scimsvc.mapping.regex_advice import advise_on_patterns
-from scimsvc.mapping.source import Source
+from scimsvc.mapping.reading.warnings.patterns import advise_on_patterns
+from scimsvc.mapping.reading.yaml_text import Source
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.reading import value_at

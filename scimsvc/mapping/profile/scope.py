@@ -11,8 +11,8 @@ import yaml
 from scimsvc.mapping.functions import FunctionError
 from scimsvc.mapping.functions.regular_expressions import compiled
 from scimsvc.mapping.functions.values import as_number, as_text
-from scimsvc.mapping.regex_advice import doubt_about_clause
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.reading.warnings.patterns import doubt_about_clause
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 
 _FILTER_KEYS = ("name", "clauses")
 _CLAUSE_KEYS = ("attribute", "operator", "value")

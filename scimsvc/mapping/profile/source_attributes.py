@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from scimsvc.mapping.profile.custom_attributes import TYPES
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 
 MAX_SOURCE_ATTRIBUTES = 1_000
 """Source attributes that a table may define."""

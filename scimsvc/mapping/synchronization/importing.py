@@ -13,10 +13,10 @@ from scimsvc.mapping.expression import show
 from scimsvc.mapping.expression.tree import Call, SourceAttribute, Text
 from scimsvc.mapping.findings import Finding, ProfileError, marked
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import parse_profile
 from scimsvc.mapping.profile.custom_attributes import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.profile.flow_types import FLOW_TYPES, flow_types_of, unknown_flow_types
 from scimsvc.mapping.profile.model import Profile
+from scimsvc.mapping.reading.profile import parse_profile
 from scimsvc.mapping.synchronization.connectors import other_connector
 from scimsvc.mapping.synchronization.definitions import losses_of_definitions, losses_of_row, source_attributes_in
 from scimsvc.mapping.synchronization.problems import ImportProblem

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from scimsvc.mapping import remedies
 from scimsvc.mapping.findings import Finding, Severity
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import SURROGATE
+from scimsvc.mapping.reading import remedies
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32

@@ -7,7 +7,7 @@ import yaml
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.expression.tree import Call, Text, nodes
 from scimsvc.mapping.functions.regular_expressions.backtracking import can_explode
-from scimsvc.mapping.source import Source
+from scimsvc.mapping.reading.yaml_text import Source
 
 _PATTERN = 2
 """The position of Replace's regexPattern."""

@@ -16,10 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 import yaml
 
-from scimsvc.mapping.advice import ENTRA, Overlaps, advise, unknown_attribute
 from scimsvc.mapping.directory import Kind
-from scimsvc.mapping.encoding import not_utf8
-from scimsvc.mapping.examples import run_examples
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed
@@ -41,9 +38,12 @@ from scimsvc.mapping.profile.policies import read_policies
 from scimsvc.mapping.profile.record import read_record
 from scimsvc.mapping.profile.scope import read_scope
 from scimsvc.mapping.profile.source_attributes import SourceDefinition, read_source_attributes
-from scimsvc.mapping.self_service import read_self_service
-from scimsvc.mapping.source import MAX_BYTES, Source, did_you_mean, end_of
-from scimsvc.mapping.table_advice import advise_on_custom_attributes, advise_on_table
+from scimsvc.mapping.reading.encoding import not_utf8
+from scimsvc.mapping.reading.examples import run_examples
+from scimsvc.mapping.reading.self_service import read_self_service
+from scimsvc.mapping.reading.warnings.rows import ENTRA, Overlaps, advise, unknown_attribute
+from scimsvc.mapping.reading.warnings.tables import advise_on_custom_attributes, advise_on_table
+from scimsvc.mapping.reading.yaml_text import MAX_BYTES, Source, did_you_mean, end_of
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.protocol.patch import equalities

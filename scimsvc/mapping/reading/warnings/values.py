@@ -8,7 +8,7 @@ import yaml
 
 from scimsvc.mapping.expression.tree import SourceAttribute
 from scimsvc.mapping.profile.model import AttributeMapping
-from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 from scimsvc.protocol.patch import equalities
 from scimsvc.schema.types import normaliser
 

@@ -11,9 +11,9 @@ from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAtt
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile.model import AttributeMapping
 from scimsvc.mapping.profile.source_attributes import SourceDefinition
-from scimsvc.mapping.regex_advice import advise_on_patterns
-from scimsvc.mapping.source import Source, did_you_mean
-from scimsvc.mapping.value_advice import advise_on_values
+from scimsvc.mapping.reading.warnings.patterns import advise_on_patterns
+from scimsvc.mapping.reading.warnings.values import advise_on_values
+from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 from scimsvc.protocol.patch import equalities
 
 ENTRA = "entra"

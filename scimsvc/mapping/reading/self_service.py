@@ -8,7 +8,7 @@ import yaml
 
 from scimsvc.mapping.profile.model import ObjectMapping, Target
 from scimsvc.mapping.profile.record import Record
-from scimsvc.mapping.source import Source
+from scimsvc.mapping.reading.yaml_text import Source
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.paths import AttributePath, resolve

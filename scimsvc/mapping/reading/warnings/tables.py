@@ -13,7 +13,7 @@ from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.expression.tree import Text, nodes
 from scimsvc.mapping.mapper import Flow, Mapper, RowMapper, SkippedObject
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
-from scimsvc.mapping.source import Source
+from scimsvc.mapping.reading.yaml_text import Source
 from scimsvc.schema.types import check
 
 _ENTRA_EXTENSION = re.compile(r"urn:ietf:params:scim:schemas:extension:[^:]+:2\.0:(?:User|Group):[^:]+\Z", re.IGNORECASE)
