@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import Registry

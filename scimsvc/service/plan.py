@@ -10,7 +10,7 @@ import orjson
 from marshmallow import ValidationError
 
 from scimsvc.mapping import AttributeMapping, ObjectMapping
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from scimsvc.mapping.entra.preview import PreviewError, objects_in, preview
 from scimsvc.mapping.functions.regular_expressions import budget
-from scimsvc.mapping.preview import PreviewError, objects_in, preview
 from scimsvc.protocol.errors import ScimError, invalid_value, too_many
 from scimsvc.web import scim
 from scimsvc.web.services import Services

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
-from scimsvc.mapping.directory import source_attributes
+from scimsvc.mapping.entra.directory import source_attributes
+from scimsvc.mapping.entra.preview import PreviewError, preview
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.expression.tree import Call, Node, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
 from scimsvc.mapping.inverse import Inverse
-from scimsvc.mapping.preview import PreviewError, preview
 from scimsvc.mapping.profile.custom_attributes import TYPES
 from scimsvc.mapping.profile.scope import OPERATORS
 from scimsvc.mapping.synchronization import differences, export_schema, import_schema, merged

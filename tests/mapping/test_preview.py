@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from scimsvc.cli import main
 from scimsvc.mapping import Profile, load_profile, parse_profile
-from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
-from scimsvc.mapping.preview import PreviewError, preview
+from scimsvc.mapping.entra.directory import has_source_attribute, source_attributes, source_of
+from scimsvc.mapping.entra.preview import PreviewError, preview
 from scimsvc.store.database import Database
 from tests.cli.conftest import Run
 from tests.support.server import BASE_PATH, ROOT, new_token

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 import yaml
 
-from scimsvc.mapping.directory import Kind
+from scimsvc.mapping.entra.directory import Kind
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.findings import Finding, ProfileError
 from scimsvc.mapping.functions import Registry, installed

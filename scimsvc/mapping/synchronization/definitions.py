@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from scimsvc.mapping.directory import Kind, has_source_attribute
+from scimsvc.mapping.entra.directory import Kind, has_source_attribute
 from scimsvc.mapping.expression import ExpressionError, parse
 from scimsvc.mapping.expression.tree import SourceAttribute, nodes
 from scimsvc.mapping.profile.custom_attributes import TYPES, parse_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile.custom_attributes import TYPES
 from scimsvc.mapping.profile.flow_types import FLOW_TYPES

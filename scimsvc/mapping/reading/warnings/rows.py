@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import yaml
 
-from scimsvc.mapping.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
+from scimsvc.mapping.entra.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile.model import AttributeMapping

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
+from scimsvc.mapping.entra.roles import add_role_types, role_operations, sends_roles
 from scimsvc.mapping.functions.values import as_text
 from scimsvc.mapping.mapper import Flow
-from scimsvc.mapping.outgoing_roles import add_role_types, role_operations, sends_roles
 from scimsvc.mapping.profile.model import ObjectMapping
 from scimsvc.protocol.patch import PATCH_URN, Operation, Policy, apply
 from scimsvc.schema.core import ENTERPRISE_USER_URN

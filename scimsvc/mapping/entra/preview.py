@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from scimsvc.mapping.directory import REFERENCES, Kind, has_source_attribute, source_of
+from scimsvc.mapping.entra.directory import REFERENCES, Kind, has_source_attribute, source_of
+from scimsvc.mapping.entra.requests import FLAG, create_body, match_filters, references_body, update_body
 from scimsvc.mapping.expression import Expression, ExpressionError, show
 from scimsvc.mapping.expression.tree import Call, nodes
 from scimsvc.mapping.functions import Ignored
 from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
 from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject
-from scimsvc.mapping.outgoing import FLAG, create_body, match_filters, references_body, update_body
 from scimsvc.mapping.profile.flow_types import FlowType
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.mapping.profile.scope import in_scope
