@@ -16,12 +16,12 @@ from scimsvc.cli.progress import Progress
 from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
 from scimsvc.mapping.reading.profile import is_name, read_file
 from scimsvc.mapping.revision import revisions
-from scimsvc.mapping.versions import former_of, place_of, profile_with, put
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
 from scimsvc.service.plan import plan as make_plan
 from scimsvc.service.plan import reindex as index_anew
+from scimsvc.service.profiles.files import former_of, place_of, profile_with, put
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.tenants import TenantRecord

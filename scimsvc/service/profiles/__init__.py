@@ -1,0 +1,1 @@
+"""Mapping profiles in use: read from files, checked, planned, applied."""
