@@ -13,15 +13,15 @@ from scimsvc.cli.approval import Approval, asking, counted
 from scimsvc.cli.common import database, files_of_profiles, profile_named, registry, settings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
-from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
-from scimsvc.mapping.reading.profile import is_name, read_file
+from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.reading.profile import is_name
 from scimsvc.mapping.revision import revisions
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
 from scimsvc.service.plan import plan as make_plan
 from scimsvc.service.plan import reindex as index_anew
-from scimsvc.service.profiles.files import former_of, place_of, profile_with, put
+from scimsvc.service.profiles.files import former_of, place_of, profile_with, put, read_file, read_profiles, sort_profiles
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.tenants import TenantRecord
@@ -153,7 +153,7 @@ def _catalog_in(path: Path) -> Catalog:
     """The catalog of a profile as it will be in the mappings folder, whose documents are those that count."""
     try:
         beside = {one.name: content for one, content in files_of_profiles().items()}
-        return catalog_of(parse_profile(read_file(path), path, registry(), beside))
+        return catalog_of(parse_profile(read_file(path), path, registry(), beside.get))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

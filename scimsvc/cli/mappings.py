@@ -23,14 +23,15 @@ from scimsvc.cli.findings import FORMATS, show_findings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
 from scimsvc.cli.tables import JSON, show
-from scimsvc.mapping import Finding, ProfileError, load_profile
+from scimsvc.mapping import Finding, ProfileError
 from scimsvc.mapping.entra.preview import PreviewError, objects_in
 from scimsvc.mapping.entra.preview import preview as preview_of
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.reading.profile import PROFILES, files_in, is_name
+from scimsvc.mapping.reading.profile import is_name
 from scimsvc.mapping.reading.warnings.rows import plugin_functions
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import PROFILES, files_in, load_profile
 
 
 @click.group()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -17,7 +17,7 @@ class Finding:
     An error keeps a profile from being used; a warning says what may not be meant.
     """
 
-    path: Path
+    path: PurePath
     line: int
     column: int
     message: str

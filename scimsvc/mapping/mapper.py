@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression import Expression, ExpressionError
@@ -10,6 +10,7 @@ from scimsvc.mapping.functions import FunctionError, Ignored
 from scimsvc.mapping.functions.values import as_boolean, as_number, as_text, plain_value
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.schema.model import Attribute
+from scimsvc.schema.types import check
 
 Value = Callable[[Mapping[str, Any]], Any]
 
@@ -93,6 +94,16 @@ class Mapper:
                     raise
                 unknown[row.target_text] = error.message
         return flows, unknown
+
+
+def refused_values(flows: Iterable[Flow]) -> Iterator[tuple[AttributeMapping, str]]:
+    """Yield each row with a value for which the server refuses a create, and what the value must be: `a boolean`."""
+    for flow in flows:
+        leaf = flow.row.target.target.value().leaf
+        values = flow.value if isinstance(flow.value, list) else [flow.value]
+        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
+        if wrong is not None and leaf.type != "complex":
+            yield flow.row, f"must be {check(leaf.type, wrong)}"
 
 
 def _value_of(row: AttributeMapping) -> Value:

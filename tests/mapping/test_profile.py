@@ -8,11 +8,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
+from scimsvc.mapping import Profile, ProfileError, parse_profile
 from scimsvc.mapping.reading.yaml_text import MAX_BYTES, MAX_FINDINGS, written_at
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import resolve
+from scimsvc.service.profiles.files import load_profile, load_profiles
 
 SHIPPED = Path(__file__).resolve().parents[2] / "mappings" / "entra.yaml"
 FILE = Path("p.yaml")

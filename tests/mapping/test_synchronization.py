@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.mapping import Profile, load_profile, parse_profile
+from scimsvc.mapping import Profile, parse_profile
 from scimsvc.mapping.expression import compile_expression, parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
@@ -20,6 +20,7 @@ from scimsvc.mapping.profile.scope import OPERATORS
 from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
 from scimsvc.schema.paths import resolve
+from scimsvc.service.profiles.files import load_profile
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
 

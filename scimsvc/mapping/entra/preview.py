@@ -11,11 +11,10 @@ from scimsvc.mapping.expression import Expression, ExpressionError, show
 from scimsvc.mapping.expression.tree import Call, nodes
 from scimsvc.mapping.functions import Ignored
 from scimsvc.mapping.functions.values import MAX_DEPTH, nested_too_deep
-from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject
+from scimsvc.mapping.mapper import Flow, Mapper, SkippedObject, refused_values
 from scimsvc.mapping.profile.flow_types import FlowType
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.mapping.profile.scope import in_scope
-from scimsvc.mapping.reading.warnings.tables import refused_values
 
 REDACTED = "[Redact]"
 _BODIES: tuple[tuple[FlowType, str], ...] = (("Add", "create"), ("Update", "update"))

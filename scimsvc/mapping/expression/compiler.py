@@ -25,8 +25,8 @@ from scimsvc.mapping.expression.tree import (
 from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
 from scimsvc.mapping.functions.model import UnknownHereError, constant
 from scimsvc.mapping.functions.moments import read
+from scimsvc.mapping.functions.synonyms import synonym
 from scimsvc.mapping.functions.values import as_number, plain_value
-from scimsvc.mapping.reading.remedies import synonym
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}

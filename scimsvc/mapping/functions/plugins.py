@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, get_args
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, ParameterType
@@ -38,8 +38,8 @@ def installed() -> Registry:
     return load_registry(())
 
 
-def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registry:
-    """The functions of all installed packages and of plain modules, which may lie in `folder`.
+def load_registry(modules: Sequence[str], folder: PurePath | None = None) -> Registry:
+    """Return the functions of all installed packages and of plain modules, which may be in `folder`, an absolute path.
 
     A module has `FUNCTIONS`, some Function objects; an entry point leads to such a module, to some functions or to one.
     Raises PluginError, with every problem: what can't be loaded, what is no function, two functions of one name.
@@ -72,7 +72,7 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
     return Registry(functions, plugins)
 
 
-def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
+def _sources(modules: Sequence[str], folder: PurePath | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
     """Where functions come from, how they are loaded, and whether that is scimsvc itself."""
     # Ours first, so that a clash is laid at the door of who came later.
     points = sorted(
@@ -85,10 +85,10 @@ def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str,
         yield f"{name} (setting plugins)", partial(_imported, name, folder), False
 
 
-def _imported(name: str, folder: Path | None) -> Any:
+def _imported(name: str, folder: PurePath | None) -> Any:
     if folder is None:
         return importlib.import_module(name)
-    place = str(folder.resolve())
+    place = str(folder)
     sys.path.append(place)
     try:
         return importlib.import_module(name)

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import yaml
-
-from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
-
 MAX_DAYS = 3650
 
 
@@ -37,7 +33,7 @@ class Policies:
 
 
 DEFAULT = Policies()
-_CHOICES = {
+CHOICES = {
     "unknownMembers": ("unknown_members", ("reject", "pending")),
     "replaceMembers": ("replace_members", ("exact", "merge")),
     "groupPatchAnswer": ("group_patch_answer", ("none", "resource")),
@@ -46,29 +42,9 @@ _CHOICES = {
     "passwords": ("passwords", ("ignore", "argon2")),
     "unknownAttributes": ("unknown_attributes", ("ignore", "reject")),
 }
-_DAYS = "deleteAfter"
-
-
-def read_policies(source: Source, node: yaml.Node | None) -> Policies:
-    """The block as a profile has it; what it doesn't say is as in DEFAULT."""
-    if node is None or node.tag.endswith(":null"):
-        return DEFAULT
-    found: dict[str, str | int] = {}
-    for key, value in source.mapping(node, "policies", (*_CHOICES, _DAYS)).items():
-        if key == _DAYS:
-            days = source.typed(value, int, key)
-            if days is not None and not 0 <= days <= MAX_DAYS:
-                source.complain(value, f"{key} must be from 0 to {MAX_DAYS} days")
-            found["delete_after"] = days or 0
-            continue
-        name, choices = _CHOICES[key]
-        text = source.text_of(value, key)
-        if text is not None and text not in choices:
-            source.complain(value, f"{key} must be {' or '.join(choices)}{did_you_mean(text, choices)}")
-        found[name] = text or choices[0]
-    return Policies(**found)  # type: ignore[arg-type]  # each is one of its choices, or there is a finding
+DAYS = "deleteAfter"
 
 
 def names() -> dict[str, str]:
     """Return the name that each field of Policies has in a profile: `{"delete_after": "deleteAfter", …}`."""
-    return {field: name for name, (field, _) in _CHOICES.items()} | {"delete_after": _DAYS}
+    return {field: name for name, (field, _) in CHOICES.items()} | {"delete_after": DAYS}

@@ -10,9 +10,8 @@ import yaml
 
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.functions.values import is_64_bit
-from scimsvc.mapping.mapper import Mapper, SkippedObject
+from scimsvc.mapping.mapper import Mapper, SkippedObject, refused_values
 from scimsvc.mapping.profile.model import ObjectMapping, key_of, parse_target
-from scimsvc.mapping.reading.warnings.tables import refused_values
 from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 from scimsvc.protocol.errors import ScimError
 

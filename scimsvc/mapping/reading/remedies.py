@@ -1,4 +1,4 @@
-"""What to type instead of the commonest mistakes in a profile's YAML and in its expressions."""
+"""What to type instead of the most common mistakes in a profile's YAML."""
 
 from __future__ import annotations
 
@@ -29,43 +29,6 @@ _DASH = re.compile(r"-(?=\w)|[\u2010-\u2015\u2022\u2212]")
 _SPACE_BEHIND_DASH = "put a space behind the dash"
 _INDICATORS = "@`%"
 
-SYNONYMS = {
-    "ascii": "NormalizeDiacritics",
-    "capitalize": "PCase",
-    "case": "Switch",
-    "concat": "Join or Append",
-    "concatenate": "Join or Append",
-    "contains": "InStr",
-    "dateformat": "FormatDateTime",
-    "equals": "=",
-    "find": "InStr",
-    "first": "Item",
-    "format": "FormatDateTime or Join",
-    "formatdate": "FormatDateTime",
-    "if": "IIF",
-    "ifnull": "Coalesce",
-    "indexof": "InStr",
-    "isblank": "IsNullOrEmpty",
-    "isempty": "IsNullOrEmpty",
-    "lcase": "ToLower",
-    "lower": "ToLower",
-    "lowercase": "ToLower",
-    "nvl": "Coalesce",
-    "plus": "Join or Append",
-    "proper": "PCase",
-    "regexreplace": "Replace",
-    "strip": "Trim",
-    "substitute": "Replace",
-    "substr": "Mid",
-    "substring": "Mid",
-    "titlecase": "PCase",
-    "today": "Now",
-    "ucase": "ToUpper",
-    "upper": "ToUpper",
-    "uppercase": "ToUpper",
-}
-"""What other languages call a function, in lower case, and Entra's function for it."""
-
 
 class Misplaced(NamedTuple):
     """The true place of a mistake that YAML finds only later: line and column from 1."""
@@ -73,11 +36,6 @@ class Misplaced(NamedTuple):
     line: int
     column: int
     message: str
-
-
-def synonym(function: str) -> str | None:
-    """Return Entra's name for a function of another language, or None."""
-    return SYNONYMS.get(function.lower())
 
 
 def quoted(text: str) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -32,7 +32,7 @@ _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,9}")
 class Source:
     """One file's text, the functions that its expressions may call, and the findings in it so far."""
 
-    path: Path
+    path: PurePath
     text: str
     registry: Registry
     findings: list[Finding] = field(default_factory=list)

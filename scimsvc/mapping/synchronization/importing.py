@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -51,7 +51,7 @@ def import_schema(content: Any, name: str, title: str, registry: Registry) -> Im
     text = _yaml(data, 120)
     problems = reader.problems
     try:
-        profile = parse_profile(text, Path("the profile"), registry)
+        profile = parse_profile(text, PurePath("the profile"), registry)
     except ProfileError:
         # Unfolded, so that a message shows all of an expression.
         unfolded = _yaml(data, _UNFOLDED)
@@ -81,7 +81,7 @@ def _yaml(data: Mapping[str, Any], width: int) -> str:
 
 def _findings_in(text: str, registry: Registry) -> list[Finding]:
     try:
-        return list(parse_profile(text, Path("the profile"), registry).warnings)
+        return list(parse_profile(text, PurePath("the profile"), registry).warnings)
     except ProfileError as error:
         return error.findings
 

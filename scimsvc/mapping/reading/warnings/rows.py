@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import yaml
 
-from scimsvc.mapping.entra.directory import MULTI_VALUED, Kind, has_source_attribute, name_of_graph_property, source_attributes
 from scimsvc.mapping.expression.tree import Call, Comparison, Omitted, SourceAttribute, Text, nodes
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile.model import AttributeMapping
-from scimsvc.mapping.profile.source_attributes import SourceDefinition
+from scimsvc.mapping.reading.source_attributes import KnownAttributes
 from scimsvc.mapping.reading.warnings.patterns import advise_on_patterns
 from scimsvc.mapping.reading.warnings.values import advise_on_values
-from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
+from scimsvc.mapping.reading.yaml_text import Source
 from scimsvc.protocol.patch import equalities
 
-ENTRA = "entra"
-"""The directory whose source attributes are known."""
 _PRESENCE = {"IsNull", "IsNullOrEmpty", "IsPresent"}
 _INSTEAD = 'Switch([country], [country], "", "Other") tells what is empty from what is not'
 _REFERENCES = {SourceAttribute("manager")}
 _ALWAYS_ONE_OF = {"IsSoftDeleted": {"True", "False"}, "accountEnabled": {"True", "False"}}
 
 
-def advise(
-    source: Source,
-    entries: Mapping[str, yaml.Node],
-    row: AttributeMapping,
-    kind: Kind,
-    directory: str,
-    defined: Mapping[str, SourceDefinition],
-) -> None:
-    """Note what is doubtful about a row: as warnings, and as errors where it can't work at all.
-
-    `defined` are the source attributes that the table defines besides Entra's own.
-    """
-    if directory == ENTRA:
-        _source_attributes(source, entries, row, kind, defined)
+def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, known: KnownAttributes) -> None:
+    """Note what is doubtful about a row as warnings, and what can never work as errors. `known` are the source attributes."""
+    if known.of_entra:
+        _source_attributes(source, entries, row, known)
         _plugins(source, entries, row)
-    several = {name for name in MULTI_VALUED[kind] if directory == ENTRA and name not in defined}
-    advise_on_values(source, entries, row, several | {one.name for one in defined.values() if one.multi_valued})
+    advise_on_values(source, entries, row, known.multi_valued())
     if row.expression is not None:
         advise_on_patterns(source, entries["expression"], row.expression)
     _nothing(source, entries, row)
@@ -71,28 +57,17 @@ class Overlaps:
         return found
 
 
-def unknown_attribute(kind: Kind, directory: str, name: str, known: Collection[str] = ()) -> str | None:
-    """Return what is doubtful about the name of a source attribute, or None. `known` are names besides Entra's own."""
-    if directory != ENTRA or name in known or has_source_attribute(kind, name):
-        return None
-    meant = name_of_graph_property(kind, name)
-    hint = f", did you mean {meant!r}?" if meant else did_you_mean(name, [*source_attributes(kind), *known])
-    return f"Entra's {kind.lower()}s have no attribute {name!r}{hint or '; if yours have it, list it under sourceAttributes'}"
-
-
-def _source_attributes(
-    source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, kind: Kind, defined: Collection[str]
-) -> None:
+def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, known: KnownAttributes) -> None:
     if row.source is not None:
-        message = unknown_attribute(kind, ENTRA, row.source, defined)
-        if message:
-            source.warn(entries["source"], message)
+        doubt = known.doubt(row.source)
+        if doubt:
+            source.warn(entries["source"], doubt)
     if row.expression is not None:
         for node in nodes(row.expression.tree):
             if isinstance(node, SourceAttribute):
-                message = unknown_attribute(kind, ENTRA, node.name, defined)
-                if message:
-                    source.in_expression(entries["expression"], message, node.column, "warning")
+                doubt = known.doubt(node.name)
+                if doubt:
+                    source.in_expression(entries["expression"], doubt, node.column, "warning")
 
 
 def plugin_functions(row: AttributeMapping, registry: Registry) -> list[Call]:

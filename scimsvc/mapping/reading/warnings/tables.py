@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from typing import Any
 
@@ -11,24 +11,13 @@ import yaml
 
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.expression.tree import Text, nodes
-from scimsvc.mapping.mapper import Flow, Mapper, RowMapper, SkippedObject
+from scimsvc.mapping.mapper import Mapper, RowMapper, SkippedObject, refused_values
 from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.mapping.reading.yaml_text import Source
-from scimsvc.schema.types import check
 
 _ENTRA_EXTENSION = re.compile(r"urn:ietf:params:scim:schemas:extension:[^:]+:2\.0:(?:User|Group):[^:]+\Z", re.IGNORECASE)
 _TRIES = 2_000
 """Combinations of attribute values that a row for a boolean is tried with."""
-
-
-def refused_values(flows: Iterable[Flow]) -> Iterator[tuple[AttributeMapping, str]]:
-    """Yield the rows whose values a create is refused for, and what the values must be."""
-    for flow in flows:
-        leaf = flow.row.target.target.value().leaf
-        values = flow.value if isinstance(flow.value, list) else [flow.value]
-        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
-        if wrong is not None and leaf.type != "complex":
-            yield flow.row, f"must be {check(leaf.type, wrong)}"
 
 
 def advise_on_table(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
