@@ -9,6 +9,7 @@ from gunicorn import util
 from gunicorn.app.base import Application
 
 from scimsvc.packaged_files import GUNICORN
+from scimsvc.settings import SettingsError, load
 
 _APPLICATION = "scimsvc.web.wsgi:app"
 
@@ -20,6 +21,13 @@ def serve() -> None:
     The section `server` of config.yaml says how it runs, and HOST and PORT where it listens unless server.bind is set. Further
     options of gunicorn come from the variable GUNICORN_CMD_ARGS.
     """
+    try:
+        configured = load()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    directory = configured.mappings.directory
+    if not directory.is_dir():
+        raise click.ClickException(f"there is no folder {directory.absolute()} ({configured.origin}); scimsvc init makes it")
     _Server().run()
 
 
