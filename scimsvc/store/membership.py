@@ -299,12 +299,11 @@ class MembershipStore:
             self._touch_groups_of(seq)
         return moved
 
-    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> None:
-        """No longer wait for these, or for anybody."""
+    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> int:
+        """No longer wait for these, or for anybody. Return how many were waited for."""
         if ids is None:
-            _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
-        else:
-            _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids))
+            return _changed(_AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq))
+        return _changed(_AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
 
     def forget(self, seq: int) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""

@@ -17,8 +17,8 @@ from tests.cli.conftest import Run
 from tests.cli.test_plan import Accounts, unique_display_name
 
 NO_TERMINAL = "nothing was changed: without a terminal the command can't ask, so give --yes"
-PATIENCE = 2.0
-"""Seconds without any output after which a person presses the key again."""
+PATIENCE = 5.0
+"""Seconds in which nothing happens, after which a person presses the key again."""
 COMMAND = Path(sys.executable).with_name("scimsvc")
 
 
@@ -101,14 +101,18 @@ def on_a_terminal(answer: str, *arguments: str) -> tuple[int, str]:
             shown += chunk
         if b"[y/N]" in shown:
             os.write(ours, answer.encode())
-            # A key that comes while the command makes the terminal ready to read from is lost, so it is pressed again.
-            while not select.select([ours], [], [], PATIENCE)[0]:
-                os.write(ours, answer.encode())
-        while chunk := _read(ours):
-            shown += chunk
+            # A key that comes just before Python starts to read is shown and has no effect, so it is pressed again.
+            while chunk := _read_in_time(ours, answer):
+                shown += chunk
         limit.cancel()
     os.close(ours)
     return process.returncode, shown.decode()
+
+
+def _read_in_time(terminal: int, answer: str) -> bytes:
+    while not select.select([terminal], [], [], PATIENCE)[0]:
+        os.write(terminal, answer.encode())
+    return _read(terminal)
 
 
 def _read(terminal: int) -> bytes:

@@ -61,7 +61,7 @@ logfile = {folder}/pgbouncer.log
 
     def _wait(self, folder: Path) -> None:
         """Connect until it answers."""
-        for _ in range(100):
+        for _ in range(600):
             try:
                 psycopg.connect(self.url, connect_timeout=2).close()
                 return

@@ -92,6 +92,7 @@ class Connection:
     __slots__ = (
         "answered",
         "arrived",
+        "authorization",
         "checking",
         "client",
         "closing",
@@ -99,6 +100,7 @@ class Connection:
         "ended",
         "incoming",
         "lost",
+        "sender",
         "server",
         "since",
         "sock",
@@ -117,6 +119,10 @@ class Connection:
         self.state = State.READING
         self.arrived: Arrived | None = None
         self.tenant: Hashable = ANONYMOUS
+        self.authorization: bytes | None = None
+        """The latest Authorization header whose token was known."""
+        self.sender: Hashable = ANONYMOUS
+        """The tenant of that token."""
         self.answered = False
         """Whether a request was answered, so that silence is that of a kept-alive connection."""
         self.checking = False

@@ -11,6 +11,18 @@ from gunicorn.http.unreader import IterUnreader
 from scimsvc.settings import HOST
 
 
+class Snapshot:
+    """gunicorn's configuration with plain attributes: a worker's settings do not change, and gunicorn looks up 20 a request."""
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+        self.__dict__.update((name, setting.get()) for name, setting in config.settings.items())
+        self.is_ssl = config.is_ssl
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._config, name)
+
+
 class StrictRequest(Request):
     """A request whose head is all in memory, so that nothing is waited for.
 
@@ -43,6 +55,10 @@ class StrictRequest(Request):
         if not hosts and self.version == (1, 1):
             raise InvalidHeader("HOST", req=self)
         return rest
+
+    def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        # In gunicorn.conf.py no proxy is trusted: `server.trusted_proxies` alone decides. gunicorn would compare addresses.
+        return {}, ()
 
     def should_close(self) -> bool:
         """Return whether the connection ends behind the answer."""

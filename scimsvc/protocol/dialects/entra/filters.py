@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import reduce
 from typing import get_args
 
+from scimsvc.protocol.dialects.entra.applied import by_rules, note
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.protocol.filter.ast import Operator
@@ -92,7 +92,7 @@ def standard_terms(resource_type: ResourceType, text: str) -> str:
             path = resolve(resource_type, name) or _element_of_simple(resource_type, scope, token.text)
             if path:
                 value = pieces[position + 2]
-                pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
+                pieces[position + 2] = by_rules(TERM_RULES, path.value().leaf, value)
     return Respelled.of(text, zip(found, pieces, strict=True))
 
 
@@ -133,19 +133,26 @@ def _compared_as_whole(resource_type: ResourceType, found: list[Token], opening:
 FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (term_after_value_filter, standard_terms)
 
 
-def standard_filter(resource_type: ResourceType, text: str) -> str:
+def standard_filter(resource_type: ResourceType, sent: str) -> str:
     """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
-    if len(text) > MAX_FILTER_LENGTH:
-        return text
-    plain = _PLAIN.fullmatch(text)
+    if len(sent) > MAX_FILTER_LENGTH:
+        return sent
+    plain = _PLAIN.fullmatch(sent)
     if plain:
         path = resolve(resource_type, plain["name"])
         if path and path.leaf.type == "string":
-            return text
+            return sent
+    text = sent
     try:
-        return reduce(lambda changed, rule: rule(resource_type, changed), FILTER_RULES, text)
-    except (FilterSyntaxError, IndexError):
+        for rule in FILTER_RULES:
+            changed = rule(resource_type, text)
+            # What standard_terms changes is noted by the rules that it goes by.
+            if changed != text and rule is not standard_terms:
+                note(rule)
+            text = changed
         return text
+    except (FilterSyntaxError, IndexError):
+        return sent
 
 
 def _element_of_simple(resource_type: ResourceType, scope: str, name: str) -> AttributePath | None:

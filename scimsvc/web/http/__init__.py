@@ -1,0 +1,1 @@
+"""What all HTTP requests and answers have in common."""
