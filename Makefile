@@ -20,6 +20,8 @@ test: .venv/test.stamp
 
 # What can be installed without a checkout.
 wheel: .venv/run.stamp
+# What a former build left in build/ would get into the wheel.
+	rm -rf build
 	$(BIN)/pip wheel -q --no-deps -w dist .
 
 # Tests that take minutes: rolling restarts behind nginx (Debian package nginx).
