@@ -9,14 +9,20 @@ endif
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test soak lint format bench bench-mapping bench-protocol lock clean
+.PHONY: run test wheel soak lint format bench bench-mapping bench-protocol lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
-	@exec $(BIN)/gunicorn wsgi:app
+	@exec $(BIN)/scimsvc serve
 
 test: .venv/test.stamp
 	$(BIN)/pytest $(ARGS)
+
+# What can be installed without a checkout.
+wheel: .venv/run.stamp
+# What a former build left in build/ would get into the wheel.
+	rm -rf build
+	$(BIN)/pip wheel -q --no-deps -w dist .
 
 # Tests that take minutes: rolling restarts behind nginx (Debian package nginx).
 soak: .venv/test.stamp
@@ -61,4 +67,4 @@ lock: .venv/test.stamp
 	@touch $@
 
 clean:
-	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
