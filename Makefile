@@ -56,14 +56,14 @@ lock: .venv/test.stamp
 .venv/run.stamp: setup.cfg requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("scimsvc needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-# What venv brings along is as old as Python itself: pip before 25.3 and setuptools before 78.1.1 have known vulnerabilities.
+# setuptools warns about every editable install. What venv brings along is as old as Python itself: pip before 25.3 and setuptools before 78.1.1 have known vulnerabilities.
 	$(BIN)/pip install -q --disable-pip-version-check --upgrade 'pip>=25.3'
-	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e .
+	PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e .
 	$(BIN)/pip uninstall -q -y setuptools
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
+	PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
 	@touch $@
 
 clean:
