@@ -1,1 +1,1 @@
-"""Mapping profiles in use: read from files, checked, planned, applied."""
+"""The mapping profiles of an installation: read from files, checked, planned, applied."""

@@ -166,16 +166,18 @@ def profile_with(path: Path, content: bytes, name: str, registry: Registry) -> P
     return loaded.profiles[name]
 
 
-def put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes, before: bytes | None = None) -> None:
     """Replace the content of a profile's file and keep the former one. Raise OSError, and then the file is as it was.
 
-    A symbolic link stays a link: its target is replaced.
+    A symbolic link stays a link: its target is replaced. `before` is kept if there is no file yet, as for a packaged profile.
     """
     file = Path(os.path.realpath(path))
     fresh = _written(file, content)
     try:
         if file.exists():
-            _written(path, file.read_bytes()).replace(former_of(path))
+            before = file.read_bytes()
+        if before is not None:
+            _written(path, before).replace(former_of(path))
         fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)
