@@ -118,16 +118,7 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
     if "mapping values" in problem:
         return "the line above goes on here: begin both lines at the same column"
     if "<block end>" in problem and begins:
-        before, here = text[: column - 1], text[column - 1 :]
-        if before.strip():
-            return f"this row ends in column {column - 1}: remove {here.strip()[:20]!r}"
-        if _DASH.match(here):
-            return f"a row begins with a plain dash and a space, not with {here[0]!r}" if here[0] != "-" else _SPACE_BEHIND_DASH
-        if column == begins[1]:
-            return f"this line begins in the column of the keys that begin in line {begins[0]}: indent it as the rows above"
-        return (
-            f"this line begins at column {column}, and line {begins[0]}, to whose list or keys it belongs, at column {begins[1]}"
-        )
+        return _for_unaligned(text, column, begins)
     if "quoted scalar" in problem or "end of stream" in problem:
         return "the closing quotation mark is missing"
     if "flow node" in problem and "<stream end>" in problem:
@@ -135,6 +126,18 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
     if "',' or '}'" in problem or "',' or ']'" in problem:
         return f"a comma or the closing {'}' if '}' in problem else ']'} is missing"
     return None
+
+
+def _for_unaligned(text: str, column: int, begins: tuple[int, int]) -> str:
+    """Return what to do about a line that does not go on with the list or keys that begin at a line and column."""
+    before, here = text[: column - 1], text[column - 1 :]
+    if before.strip():
+        return f"this row ends in column {column - 1}: remove {here.strip()[:20]!r}"
+    if _DASH.match(here):
+        return f"a row begins with a plain dash and a space, not with {here[0]!r}" if here[0] != "-" else _SPACE_BEHIND_DASH
+    if column == begins[1]:
+        return f"this line begins in the column of the keys that begin in line {begins[0]}: indent it as the rows above"
+    return f"this line begins at column {column}, and line {begins[0]}, to whose list or keys it belongs, at column {begins[1]}"
 
 
 def _ends_early(text: str, mark: str) -> bool:
