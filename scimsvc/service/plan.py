@@ -14,9 +14,9 @@ from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
+from scimsvc.mapping.profile.changes import Unique, unique_attributes
 from scimsvc.mapping.profile.record import Record
 from scimsvc.mapping.profile.scope import Clause, ScopingFilter, in_scope, undecided
-from scimsvc.mapping.revision import Unique, unique_attributes
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType

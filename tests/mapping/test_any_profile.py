@@ -21,7 +21,7 @@ from scimsvc.mapping.functions import installed
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.profile.custom_attributes import TYPES
 from scimsvc.mapping.profile.scope import OPERATORS
-from scimsvc.mapping.synchronization import differences, export_schema, import_schema, merged
+from scimsvc.mapping.synchronization import export_schema, import_schema, merged
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import ResourceType
 from scimsvc.service.catalog import Catalog
@@ -29,6 +29,7 @@ from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
 from scimsvc.web.app import create_app
+from tests.mapping.words import differences
 from tests.support.server import new_token
 from tests.support.wsgi import call
 

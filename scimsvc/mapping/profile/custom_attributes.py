@@ -90,6 +90,12 @@ def shared_with(
     return None
 
 
+def portal_definition(attribute: Attribute) -> tuple[str, bool, bool, bool]:
+    """Return what the portal's attribute list has of an attribute: its type there, multi-value, required, exact case."""
+    type_ = next((portal for portal, scim in TYPES.items() if scim == attribute.type), attribute.type)
+    return type_, attribute.multi_valued, attribute.required, attribute.case_exact
+
+
 def alike(one: Attribute, other: Attribute) -> bool:
     """Whether two declarations are of the same attribute, whatever they say of it in words."""
     what = attrgetter("type", "multi_valued", "required", "case_exact", "reference_types")

@@ -34,6 +34,14 @@ class Target:
 
 
 @dataclass(frozen=True)
+class RowSource:
+    """Where the value of a row comes from: a source attribute, a constant, or an expression in its canonical spelling."""
+
+    form: Literal["source", "constant", "expression"]
+    text: str
+
+
+@dataclass(frozen=True)
 class AttributeMapping:
     """One row of a table. At most one of `source`, `constant` and `expression` is set; without any its type is none."""
 
@@ -56,6 +64,15 @@ class AttributeMapping:
     def flow_key(self) -> Hashable:
         """The same for two rows that send the same to one target, whatever profiles they are of."""
         return self.target_key, self.source, self.constant, self.expression and self.expression.canonical(), self.apply
+
+    @property
+    def value_source(self) -> RowSource | None:
+        """Return where the value comes from; None if at most a default is sent."""
+        if self.expression is not None:
+            return RowSource("expression", self.expression.canonical())
+        if self.source is not None:
+            return RowSource("source", self.source)
+        return None if self.constant is None else RowSource("constant", self.constant)
 
     @property
     def source_names(self) -> tuple[str, ...]:

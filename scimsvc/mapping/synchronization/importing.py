@@ -14,12 +14,12 @@ from scimsvc.mapping.expression.tree import Call, SourceAttribute, Text
 from scimsvc.mapping.findings import Finding, ProfileError, marked
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.profile.custom_attributes import REFERENCED, TYPES, extended, obstacle, parse_name
-from scimsvc.mapping.profile.flow_types import FLOW_TYPES, flow_types_of, unknown_flow_types
+from scimsvc.mapping.profile.flow_types import flow_types_of, unknown_flow_types
 from scimsvc.mapping.profile.model import Profile
 from scimsvc.mapping.reading.profile import parse_profile
 from scimsvc.mapping.synchronization.connectors import other_connector
 from scimsvc.mapping.synchronization.definitions import losses_of_definitions, losses_of_row, source_attributes_in
-from scimsvc.mapping.synchronization.problems import ImportProblem
+from scimsvc.mapping.synchronization.problems import ImportProblem, LeftOut
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree
 from scimsvc.mapping.synchronization.unwrapping import unwrapped
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
@@ -31,11 +31,11 @@ _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
 
 @dataclass(frozen=True)
 class Imported:
-    """A profile, its YAML, and what of the schema it doesn't have."""
+    """A profile, its YAML, and what the schema has besides."""
 
     profile: Profile
     text: str
-    left_out: list[str]
+    left_out: list[LeftOut]
 
 
 def import_schema(content: Any, name: str, title: str, registry: Registry) -> Imported:
@@ -140,7 +140,7 @@ class _Reader:
 
     registry: Registry
     problems: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def tables(self, schema: Any) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class _Reader:
         for place, mapping, enabled in self._by_enabled(schema):
             kind = _kind(mapping)
             if kind is None:
-                self.left_out.append(f"{place}: objects of {mapping.get('sourceObjectName')!r:.60} have no table in a profile")
+                self.left_out.append(LeftOut(place, "sourceObjectName", value=mapping.get("sourceObjectName")))
                 continue
             table, resource_type = _TABLES[kind]
             if table in found:
@@ -161,10 +161,10 @@ class _Reader:
                 continue
             if not enabled and not _matches_by_something(mapping):
                 if mapping.get("attributeMappings"):
-                    self.left_out.append(f"{place}: the mapping of {table} is not enabled and has no matching row")
+                    self.left_out.append(LeftOut(place, "matchingPriority", table))
                 continue
             if not enabled:
-                self.left_out.append(f"{place}: the mapping of {table} is not enabled, so Entra sends none of them")
+                self.left_out.append(LeftOut(place, "enabled", table, False))
             found[table] = self._table(schema, mapping, table, resource_type, place)
         if not found and not self.problems:
             self.problems.append("synchronizationRules: there is no mapping of users and none of groups")
@@ -202,7 +202,7 @@ class _Reader:
         if flow_types:
             found["flowTypes"] = list(flow_types)
         if unknown := unknown_flow_types(mapping.get("flowTypes")):
-            self.left_out.append(f"{place}.flowTypes: {', '.join(unknown)}; a profile has {', '.join(FLOW_TYPES)}")
+            self.left_out.append(LeftOut(f"{place}.flowTypes", "flowTypes", table, unknown))
         self.places[table, ""] = [place]
         self.places[table, "mappings"] = [where for where, _ in rows]
         if attributes:
@@ -228,7 +228,7 @@ class _Reader:
             return
         for key in ("inputFilterGroups", "categoryFilterGroups"):
             if found.get(key):
-                self.left_out.append(f"{place}.{key}: a profile has filters by which objects fall out of scope, and no others")
+                self.left_out.append(LeftOut(f"{place}.{key}", key))
         for number, (where, group) in enumerate(self._list(found, "groups", place) if found.get("groups") else (), 1):
             clauses = [self.clause(clause, one) for one, clause in self._list(group, "clauses", where)]
             name = _name_of(group, number)
@@ -265,8 +265,8 @@ class _Reader:
         if _FLOW_TYPES.get(flow_type.lower()) == "create":
             found["apply"] = "create"
         elif flow_type.lower() not in _FLOW_TYPES:
-            self.left_out.append(f"{place}: flowType {flow_type} of {target}; a profile has always and create")
-        self.left_out += [f"{place}: {loss}" for loss in losses_of_row(row)]
+            self.left_out.append(LeftOut(place, "flowType", str(target), flow_type))
+        self.left_out += losses_of_row(row, place)
         return found
 
     def _source(self, source: Any, place: str) -> dict[str, Any]:
