@@ -1,4 +1,4 @@
-"""From a directory object's attributes to the values that a table's rows come to."""
+"""From a directory object's attributes to the values of a table's rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Value = Callable[[Mapping[str, Any]], Any]
 
 
 class Flow(NamedTuple):
-    """What a row comes to: `value` in the form of its target attribute, None where nothing is sent."""
+    """The value of a row, in the form of its target attribute; None if nothing is sent."""
 
     row: AttributeMapping
     value: Any
@@ -26,12 +26,14 @@ _new = tuple.__new__
 
 
 class SkippedObject(Exception):
-    """An expression says IgnoreObjectFlow: nothing at all is sent of the object."""
+    """An expression returns IgnoreObjectFlow: Entra sends nothing at all for the object."""
 
 
 class RowMapper:
-    """Works out one row: `value` takes the attributes and whether the object is created, and answers what the row comes to, None
-    where nothing is sent. It raises ExpressionError and SkippedObject.
+    """Works out one row.
+
+    `value` takes the source attributes, and whether the object is created. It returns the row's value, or None if nothing is
+    sent. It raises ExpressionError and SkippedObject.
     """
 
     def __init__(self, row: AttributeMapping) -> None:
@@ -63,7 +65,7 @@ def _value(row: AttributeMapping) -> Callable[..., Any]:
 
 
 class Mapper:
-    """Works out the rows of a table. Expressions are compiled already, so this is what it costs for each object."""
+    """Works out the rows of a table. Expressions are compiled once, when the profile is loaded."""
 
     def __init__(self, table: ObjectMapping) -> None:
         self.table = table
@@ -71,19 +73,19 @@ class Mapper:
         self._updating = [(row, value) for row, value in self._creating if row.apply == "always"]
 
     def flows(self, attributes: Mapping[str, Any], creating: bool = True) -> list[Flow]:
-        """All rows that apply, in the table's order.
+        """Return the values of all rows that apply, in the table's order.
 
-        A default value counts only on create, as does a row that applies only then (customize-application-attributes.md).
-        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        A default value counts only on create, and so does a row that applies only then (customize-application-attributes.md).
+        Raise ExpressionError if an expression can't be worked out, and SkippedObject.
         """
         rows = self._creating if creating else self._updating
         # Flow(…) goes through a function of its own, which costs as much as a small expression.
         return [_new(Flow, (row, value(attributes, creating))) for row, value in rows]
 
     def known_flows(self, attributes: Mapping[str, Any], creating: bool = True) -> tuple[list[Flow], dict[str, str]]:
-        """Return the flows like `flows`, without the rows that only Entra can work out, and these by target with the reason.
+        """Return the flows like `flows`, without rows that only Entra can work out; and the reason for each of these, by target.
 
-        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        Raise ExpressionError if another expression can't be worked out, and SkippedObject.
         """
         flows, unknown = [], {}
         for row, value in self._creating if creating else self._updating:
@@ -117,7 +119,10 @@ def _value_of(row: AttributeMapping) -> Value:
 
 
 def converter(attribute: Attribute) -> Callable[[Any], Any]:
-    """From what a row comes to, mostly a text, to a value of an attribute's type; what is none of it stays as it is."""
+    """Return a function that converts the value of a row, mostly a string, to an attribute's type.
+
+    A value that can't be converted stays as it is.
+    """
     one = _CONVERSIONS.get(attribute.type)
     if one is None:
         return _text_or_texts

@@ -51,7 +51,10 @@ def _ids(name: str) -> Read:
 
 
 def _is_soft_deleted(found: Mapping[str, Any]) -> str:
-    """`True` for whom Entra disables: deleted, or with an account that is (how-provisioning-works.md, de-provisioning)."""
+    """Return `True` if Entra disables the account: the object is deleted, or its account is disabled.
+
+    Source: how-provisioning-works.md, de-provisioning.
+    """
     return "True" if found.get("deletedDateTime") or found.get("accountEnabled") is False else "False"
 
 
@@ -156,25 +159,28 @@ _EXTENSION = re.compile(r"extension_[0-9a-fA-F]{32}_\w+|CustomSecurityAttribute\
 
 
 def source_attributes(kind: Kind) -> Iterable[str]:
-    """The names of the attributes that every directory has."""
+    """Return the names of the attributes that every directory has."""
     return _SOURCES[kind]
 
 
 def has_source_attribute(kind: Kind, name: str) -> bool:
-    """Whether objects of the kind have, or may have, an attribute of that name; names are case-sensitive."""
+    """Return whether objects of a kind have, or may have, an attribute of that name. Names are case-sensitive."""
     return name in _SOURCES[kind] or bool(_EXTENSION.fullmatch(name))
 
 
 def name_of_graph_property(kind: Kind, path: str) -> str | None:
-    """Return Entra's name of what Microsoft Graph has at a path, as `mobile` for `mobilePhone`; None if both are the same."""
+    """Return Entra's name of the property at a path in Microsoft Graph, such as `mobile` for `mobilePhone`.
+
+    Return None if both names are the same.
+    """
     return _NAMES_OF_GRAPH[kind].get(path)
 
 
 def source_of(kind: Kind, found: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the source attributes of an object as Microsoft Graph returns it; those without a value are left out.
+    """Return the source attributes of an object as Microsoft Graph returns it. Those without a value are left out.
 
-    What is there under Entra's own name already, such as `objectId`, is taken as it is. `names` are further attributes, which are
-    read as they are written: a key of the object, or a path such as `employeeOrgData.costCenter`.
+    A value under Entra's own name, such as `objectId`, is taken as it is. `names` are further attributes to read: a key of the
+    object, or a path such as `employeeOrgData.costCenter`.
     """
     source = {}
     for name, read in _SOURCES[kind].items():

@@ -1,4 +1,4 @@
-"""For an object of the directory: what Entra will send of it, and with `explain` how each row comes to its value."""
+"""A preview: what Entra will send for an object of the directory, and with `explain` how each row gets its value."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class PreviewError(ValueError):
 
 
 def preview(table: ObjectMapping, found: Any, explain: bool = False) -> dict[str, Any]:
-    """What Entra sends of an object as Microsoft Graph returns it: `match`, `create`, `update` and, where there are any,
-    `references`, the last two in both dialects; `skipped` says why nothing is sent, `warnings` what keeps it from going well.
+    """Return what Entra sends for an object as Microsoft Graph returns it.
 
-    With `explain` also `rows`, and where rows can't be worked out `error` in place of what is sent. Raises PreviewError.
+    The keys are `match`, `create`, `update` and, if the object refers to others, `references`; the last two have both PATCH
+    dialects. `skipped` is why Entra sends nothing, `warnings` are likely failures. `explain` adds `rows`, and `error` instead of
+    requests if rows can't be worked out. Raise PreviewError.
     """
     kind: Kind = "User" if table.resource_type.name == "User" else "Group"
     if not table.is_mapped:
@@ -46,7 +47,7 @@ def preview(table: ObjectMapping, found: Any, explain: bool = False) -> dict[str
 
 
 def _unknown_names(kind: Kind, table: ObjectMapping, source: Mapping[str, Any]) -> Iterator[str]:
-    """Name the source attributes that neither Entra nor the table nor the object has."""
+    """Yield a warning for each source attribute that neither Entra nor the table nor the object has."""
     for name in table.source_names:
         if name not in source and name not in table.source_attributes and not has_source_attribute(kind, name):
             yield f"the object has no {name}, and it is no attribute of Entra's {kind.lower()}s, so it counts as empty"
@@ -97,7 +98,7 @@ def _warnings(table: ObjectMapping, creating: Sequence[Flow], match: Sequence[st
 
 
 def _check(kind: Kind, found: Any) -> None:
-    """Raises PreviewError for what Microsoft Graph never returns as an object of a kind."""
+    """Raise PreviewError if Microsoft Graph never returns this as an object of the kind."""
     if not isinstance(found, Mapping):
         raise PreviewError("must be a JSON object")
     if nested_too_deep(found):
@@ -119,7 +120,7 @@ def _check(kind: Kind, found: Any) -> None:
 
 
 def objects_in(content: Any) -> list[Any]:
-    """The objects of an answer of Microsoft Graph: one, a list, or a list under `value`."""
+    """Return the objects in an answer of Microsoft Graph: one, a list, or a list under `value`."""
     if isinstance(content, dict) and isinstance(content.get("value"), list):
         return list(content["value"])
     return content if isinstance(content, list) else [content]

@@ -1,6 +1,6 @@
-"""What Entra will send for an object: the create, and the update in both of its PATCH dialects.
+"""The requests that Entra sends for an object: the create, and the update in both of its PATCH dialects.
 
-By the tutorial (use-scim-to-provision-users-and-groups.md) and the compliance list
+Sources: the tutorial (use-scim-to-provision-users-and-groups.md) and the compliance list
 (application-provisioning-config-problem-scim-compatibility.md).
 """
 
@@ -29,14 +29,14 @@ Document = dict[str, Any]
 
 
 def match_filters(flows: Iterable[Flow]) -> list[str]:
-    """The filters by which Entra looks for the object, in the order in which it tries them."""
+    """Return the filters by which Entra looks for the object, in the order in which it tries them."""
     matching = [flow for flow in flows if flow.row.matching is not None and flow.value not in (None, "")]
     matching.sort(key=lambda flow: flow.row.matching or 0)
     return [f"{flow.row.target_text} eq {orjson.dumps(as_text(flow.value)).decode()}" for flow in matching]
 
 
 def create_body(table: ObjectMapping, flows: Sequence[Flow]) -> Document:
-    """The body of the POST. Nulls and references are not in it; references follow in a PATCH."""
+    """Return the body of the POST. It has no nulls and no references; references follow in a PATCH."""
     operations = [
         Operation("add", flow.row.target, _typed(flow.row.target.target.leaf, flow.value))
         for flow in flows
@@ -45,7 +45,7 @@ def create_body(table: ObjectMapping, flows: Sequence[Flow]) -> Document:
     document = apply({}, operations, _MAKING)
     add_role_types(document, flows)
     for email in document.get("emails", []):
-        # As the tutorial's create has it.
+        # The tutorial's create does the same.
         if email.get("type") == "work":
             email.setdefault("primary", True)
     name = table.resource_type.name
@@ -54,7 +54,7 @@ def create_body(table: ObjectMapping, flows: Sequence[Flow]) -> Document:
 
 
 def update_body(flows: Iterable[Flow], flagged: bool, attributes: Mapping[str, Any]) -> Document | None:
-    """Return the PATCH that replaces every attribute; None where there is nothing to send. `attributes` are the object's."""
+    """Return the PATCH that replaces every attribute, or None if there is nothing to send. `attributes` are the object's."""
     sent = [flow for flow in flows if flow.value is not None and not _is_reference(flow)]
     roles = list(role_operations(sent, flagged, attributes).values())
     sent = [flow for flow in sent if not sends_roles(flow.row)]
@@ -71,9 +71,9 @@ def update_body(flows: Iterable[Flow], flagged: bool, attributes: Mapping[str, A
 
 
 def references_body(flows: Iterable[Flow], flagged: bool) -> Document | None:
-    """The PATCH that follows once the object and those it refers to are there; None where it refers to nothing.
+    """Return the PATCH that follows once the referenced objects exist, or None if there are no references.
 
-    Entra sends the ids that the service provider gave to those; here stand their ids in the directory.
+    Entra sends the ids that the service provider gave to those objects; this has their ids in the directory.
     """
     operations = []
     for flow in flows:
@@ -93,12 +93,12 @@ def _is_reference(flow: Flow) -> bool:
 
 
 def _is_plain(flow: Flow) -> bool:
-    """Whether the flag puts the attribute into the operation without a path."""
+    """Return whether the flag puts the attribute into the operation without a path."""
     return flow.row.target.value_filter is None and not isinstance(flow.value, list)
 
 
 def _typed(attribute: Attribute, value: Any) -> Any:
-    """A value as the target has it: a list where it is multi-valued, objects where it is complex."""
+    """Return a value as the target has it: an array if it is multi-valued, objects if it is complex."""
     values = value if isinstance(value, list) else [value]
     if attribute.type == "complex":
         values = [one if isinstance(one, dict) else {"value": one} for one in values]
@@ -106,7 +106,7 @@ def _typed(attribute: Attribute, value: Any) -> Any:
 
 
 def _as_sent(flow: Flow) -> Any:
-    """Return the value as it is without the flag: booleans are texts."""
+    """Return the value as Entra sends it without the flag: booleans are strings."""
     if isinstance(flow.value, bool):
         return str(flow.value)
     return _typed(flow.row.target.target.leaf, flow.value)

@@ -51,7 +51,7 @@ def role_operations(flows: Sequence[Flow], flagged: bool, attributes: Mapping[st
 
 
 def add_role_types(document: dict[str, Any], flows: Sequence[Flow]) -> None:
-    """Give the element that SingleAppRoleAssignment makes in a create its `type`, where no row gives another."""
+    """Set the `type` of the element that SingleAppRoleAssignment makes in a create, unless a row sets another."""
     for flow in flows:
         if flow.value is None or _function_of(flow.row) != _SINGLE:
             continue

@@ -81,7 +81,7 @@ REPLACE = Function(
     "replacementValue. oldValue and template: every oldValue in the template becomes the source. regexPattern and "
     "replacementValue: every match becomes the replacementValue, in which ${name} and $1 stand for groups; what doesn't match "
     "stays. With regexGroupName, a name or a number, only the text of that group is replaced. regexPattern, regexGroupName and "
-    "replacementAttributeName: the source, and where that is empty, the group in the first match in the other attribute. A "
+    "replacementAttributeName: the source, and if that is empty, the group in the first match in the other attribute. A "
     "regular expression has .NET's syntax, without conditions, balancing groups and \\G, and one is refused that comes to too "
     f"much with its repetitions written out; it may take {TIME_LIMIT} seconds for a value.",
     (

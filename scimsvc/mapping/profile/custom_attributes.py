@@ -35,7 +35,7 @@ _NEVER_EXTENDED = ("members", "groups", "meta")
 
 @dataclass(frozen=True)
 class Name:
-    """`[URN:]attribute[filter].sub`: where in a resource an attribute of the list is."""
+    """The parts of `[URN:]attribute[filter].sub`, the name of a custom attribute."""
 
     urn: str | None
     attribute: str
@@ -44,13 +44,14 @@ class Name:
 
     @property
     def parent(self) -> str:
-        """The path of the attribute without filter and sub-attribute."""
+        """Return the path of the attribute without filter and sub-attribute."""
         return f"{self.urn}:{self.attribute}" if self.urn else self.attribute
 
 
 def parse_name(text: str) -> Name | None:
-    """The parts of a custom attribute's name; None where it is none: `badge`, `name.nick`, `emails[type eq "x"].rank`, all of
-    them also below a URN.
+    """Return the parts of a custom attribute's name, or None if it is not valid.
+
+    Valid are `badge`, `name.nick` and `emails[type eq "x"].rank`, also below a URN.
     """
     match = _NAME.fullmatch(text)
     if match is None or (match["filter"] and not match["sub"]):
@@ -59,7 +60,10 @@ def parse_name(text: str) -> Name | None:
 
 
 def adopting(resource_type: ResourceType, urn: str | None, others: Iterable[ResourceType]) -> ResourceType:
-    """The resource type with the extension of that URN which others have, where it has none itself: a URN is one definition."""
+    """Return the resource type with the extension of a URN that another one has, if it lacks it.
+
+    A URN has one definition for all resource types.
+    """
     if urn is None or _has(resource_type, urn):
         return resource_type
     known = (extension for other in others for extension in other.extensions if extension.id.lower() == urn.lower())
@@ -68,7 +72,7 @@ def adopting(resource_type: ResourceType, urn: str | None, others: Iterable[Reso
 
 
 def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
-    """The resource type with its schemas as another one has them, which may have been extended there."""
+    """Return the resource type with those of its schemas that another one has, as they are there with custom attributes."""
     own = (resource_type.schema, *resource_type.extensions)
     theirs = {one.id.lower(): one for one in (other.schema, *other.extensions)}
     schema, *extensions = shared = tuple(theirs.get(one.id.lower(), one) for one in own)
@@ -78,8 +82,9 @@ def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
 def shared_with(
     resource_type: ResourceType, plain: ResourceType, name: Name, others: Iterable[ResourceType]
 ) -> tuple[ResourceType, Attribute] | None:
-    """Another resource type from which a resource type has an attribute of that name below a URN, and the attribute; None where
-    it has none, or has it by itself, as `plain`.
+    """Return the other resource type that gave a resource type an attribute below a URN, and the attribute.
+
+    None if there is no such attribute, or if `plain`, the resource type without the other's attributes, has it too.
     """
     path = f"{name.parent}.{name.sub}" if name.sub else name.parent
     own = resolve(resource_type, path) if name.urn and not resolve(plain, path) else None
@@ -97,7 +102,7 @@ def portal_definition(attribute: Attribute) -> tuple[str, bool, bool, bool]:
 
 
 def alike(one: Attribute, other: Attribute) -> bool:
-    """Whether two declarations are of the same attribute, whatever they say of it in words."""
+    """Return whether two declarations are of the same attribute; descriptions do not matter."""
     what = attrgetter("type", "multi_valued", "required", "case_exact", "reference_types")
     return bool(what(one) == what(other))
 
@@ -107,7 +112,10 @@ def _has(resource_type: ResourceType, urn: str) -> bool:
 
 
 def obstacle(resource_type: ResourceType, name: Name, others: Iterable[ResourceType] = ()) -> str | None:
-    """Why a resource type can't have an attribute of that name besides those it has and others have; None where it can."""
+    """Return why a resource type can't have an attribute of that name, or None if it can.
+
+    `others` are the other resource types, whose schemas have their own URNs.
+    """
     if name.urn and not _has(resource_type, name.urn):
         of = next((other.name for other in others if other.schema.id.lower() == name.urn.lower()), None)
         return f"{name.urn} is the schema of {of}; the URN of an extension of {resource_type.name} is another" if of else None
@@ -129,9 +137,10 @@ def obstacle(resource_type: ResourceType, name: Name, others: Iterable[ResourceT
 
 
 def extended(resource_type: ResourceType, name: Name, attribute: Attribute) -> ResourceType:
-    """The resource type with an attribute at that name, to which there is no obstacle; a new URN is a new extension.
+    """Return the resource type with an attribute at that name, to which there must be no obstacle.
 
-    What a name with a filter is below, such as `badges[type eq "door"].number`, is multi-valued.
+    A new URN becomes a new extension. A new parent of a name with a filter, such as `badges[type eq "door"].number`, is
+    multi-valued.
     """
     urn = (name.urn or resource_type.schema.id).lower()
     if urn == resource_type.schema.id.lower():
@@ -157,7 +166,10 @@ def _with(schema: Schema, name: Name, attribute: Attribute) -> Schema:
 
 
 def _parent(name: Name, attribute: Attribute) -> Attribute:
-    """What holds a sub-attribute: where a filter chooses, with the default sub-attributes of RFC 7643 §2.4."""
+    """Return a complex attribute for a sub-attribute.
+
+    If a filter chooses elements, it is multi-valued and has the default sub-attributes of RFC 7643 §2.4.
+    """
     defaults: tuple[Attribute, ...] = ()
     if name.value_filter:
         defaults = (

@@ -27,7 +27,7 @@ TableName = Literal["users", "groups"]
 
 @dataclass(frozen=True)
 class Target:
-    """Values of `path`; with a filter only those in the elements that fulfil it, as in `emails[type eq "work"].value`."""
+    """The values of `path`. With a filter only those in the elements that it matches, as in `emails[type eq "work"].value`."""
 
     path: AttributePath
     value_filter: Filter | None = None
@@ -43,7 +43,10 @@ class RowSource:
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """One row of a table. At most one of `source`, `constant` and `expression` is set; without any its type is none."""
+    """One row of a table.
+
+    At most one of `source`, `constant` and `expression` is set. A row without any of them sends at most its default.
+    """
 
     target: Path
     target_text: str
@@ -57,17 +60,17 @@ class AttributeMapping:
 
     @property
     def target_key(self) -> Hashable:
-        """The same for two rows with one target, however it is spelled and whatever profiles they are of."""
+        """Return a key that is equal for rows with the same target, however it is spelled and in whatever profile."""
         return key_of(self.target)
 
     @property
     def flow_key(self) -> Hashable:
-        """The same for two rows that send the same to one target, whatever profiles they are of."""
+        """Return a key that is equal for rows that send the same to the same target, in whatever profile."""
         return self.target_key, self.source, self.constant, self.expression and self.expression.canonical(), self.apply
 
     @property
     def value_source(self) -> RowSource | None:
-        """Return where the value comes from; None if at most a default is sent."""
+        """Return what the value comes from; None if the row sends at most a default."""
         if self.expression is not None:
             return RowSource("expression", self.expression.canonical())
         if self.source is not None:
@@ -76,14 +79,14 @@ class AttributeMapping:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The source attributes that the value depends on."""
+        """Return the source attributes that the value depends on."""
         if self.expression is not None:
             return tuple(self.expression.source_attributes)
         return (self.source,) if self.source else ()
 
     @cached_property
     def value_path(self) -> Path:
-        """The target down to the value: that of `manager` is `manager.value`."""
+        """Return the target down to the value: `manager.value` for `manager`."""
         return _value_path(self.target)
 
 
@@ -91,7 +94,7 @@ def parse_target(text: str, resource_type: ResourceType, *, bare_strings: bool =
     """Return the target that a text spells, also in the portal's way, as in `roles[primary eq "True"].value`.
 
     A target that ends in a filter means the `value` of the elements: `emails[type eq "work"]` is `emails[type eq "work"].value`.
-    Raises ScimError, also for a string without quotation marks, as in `emails[type eq work].value`, unless `bare_strings`.
+    Raise ScimError, also for a string without quotation marks, as in `emails[type eq work].value`, unless `bare_strings`.
     """
     rules = FILTER_RULES if bare_strings else TARGET_RULES
     path = parse_path(standard_filter(resource_type, text, rules), resource_type)
@@ -111,7 +114,7 @@ _COLUMN = re.compile(r" at column (\d+)(?=: write|$)")
 
 
 def key_of(target: Path) -> Hashable:
-    """The same for two spellings of one target."""
+    """Return a key that is equal for two spellings of one target."""
     return _value_path(target).target.name, target.value_filter and meaning(target.value_filter)
 
 
@@ -136,12 +139,12 @@ class ObjectMapping:
     is_mapped: bool = True
 
     def matching(self) -> list[AttributeMapping]:
-        """The rows that Entra matches by, first precedence first."""
+        """Return the rows that Entra matches by, in order of precedence."""
         return sorted((row for row in self.mappings if row.matching is not None), key=lambda row: row.matching or 0)
 
     @cached_property
     def source_names(self) -> tuple[str, ...]:
-        """The source attributes that the rows and the scope read, in order of appearance."""
+        """Return the source attributes that the rows and the scope read, in order of appearance."""
         names: dict[str, None] = {}
         for row in self.mappings:
             if row.source is not None:
@@ -156,7 +159,7 @@ class ObjectMapping:
         return self.is_mapped and (self.flow_types is None or flow_type in self.flow_types)
 
     def required_besides(self, given: Container[str]) -> list[str]:
-        """The attributes besides those given without which a create is refused."""
+        """Return the names of required attributes that are not among those given. Without them a create is refused."""
         return [
             attribute.name
             for attribute in self.resource_type.root.sub_attributes
@@ -190,7 +193,7 @@ class Profile:
         return {name: table for name, table in tables.items() if table.is_mapped}
 
     def resource_types(self) -> tuple[ResourceType, ...]:
-        """User and Group with the profile's custom attributes, and the others."""
+        """Return User and Group with the profile's custom attributes, and the other resource types."""
         return self.users.resource_type, self.groups.resource_type, *self.others
 
     @cached_property
@@ -199,7 +202,7 @@ class Profile:
         return {table.resource_type.name: list(_unique_targets(table)) for table in tables}
 
     def unique_paths(self, resource_type: ResourceType) -> list[Target]:
-        """The attributes whose values are unique among a tenant's resources of the type.
+        """Return the attributes whose values are unique among a tenant's resources of the type.
 
         They are the schema's own (uniqueness server or global), the matching attributes, and rows marked unique.
         """

@@ -1,4 +1,4 @@
-"""The `policies:` block of a profile: what happens where the standard leaves it to the service provider, and clients differ."""
+"""The policies of a profile: choices that the standard leaves to the service provider, and in which clients differ."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ DAYS = "deleteAfter"
 
 
 def names() -> dict[str, str]:
-    """Return the name that each field of Policies has in a profile: `{"delete_after": "deleteAfter", …}`."""
+    """Return the key that each field of Policies has in a profile: `{"delete_after": "deleteAfter", …}`."""
     return {field: name for name, (field, _) in CHOICES.items()} | {"delete_after": DAYS}

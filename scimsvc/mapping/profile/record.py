@@ -32,12 +32,15 @@ class Shaped(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """The fields in the profile's order."""
+    """The fields of a record, in the profile's order."""
 
     fields: tuple[Field, ...]
 
     def of(self, resource: Mapping[str, Any]) -> Shaped:
-        """The record of a resource as SCIM has it. A field without a value is None, one whose flow is ignored is left out."""
+        """Return the record of a resource.
+
+        A field without a value is None; a field whose expression ignores the flow is left out.
+        """
         record: dict[str, Any] = {}
         problems: dict[str, str] = {}
         for field in self.fields:

@@ -22,19 +22,19 @@ class Clause:
 
 @dataclass(frozen=True)
 class ScopingFilter:
-    """Lets an object through for which all clauses hold."""
+    """A scoping filter: it lets an object through if all clauses hold."""
 
     name: str
     clauses: tuple[Clause, ...]
 
 
 def in_scope(filters: Sequence[ScopingFilter], attributes: Mapping[str, Any]) -> bool:
-    """Whether any of the filters lets an object through, or there are none."""
+    """Return whether any of the filters lets an object through, or there are no filters."""
     return not filters or any(all(_holds(clause, attributes) for clause in one.clauses) for one in filters)
 
 
 def undecided(filters: Sequence[ScopingFilter], known: Mapping[str, Any]) -> list[str]:
-    """The attributes that must be known, besides those that are, to say whether the filters let an object through."""
+    """Return the attributes besides the known ones that are needed to tell whether the filters let an object through."""
     possible = [
         {clause.attribute: None for clause in one.clauses if clause.attribute not in known}
         for one in filters

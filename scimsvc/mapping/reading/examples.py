@@ -1,4 +1,4 @@
-"""The examples of a profile: source attributes in, expected SCIM attributes out; they run whenever the profile is loaded."""
+"""The examples of a profile: source attributes in, expected SCIM attributes out. They run whenever the profile is loaded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
-    """Note every expectation that doesn't hold, at its place. Only what an example expects is looked at.
+    """Note every expectation that is not met, at its place.
 
-    Examples run where nothing else is wrong.
+    Only the attributes that an example expects are compared. Examples run only if nothing else in the profile is wrong.
     """
     mapper = Mapper(table)
     cases = []
@@ -44,7 +44,7 @@ def run_examples(source: Source, node: yaml.Node | None, table: ObjectMapping) -
 
 
 def _look_at_keys(source: Source, node: yaml.Node) -> None:
-    """Note keys, at any depth, that are doubled or no texts."""
+    """Note keys, at any depth, that are there twice or are not strings."""
     seen = set()
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if not isinstance(key, yaml.ScalarNode):
@@ -95,7 +95,7 @@ def _shown(value: Any) -> str:
 
 
 def _plain(node: yaml.Node) -> Any:
-    """What a node says: texts, numbers, true and false, null, lists and mappings; a date is a text."""
+    """Return the value of a node: strings, numbers, booleans, null, lists and mappings. A date is a string."""
     if isinstance(node, yaml.MappingNode):
         return {str(key.value): _plain(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):

@@ -11,7 +11,7 @@ _OTHER_NAMES = {"create": "Add"}
 
 
 def read_flow_types(source: Source, node: yaml.Node | None) -> tuple[FlowType, ...] | None:
-    """Return the list of a profile in Graph's order; None if there is none. Note what is wrong with it."""
+    """Return the flow types of a table in Graph's order, or None if the table does not list them. Note mistakes."""
     if node is None:
         return None
     found: set[str] = set()

@@ -9,7 +9,7 @@ from scimsvc.mapping.reading.yaml_text import Source, did_you_mean
 
 
 def read_policies(source: Source, node: yaml.Node | None) -> Policies:
-    """The block as a profile has it; what it doesn't say is as in DEFAULT."""
+    """Return the policies of a profile; those that the block does not name are as in DEFAULT. Note mistakes."""
     if node is None or node.tag.endswith(":null"):
         return DEFAULT
     found: dict[str, str | int] = {}

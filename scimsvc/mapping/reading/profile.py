@@ -32,7 +32,7 @@ def is_name(text: str) -> bool:
 
 
 def name_in(content: bytes | Finding) -> str | None:
-    """Return the name in the text of a profile, also if something else in it is wrong; None if there is no readable name."""
+    """Return the name in the text of a profile, even if something else in it is wrong; None if no name can be read."""
     if isinstance(content, Finding):
         return None
     root = Source(PurePath(), content.decode("utf-8-sig", "replace"), Registry(())).root()

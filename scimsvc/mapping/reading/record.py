@@ -21,7 +21,10 @@ MAX_NAME_LENGTH = 128
 
 
 def read_record(source: Source, node: yaml.Node | None, resource_type: ResourceType) -> Record | None:
-    """The block as a profile has it, a mapping of fields to attributes or expressions; None where there is none."""
+    """Return the record of a profile, or None if it has none: a mapping of fields to SCIM attributes or expressions.
+
+    Note mistakes.
+    """
     if node is None or node.tag.endswith(":null"):
         return None
     if not isinstance(node, yaml.MappingNode):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 _MARK = "[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`]?"
-"""A quotation mark that is none to YAML."""
+"""A quotation mark that YAML does not know."""
 _FILTERED = re.compile(rf"\b(?P<key>target|name|attribute)[\"']?:\s+{_MARK}(?P<text>[A-Za-z][\w:.$-]*\[[^\]\n]*\][\w.:]*)")
 """A key whose value has a filter and no quotes: YAML takes the bracket for the beginning of a list."""
 _CALL = re.compile(rf"(?P<before>^|[\s{{,])(?P<key>expression|[A-Za-z]\w*):\s+{_MARK}(?P<call>[A-Za-z_]\w*\()")
@@ -20,7 +20,7 @@ _NESTED_CALL = re.compile(r"\b(?P<key>\w+)[\"']?:\s+(?P<mark>[\"'])(?P<call>[A-Z
 """A key whose value is a function's call and stands in quotation marks."""
 _KEYS = "source|constant|expression|target|matching|unique|default|apply|name|type|multiValued|required|exactCase|description"
 _NEXT_KEY = re.compile(rf"[\s;](?P<key>{_KEYS}):(?:\s|$)")
-"""A key that stands where a value goes on."""
+"""A key inside of a value that goes on."""
 _NO_SPACE = re.compile(rf"\s*(?:-\s+)?(?P<key>{_KEYS})(?P<colon>:?)(?P<space>\s*)(?P<value>[^\s:].*)")
 """A line with a key, and perhaps without the colon or the space that belong behind it."""
 _INDENTATION = re.compile(r"[ \t]*(?P<character>[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])")
@@ -44,7 +44,7 @@ def quoted(text: str) -> str:
 
 
 def unquoted(line: str) -> str | None:
-    """Return how to quote a value of a line that YAML doesn't read as one text, or None if there is no such value."""
+    """Return how to quote a value of a line that YAML does not read as one string, or None if every value is fine."""
     filtered = _FILTERED.search(line)
     if filtered:
         return f"put the {filtered['key']} in single quotes: {quoted(filtered['text'])}"
@@ -54,7 +54,7 @@ def unquoted(line: str) -> str | None:
 
 
 def nested(line: str) -> str | None:
-    """Return how to write a value of a line that stands in the quotation marks that it has itself, or None."""
+    """Return how to write a value of a line that is in the same quotation marks as it contains, or None."""
     filtered = _NESTED.search(line)
     if filtered and _ends_early(filtered["text"], filtered["mark"]):
         return _in_single_quotes(filtered["key"], filtered["text"], filtered["mark"])
@@ -66,7 +66,7 @@ def nested(line: str) -> str | None:
 
 
 def no_space(key: str, known: Collection[str]) -> str | None:
-    """Return what to do about an unknown key that is a known one with its value, `source:mail`, or None."""
+    """Return how to correct an unknown key that is a known one with its value, such as `source:mail`, or None."""
     if key[:1].isspace() and key.strip() in known:
         return f"the space before {key.strip()} is U+{ord(key[0]):04X}: put a plain space in its place"
     name, colon, value = key.partition(":")
@@ -78,7 +78,7 @@ def no_space(key: str, known: Collection[str]) -> str | None:
 
 
 def odd_indentation(lines: Sequence[str], until: int) -> Misplaced | None:
-    """Return the first line, of those up to a number, that begins with a space that YAML doesn't take for one."""
+    """Return the first of some lines that begins with a space character that YAML does not accept as indentation, or None."""
     for number, line in enumerate(lines[:until], 1):
         match = _INDENTATION.match(line)
         if match:
@@ -90,9 +90,9 @@ def odd_indentation(lines: Sequence[str], until: int) -> Misplaced | None:
 
 
 def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins: tuple[int, int] | None) -> str | None:
-    """Return what to do about a problem that YAML's parser has at a line and column from 1, or None.
+    """Return how to correct what YAML's parser complains of at a line and column, counted from 1, or None.
 
-    `begins` is where the list or the keys begin that the parser was reading.
+    `begins` is the position of the list or mapping that the parser was reading.
     """
     text = lines[line - 1] if line <= len(lines) else ""
     if r"'\t'" in problem:
@@ -141,19 +141,19 @@ def _for_unaligned(text: str, column: int, begins: tuple[int, int]) -> str:
 
 
 def _ends_early(text: str, mark: str) -> bool:
-    """Whether a quotation mark in a text ends it, since it is not escaped as YAML wants."""
+    """Return whether a quotation mark in a text ends it because it is not escaped."""
     return mark in text.replace('\\"' if mark == '"' else "''", "")
 
 
 def _in_single_quotes(key: str, text: str, mark: str) -> str:
-    """How to write a target or expression whose texts have the quotation mark that is around it."""
+    """Return how to write a target or expression that contains the quotation mark around it."""
     in_pairs = mark == "'" and text.count(mark) % 2 == 0
     right = quoted(text.replace(mark, '"') if in_pairs else text)
     return f"put the {key} in single quotes, and texts in it in double ones: {right}"
 
 
 def _call_at(line: str, start: int) -> str | None:
-    """The text of a call up to its closing parenthesis; None if it doesn't end in the line."""
+    """Return the text of a call up to its closing parenthesis, or None if it does not end in the line."""
     depth, in_text = 0, False
     for place in range(start, len(line)):
         character = line[place]

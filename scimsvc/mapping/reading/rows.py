@@ -79,7 +79,7 @@ def _expression(source: Source, node: yaml.Node | None) -> Expression | None:
 
 
 def _check_constants(source: Source, entries: Mapping[str, yaml.Node], target: Path, texts: Mapping[str, str | None]) -> None:
-    """Note a constant and a default that can't be values of the target. An empty default is none."""
+    """Note a constant or default that is not a valid value of the target. An empty default counts as no default."""
     leaf = target.target.value().leaf
     for key in ("constant", "default"):
         text = texts[key]
@@ -121,7 +121,7 @@ def _obstacle_to_create(target: Path) -> str | None:
         return None
     terms = equalities(target.value_filter)
     if not terms:
-        return "only eq, joined by and, says what the element is to be like where there is none"
+        return "a target's filter must be eq conditions joined by and: they say what a new element is like"
     for position, term in enumerate(terms):
         for other in terms[:position]:
             if other.path.leaf is term.path.leaf and other.value != term.value:
@@ -135,6 +135,6 @@ def _obstacle_to_look_up(target: Path) -> str | None:
     if value.is_secret:
         return "it is never returned, so it can't be looked for"
     if value.leaf.type == "boolean":
-        return "true and false tell nobody from others"
+        return "true and false can't tell one resource from others"
     single = value.leaf.type != "complex" and target.attribute.steps[0].name != "members"
     return None if single else "it has no single value to look for"

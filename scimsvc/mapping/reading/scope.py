@@ -18,7 +18,7 @@ _CLAUSE_KEYS = ("attribute", "operator", "value")
 
 
 def read_scope(source: Source, node: yaml.Node | None, unknown: Callable[[str], str | None]) -> tuple[ScopingFilter, ...]:
-    """The filters in a profile's `scope`; what is wrong is noted. `unknown` says what is wrong with an attribute's name."""
+    """Return the scoping filters of a table. Note mistakes; `unknown` returns what is wrong with an attribute's name, or None."""
     found: list[ScopingFilter] = []
     for entry in source.sequence(node, "scope"):
         entries = source.mapping(entry, "a scoping filter", _FILTER_KEYS)
@@ -55,7 +55,7 @@ def _clause(source: Source, node: yaml.Node, unknown: Callable[[str], str | None
 
 
 def _problem_of(operator: str, value: str | None) -> str | None:
-    """What is wrong with an operator and its value, or None."""
+    """Return what is wrong with an operator and its value, or None."""
     if operator not in OPERATORS:
         return f"unknown operator {operator!r:.40}{did_you_mean(operator, OPERATORS)}; known are {', '.join(OPERATORS)}"
     if operator in WITHOUT_VALUE:

@@ -33,9 +33,9 @@ PROVISIONED_ONLY = ("id", "externalId", "userName", "active", "roles", "entitlem
 def read_self_service(
     source: Source, node: yaml.Node | None, users: ObjectMapping, record: Record | None, unique: Iterable[Target]
 ) -> tuple[AttributePath, ...]:
-    """Return the paths that users may change; without a list, the personal attributes that neither a row nor the record uses.
+    """Return the paths that users may change. Without a list: the personal attributes that neither a row nor the record uses.
 
-    `unique` are the targets whose values are unique. A path that no profile may allow is a finding of `source`.
+    `unique` are the targets whose values are unique. A path that no profile may allow is a finding.
     """
     of_directory = {row.target.target.steps[0].name for row in users.mappings}
     of_record = {path.target.steps[0].name for path in _paths(record)}

@@ -44,7 +44,7 @@ class Source:
         self._note(line, column + offset, message, severity)
 
     def warn(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
-        """The same for what may not be meant."""
+        """Add a warning at a node."""
         self.complain(node, message, offset, "warning")
 
     def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
@@ -54,11 +54,11 @@ class Source:
 
     @property
     def wrong(self) -> bool:
-        """Whether there is an error among the findings."""
+        """Return whether there is an error among the findings."""
         return self._counts["error"] > 0
 
     def root(self) -> yaml.Node | None:
-        """The document's node; None, with a finding, where the text is no YAML that a profile can be."""
+        """Return the document's node; None, with a finding, if the text is not YAML that a profile may be."""
         if len(self.text.encode("utf-8", "replace")) > MAX_BYTES:
             self._note(1, 1, f"a profile may have {MAX_BYTES} bytes")
             return None
@@ -90,7 +90,10 @@ class Source:
         return found
 
     def _no_yaml(self, error: yaml.MarkedYAMLError) -> None:
-        """Note what YAML's parser says; where it says so only at the end of the text, at what it was about."""
+        """Note what YAML's parser says.
+
+        If it complains only at the end of the text, note it at the beginning of the part it was reading.
+        """
         mark, context = error.problem_mark, error.context_mark
         if context and (mark is None or not self.text[mark.index :].strip()):
             mark, context = context, None
@@ -106,7 +109,7 @@ class Source:
         self._note(line, column, f"not YAML: {problem}{f'; {remedy}' if remedy else ''}")
 
     def mapping(self, node: yaml.Node | None, what: str, known: Iterable[str]) -> dict[str, yaml.Node]:
-        """The entries of a mapping by key; complains of another kind of node, of doubled and of unknown keys."""
+        """Return the entries of a mapping by key. Note another type of node, and keys that are unknown or there twice."""
         if node is None:
             return {}
         if not isinstance(node, yaml.MappingNode):
@@ -130,7 +133,7 @@ class Source:
         return entries
 
     def _remedy_for_key(self, key: yaml.ScalarNode, names: Collection[str]) -> str | None:
-        """What to do about a key that YAML made of something else: of odd spaces, or of a part of an expression."""
+        """Return how to correct a key that YAML misread because of odd spaces or an expression without quotes, or None."""
         line = key.start_mark.line
         space = remedies.no_space(str(key.value), names)
         if space:
@@ -140,7 +143,7 @@ class Source:
         return f"; {remedy.message}" if remedy else f"; {value}" if value else None
 
     def sequence(self, node: yaml.Node | None, what: str) -> Iterator[yaml.Node]:
-        """The elements of a sequence; none, with a finding, where it is something else."""
+        """Yield the elements of a sequence; nothing, with a finding, if the node is something else."""
         if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
             return
         if not isinstance(node, yaml.SequenceNode):
@@ -152,7 +155,7 @@ class Source:
             yield one
 
     def text_of(self, node: yaml.Node | None, what: str) -> str | None:
-        """The text of a scalar, as it is written; None where it is missing or, with a finding, no scalar."""
+        """Return the text of a scalar, as it is written; None if it is missing or, with a finding, not a scalar."""
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
@@ -161,7 +164,7 @@ class Source:
         return str(node.value)
 
     def typed(self, node: yaml.Node | None, kind: type[Any], what: str) -> Any:
-        """The value of a scalar of a kind, int or bool; None where it is missing or, with a finding, another."""
+        """Return the value of a scalar of a type, int or bool; None if it is missing or, with a finding, of another type."""
         if node is None:
             return None
         plain = isinstance(node, yaml.ScalarNode) and node.style is None
@@ -187,7 +190,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """Where the lines begin."""
+        """Return the offsets at which the lines begin."""
         return [0, *(match.end() for match in _BREAK.finditer(self.text))]
 
     def _line_and_column(self, place: int) -> tuple[int, int]:
@@ -196,12 +199,12 @@ class Source:
 
 
 def _place(mark: Any) -> tuple[int, int]:
-    """Line and column of YAML's mark, counted from 1; the file's beginning where there is none."""
+    """Return line and column of YAML's mark, counted from 1; the beginning of the file if there is no mark."""
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def end_of(text: str) -> tuple[int, int]:
-    """Line and column behind a text, counted from 1."""
+    """Return line and column of the end of a text, counted from 1."""
     lines = _BREAK.split(text)
     return len(lines), len(lines[-1]) + 1
 
@@ -211,7 +214,7 @@ _CONTINUED = re.compile(rf"\\(?:{_BREAK.pattern})[ \t]*")
 
 
 def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:
-    """Where in a YAML text the character of a scalar's value is written that is `offset` from its beginning.
+    """Return the offset in a YAML text at which the character of a scalar's value at `offset` is written.
 
     Quotation marks, escapes, indentation and folded lines are in the text and not in the value.
     """
@@ -230,7 +233,7 @@ def written_at(text: str, node: yaml.ScalarNode, offset: int) -> int:
 
 
 def _next(text: str, place: int, character: str, style: str | None) -> int:
-    """From a place on, where a character of the value is: behind what is in the text alone."""
+    """Return the offset of a character of the value at or after a place, past what is only in the text."""
     while place < len(text):
         continued = _CONTINUED.match(text, place) if style == '"' else None
         end = _BREAK.match(text, place)
@@ -244,7 +247,7 @@ def _next(text: str, place: int, character: str, style: str | None) -> int:
 
 
 def _in_brackets(node: yaml.Node, what: str) -> str:
-    """What to do about a text that is a list to YAML, `source: [mail]`; nothing about anything else."""
+    """Return how to write a text that YAML reads as a list, such as `source: [mail]`; an empty string for anything else."""
     entry = node.value[0] if isinstance(node, yaml.SequenceNode) and len(node.value) == 1 else None
     if not isinstance(entry, yaml.ScalarNode):
         return ""
@@ -254,7 +257,7 @@ def _in_brackets(node: yaml.Node, what: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` where a known name is close, else nothing."""
+    """Return `, did you mean 'x'?` if a known name is similar, else an empty string."""
     spellings = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), spellings, 1)
     return f", did you mean {spellings[close[0]]!r}?" if close else ""

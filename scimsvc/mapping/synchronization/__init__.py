@@ -26,7 +26,8 @@ __all__ = [
 
 
 def export_schema(profile: Profile, registry: Registry, base: Any = None) -> dict[str, Any]:
-    """Return the schema of a profile. With `base`, a schema that was downloaded, return that with the profile's tables in it: see
-    `merged`. Raises ImportProblem.
+    """Return the schema of a profile.
+
+    With `base`, a schema that was downloaded, return that with the profile's tables in it, as `merged` does. Raise ImportProblem.
     """
     return fresh_schema(profile, registry) if base is None else merged(profile, registry, base)[0]

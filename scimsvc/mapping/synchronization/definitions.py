@@ -61,8 +61,9 @@ def _losses(definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def source_attributes_in(
     schema: Mapping[str, Any], mapping: Mapping[str, Any], table: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the definitions, each with its place, of the source attributes that a table reads and Entra's objects do not have by
-    themselves.
+    """Yield the definitions of source attributes that a table reads, if Entra's objects do not have them by themselves.
+
+    Each has its place.
     """
     object_name = str(mapping.get("sourceObjectName"))
     kind: Kind = "User" if object_name.lower() == "user" else "Group"
@@ -94,7 +95,7 @@ def source_names(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _definitions(schema: Mapping[str, Any], object_name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the definitions of a source object, each with its place; what is no list of objects is passed over."""
+    """Yield the definitions of a source object, each with its place. Skip what is not a list of objects."""
     for place, directory in _objects(schema, "directories", ""):
         for where, found in _objects(directory, "objects", place):
             if found.get("name") == object_name:

@@ -83,7 +83,7 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
 
 
 def scope_of(table: ObjectMapping) -> dict[str, Any] | None:
-    """The scoping filters as Graph's filter; None where there are none."""
+    """Return the scoping filters as Graph's filter, or None if there are none."""
     groups = [
         {
             "name": one.name,

@@ -39,10 +39,9 @@ class Imported:
 
 
 def import_schema(content: Any, name: str, title: str, registry: Registry) -> Imported:
-    """Return the profile of a schema as the portal's download and Microsoft Graph have it, also with what Graph has around it;
-    unknown keys are of no matter.
+    """Return the profile of a schema as the portal and Microsoft Graph return it, also with the object around it.
 
-    Raises ImportProblem.
+    Unknown keys are ignored. Raise ImportProblem.
     """
     reader = _Reader(registry)
     schema = unwrapped(content)
@@ -58,7 +57,7 @@ def import_schema(content: Any, name: str, title: str, registry: Registry) -> Im
         rows = _Rows(unfolded, reader.places)
         findings = _findings_in(unfolded, registry)
         found = [(finding, rows.place_of(finding)) for finding in findings if finding.severity == "error"]
-        # What is missing where something could not be read is no further problem.
+        # What is missing because something else could not be read is not a problem of its own.
         problems += [
             f"{place or rows.table_of(finding) or finding.path}: {_shown(finding)}"
             for finding, place in found
@@ -87,7 +86,7 @@ def _findings_in(text: str, registry: Registry) -> list[Finding]:
 
 
 def row_of(row: Mapping[str, Any], registry: Registry) -> dict[str, Any] | None:
-    """Return a row of Graph's as a profile has it; None if it can't be read."""
+    """Return a row of Graph as a row of a profile; None if it can't be read."""
     return _Reader(registry).row(row, "")
 
 
@@ -100,7 +99,7 @@ def clauses_of(group: Mapping[str, Any], number: int) -> tuple[str, list[Any]]:
 
 
 class _Rows:
-    """Where in the schema the lines of the profile's YAML come from."""
+    """The places in the schema that the lines of the profile's YAML come from."""
 
     def __init__(self, text: str, places: Mapping[tuple[str, str], list[str]]) -> None:
         self._ranges: list[tuple[int, int, str]] = []
@@ -116,11 +115,11 @@ class _Rows:
                         self._ranges.append((row.start_mark.line + 1, row.end_mark.line, place))
 
     def place_of(self, finding: Finding) -> str | None:
-        """The place of the row, filter or attribute that a finding is about, or None."""
+        """Return the place of the row, filter or attribute that a finding is about, or None."""
         return _within(self._ranges, finding)
 
     def table_of(self, finding: Finding) -> str | None:
-        """The place of the object mapping that a finding is about, or None."""
+        """Return the place of the object mapping that a finding is about, or None."""
         return _within(self._tables, finding)
 
 
@@ -129,14 +128,14 @@ def _within(ranges: list[tuple[int, int, str]], finding: Finding) -> str | None:
 
 
 def _shown(finding: Finding) -> str:
-    """The message of a finding, and the text that it is about, with a mark."""
+    """Return the message of a finding, and the text that it is about, with a caret."""
     indent = len(finding.text) - len(finding.text.lstrip(" -"))
     return f"{finding.message}\n{marked(finding.text[indent:], finding.column - indent)}"
 
 
 @dataclass
 class _Reader:
-    """Reads a schema; what is wrong is noted, and what can be read all the same is read on."""
+    """Reads a schema. It notes what is wrong and reads on."""
 
     registry: Registry
     problems: list[str] = field(default_factory=list)
@@ -144,7 +143,7 @@ class _Reader:
     places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def tables(self, schema: Any) -> dict[str, Any]:
-        """The tables of the profile: `users` and `groups`."""
+        """Return the tables of the profile, `users` and `groups`, as YAML data."""
         found: dict[str, Any] = {}
         if not isinstance(schema, Mapping):
             self.problems.append("the file must have a JSON object with synchronizationRules")
@@ -171,7 +170,7 @@ class _Reader:
         return found
 
     def _by_enabled(self, schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
-        """The object mappings, first those that are enabled."""
+        """Return the object mappings, first those that are enabled."""
         found = [(place, mapping, mapping.get("enabled") is not False) for place, mapping in self._object_mappings(schema)]
         return sorted(found, key=lambda one: not one[2])
 
@@ -180,7 +179,7 @@ class _Reader:
             yield from self._list(rule, "objectMappings", where)
 
     def _list(self, owner: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The objects of a list, each with its place."""
+        """Yield the objects of a list, each with its place. Note other elements as problems."""
         path = f"{where}.{key}" if where else key
         found = owner.get(key)
         if not isinstance(found, list):
@@ -270,7 +269,7 @@ class _Reader:
         return found
 
     def _source(self, source: Any, place: str) -> dict[str, Any]:
-        """The row's kind and what it is from; nothing, with a problem, where that can't be read."""
+        """Return the value source of a row as keys of a profile; an empty dict, with a problem, if it can't be read."""
         if source is None:
             return {}
         if not isinstance(source, Mapping):
@@ -293,7 +292,7 @@ class _Reader:
     def _custom_attributes(
         self, schema: Mapping[str, Any], mapping: Mapping[str, Any], type_: ResourceType, targets: list[str]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What the target directory's attribute list has and the standard schemas don't, where a row needs it."""
+        """Yield the attributes of the target's attribute list that a row needs and the standard schemas do not have."""
         lowered = {target.lower() for target in targets}
         for where, definition in self._definitions(schema, str(mapping.get("targetObjectName"))):
             text = definition.get("name")

@@ -76,8 +76,9 @@ def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, li
 
 
 def learned_keys(schema: Any) -> LearnedKeys:
-    """Return the names that the engine gives to the parameters of functions, as far as the trees in a schema tell: by function
-    and count of arguments, the name at each position.
+    """Return the names that the engine gives to the parameters of functions, as far as the trees in a schema show them.
+
+    They are ordered by function and number of arguments, with the name at each position.
     """
     learned: dict[tuple[str, int], dict[int, str]] = {}
     for tree in _trees(schema, 0):

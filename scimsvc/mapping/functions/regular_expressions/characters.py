@@ -33,7 +33,7 @@ class CharacterReader:
         self._depth = 0
 
     def _bracket(self, options: Options) -> str:
-        """A class in brackets, less another one where that is in it behind a hyphen."""
+        """Return a class in brackets, without the class that follows a hyphen in it, as in `[a-z-[aeiou]]`."""
         begin = self._at
         self._deeper(begin)
         self._at += 1
@@ -76,14 +76,14 @@ class CharacterReader:
         return high
 
     def _member(self) -> int:
-        """One character in brackets."""
+        """Return one character in brackets."""
         if self._peek() == "\\":
             return self._character()
         self._at += 1
         return ord(self._text[self._at - 1])
 
     def _shorthand(self, options: Options) -> CharacterClass | None:
-        r"""What \d, \p{…} and their like stand for, or None where none of them is here."""
+        r"""Return the class that \d, \p{…} and their like stand for; None if there is no such shorthand here."""
         begin = self._at
         letter = self._text[begin + 1 : begin + 2] if self._peek() == "\\" else ""
         if letter in SHORTHANDS:
@@ -101,7 +101,7 @@ class CharacterReader:
         return members
 
     def _character(self) -> int:
-        """One character that is written with a backslash."""
+        """Return one character that is written with a backslash."""
         begin = self._at
         behind = begin + 1
         letter = self._text[behind : behind + 1]

@@ -1,6 +1,6 @@
 """The syntax of .NET's regular expressions, translated into that of the library regex.
 
-Whatever this reader doesn't know is refused: the library has a syntax of its own that must not act here.
+Any unknown syntax is refused, because the library has a syntax of its own that must not take effect here.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class _Piece:
 
 
 def translated(pattern: str) -> Translation:
-    """The translation of a pattern of .NET, given in UTF-16 code units.
+    """Return the translation of a .NET pattern, given in UTF-16 code units.
 
-    Raises FunctionError where it is none, isn't supported or comes to more than MAX_SIZE; the message has the character,
-    counted from 1, where that is.
+    Raise FunctionError if it is not valid, not supported, or longer than MAX_SIZE. The message has the position of the character,
+    counted from 1.
     """
     first = _Reader(pattern, None)
     first.read()
@@ -78,7 +78,10 @@ def translated(pattern: str) -> Translation:
 
 
 def _numbers(unnamed: int, names: Iterable[str]) -> dict[str, int]:
-    """Groups without a name count first; those with one come behind them, in order, where no number is taken."""
+    """Return the numbers of groups.
+
+    Groups without a name count first; those with a name follow in order with the numbers that are left.
+    """
     given = [int(name) for name in names if name.isdecimal()]
     numbers = {str(number): number for number in sorted({*range(1, unnamed + 1), *given})}
     taken = set(numbers.values())
@@ -93,7 +96,7 @@ def _numbers(unnamed: int, names: Iterable[str]) -> dict[str, int]:
 
 
 class _Reader(CharacterReader):
-    """Reads a pattern once. The first reading finds out which groups there are, the second one knows their numbers."""
+    """Reads a pattern once. The first reading finds the groups; the second one knows their numbers."""
 
     def __init__(self, text: str, numbers: Mapping[str, int] | None) -> None:
         super().__init__(text)
@@ -109,7 +112,7 @@ class _Reader(CharacterReader):
         return found
 
     def _alternatives(self, options: Options) -> _Piece:
-        """All up to the closing parenthesis, which is left, or the end."""
+        """Return all up to the end or the closing parenthesis, which is not read."""
         branches: list[list[_Piece]] = [[]]
         quantified = False
         while True:
@@ -151,7 +154,7 @@ class _Reader(CharacterReader):
         )
 
     def _repeated(self, atom: _Piece, options: Options) -> _Piece:
-        """The atom with the quantifier that follows, or itself where none does."""
+        """Return the atom with the quantifier that follows, or the atom itself if none follows."""
         begin = self._at
         found = _QUANTIFIER.match(self._text, begin)
         if not found:
@@ -202,7 +205,7 @@ class _Reader(CharacterReader):
         return _Piece(f"{opening}{content.text})", content.size + len(opening) + 1, least)
 
     def _opening(self, options: Options) -> tuple[str, Options]:
-        """How a group begins in the library, and the options inside of it."""
+        """Return how a group begins in the library, and the options inside of it."""
         begin = self._at
         text = self._text
         if not text.startswith("(?", begin):
@@ -242,7 +245,7 @@ class _Reader(CharacterReader):
         return f"(?P<_{self._numbers[name] if self._numbers else 0}>"
 
     def _escape(self, options: Options) -> _Piece:
-        """A backslash outside of brackets, and what it makes of the characters behind it."""
+        """Return what a backslash outside of brackets makes of the characters after it."""
         begin = self._at
         letter = self._text[begin + 1 : begin + 2]
         if letter in _ANCHORS:
@@ -278,7 +281,7 @@ class _Reader(CharacterReader):
         return _none(f"(?i-f:(?P=_{number}))" if "i" in options else f"(?P=_{number})")
 
     def _skip(self, options: Options) -> None:
-        """Comments, and where x is an option spaces."""
+        """Skip comments, and white space if x is an option."""
         skipped = (_COMMENT, _SPACES) if "x" in options else (_COMMENT,)
         while found := next(filter(None, (one.match(self._text, self._at) for one in skipped)), None):
             self._at = found.end()
@@ -299,7 +302,7 @@ def _written(character: int, options: Options) -> str:
 
 
 def _switched(options: Options, letters: str) -> Options:
-    """The options after switches such as `i-s`."""
+    """Return the options after switches such as `i-s`."""
     off = False
     for letter in letters.lower():
         if letter in "+-":

@@ -18,7 +18,7 @@ CAN_EXPLODE = (
 
 
 def advise_on_patterns(source: Source, node: yaml.Node, expression: Expression) -> None:
-    """Note as warnings the patterns of Replace in an expression that can take exponential time; `node` is its text."""
+    """Warn of patterns of Replace in an expression that can take exponential time; `node` is its text."""
     for call in nodes(expression.tree):
         pattern = (
             call.arguments[_PATTERN] if isinstance(call, Call) and call.name == "Replace" and len(call.arguments) > 2 else None
@@ -28,5 +28,5 @@ def advise_on_patterns(source: Source, node: yaml.Node, expression: Expression) 
 
 
 def doubt_about_clause(operator: str, value: str | None) -> str | None:
-    """Return what is doubtful about the value of a scoping filter's clause, which is right in itself; None if nothing is."""
+    """Return a warning if the regular expression of a valid clause can take exponential time, or None."""
     return CAN_EXPLODE if value and operator.endswith("REGEX MATCH") and can_explode(value) else None

@@ -1,4 +1,4 @@
-"""What may not be meant by a row that is right in itself."""
+"""Warnings about a row that is valid and may not do what is meant."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def advise(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMappi
 
 
 class Overlaps:
-    """Finds rows of which one is for an attribute as a whole and the other for a part of it."""
+    """Finds pairs of rows of which one writes an attribute as a whole and the other a part of it."""
 
     def __init__(self) -> None:
         self._wholes: dict[tuple[str, ...], str] = {}
         self._parts: dict[tuple[str, ...], str] = {}
 
     def with_others(self, row: AttributeMapping) -> str | None:
-        """The target of an earlier row that writes what this one does, or None; it is remembered for those that follow."""
+        """Return the target of an earlier row that writes the same values, or None. Remember this row for later ones."""
         names = tuple(step.name for step in row.target.target.steps)
         chosen = row.target.value_filter is not None
         above = [names[:length] for length in range(1, len(names) + chosen)]
@@ -100,12 +100,12 @@ def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
     else:
         source.warn(
             entries["expression"],
-            f"{row.target_text} is matched by an expression: where its result changes, Entra no longer finds the account",
+            f"{row.target_text} is matched by an expression: if its result changes, Entra no longer finds the account",
         )
 
 
 def _cautions(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
-    """What Entra's reference says not to do, though its examples do some of it."""
+    """Warn of what Entra's reference advises against, though some of its examples do it."""
     if row.expression is None:
         return
     for node in nodes(row.expression.tree):
@@ -149,7 +149,7 @@ def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
 
 
 def _type(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
-    """`emails[type eq "work"].type` can't be anything but `work`."""
+    """Note a constant that contradicts the filter: `emails[type eq "work"].type` is always `work`."""
     if row.target.value_filter is None or row.target.sub_attribute is None or row.constant is None:
         return
     for term in equalities(row.target.value_filter):

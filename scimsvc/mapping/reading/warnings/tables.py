@@ -1,4 +1,4 @@
-"""What may not be meant by a table as a whole: groups without members, values of no use, creates that always fail."""
+"""Warnings about a table as a whole: groups without members, values that are never accepted, creates that always fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRIES = 2_000
 
 
 def advise_on_table(source: Source, node: yaml.Node | None, table: ObjectMapping) -> None:
-    """Note as warnings what keeps the rows of a table from doing what they are for. A table that is not there has none."""
+    """Warn of what keeps the rows of a table from doing their work. A profile without the table gets no warnings."""
     if node is None or source.wrong:
         return
     names = {row.target.target.steps[0].name for row in table.mappings}
@@ -55,7 +55,7 @@ def _can_send(row: AttributeMapping) -> bool:
 
 
 def _warn_of_boolean(source: Source, node: yaml.Node, row: AttributeMapping) -> bool:
-    """Warn of a row for a boolean of which no value is true or false, whatever the attributes are."""
+    """Warn of a row for a boolean whose expression never gives true or false. Return whether it does so."""
     if row.expression is None or row.target.target.value().leaf.type != "boolean" or not row.expression.deterministic:
         return False
     mapper = RowMapper(row)
@@ -76,7 +76,7 @@ def _warn_of_boolean(source: Source, node: yaml.Node, row: AttributeMapping) -> 
 
 
 def _combinations(row: AttributeMapping) -> Iterator[Mapping[str, Any]]:
-    """Values of the row's source attributes to try: booleans as Entra has them, and the texts of the expression."""
+    """Yield values of the row's source attributes to try: booleans as Entra has them, and the strings of the expression."""
     assert row.expression is not None
     texts = [one.value for one in nodes(row.expression.tree) if isinstance(one, Text)]
     values = list(dict.fromkeys(["True", "False", *texts, "x"]))
@@ -87,7 +87,7 @@ def _combinations(row: AttributeMapping) -> Iterator[Mapping[str, Any]]:
 
 
 def _refused_of_nothing(table: ObjectMapping) -> Iterator[tuple[AttributeMapping, str]]:
-    """The rows whose values are refused for an object without any attributes."""
+    """Yield the rows whose values are refused for an object without any attributes, and what the values must be."""
     try:
         flows, _ = Mapper(table).known_flows({})
     except (ExpressionError, SkippedObject):

@@ -20,10 +20,11 @@ _OF_SEVERAL_VALUES = frozenset(
 
 
 def advise_on_values(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, several: Collection[str]) -> None:
-    """Note as warnings what Microsoft advises against: roles without an expression, several values for a target of one, a
-    target that ends in a filter, and values that are not canonical. `several` are the source attributes with several values.
-    Microsoft's own default sends several to a target with a filter, `emails[type eq "other"].value`, so there is no warning
-    about those.
+    """Warn of values that do not fit the target of a row.
+
+    These are roles without an expression, several values for a target of one, a target that ends in a filter, and values that are
+    not canonical. `several` are the source attributes with several values. Microsoft's own default sends several to a target with
+    a filter, `emails[type eq "other"].value`, so there is no warning about those.
     """
     if row.source == _ROLES:
         source.warn(
@@ -44,9 +45,9 @@ def advise_on_values(source: Source, entries: Mapping[str, yaml.Node], row: Attr
 
 
 def _canonical_values(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
-    """Warn of values in the target's filter, and of a constant or default, that are none of the schema's canonicalValues.
+    """Warn of values in the target's filter, or as constant or default, that are not among the schema's canonicalValues.
 
-    RFC 7643 §7: canonicalValues are suggestions, so other values are no errors.
+    They are suggestions (RFC 7643 §7), so other values are not errors.
     """
     terms = equalities(row.target.value_filter) if row.target.value_filter else []
     given = [("target", term.path.leaf, term.literal) for term in terms]
@@ -61,7 +62,7 @@ def _canonical_values(source: Source, entries: Mapping[str, yaml.Node], row: Att
 
 
 def _several_values(row: AttributeMapping, several: Collection[str]) -> str | None:
-    """Return the source attribute or function by which a row may come to several values, or None."""
+    """Return the source attribute or function that may give several values to a row, or None."""
     if row.source is not None:
         return row.source if row.source in several else None
     tree = row.expression.tree if row.expression else None
