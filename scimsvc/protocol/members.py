@@ -162,7 +162,7 @@ def _named_in(value_filter: Filter) -> Iterator[str]:
     elif isinstance(value_filter, Not):
         yield from _named_in(value_filter.operand)
     elif isinstance(value_filter, Comparison) and _is_id(value_filter):
-        yield value_filter.literal
+        yield str(value_filter.literal)
 
 
 def _is_id(term: Filter) -> bool:
