@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -93,7 +94,7 @@ def reindex(name: str) -> None:
 
 
 def report(found: Database, new: Catalog, former: Profile | None, following: Following, values: bool = False) -> int:
-    """Print what a profile changes in itself and in accounts, with a summary. Return the number of problems."""
+    """Print what a profile changes in itself and in accounts, its warnings and a summary. Return the number of problems."""
     name = new.profile.name
     if former is None:
         click.echo(f"profile {name}: nothing to compare with, because there is no valid version of it now")
@@ -103,6 +104,9 @@ def report(found: Database, new: Catalog, former: Profile | None, following: Fol
             click.echo(f"profile {name}{before}: {line}")
     plans = list(_plans(found, following, former, values))
     problems = _print_plans(plans)
+    for warning in new.profile.warnings:
+        # Without the line itself, so that each line of a plan is a statement of its own.
+        click.echo(str(replace(warning, text="")))
     click.echo(_summary(plans, problems))
     return problems
 
@@ -170,11 +174,12 @@ def _place_of(name: str) -> Path:
 
 
 def _put(name: str, new: Path, approval: Approval) -> None:
-    _catalog_in(new)
+    warnings = _catalog_in(new).profile.warnings
     place = _place_of(name)
     try:
         content = read_file(new)
-        catalog = catalog_of(profile_with(place, content, name, registry()))
+        # Its warnings name the file that the administrator can change now, not the one that is replaced later.
+        catalog = catalog_of(replace(profile_with(place, content, name, registry()), warnings=warnings))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
