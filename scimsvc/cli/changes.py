@@ -44,8 +44,8 @@ def plan(new: Path, values: bool) -> None:
 
     Lines with `!` are problems. Exit status 1 if there are any.
     """
-    catalog = _catalog_in(new)
-    with database() as found, Interruption(NOT_CHANGED):
+    with Interruption(NOT_CHANGED), database() as found:
+        catalog = _catalog_in(new)
         if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
             raise SystemExit(1)
 
@@ -59,7 +59,8 @@ def apply(new: Path, approval: Approval) -> None:
     The plan comes first, and then a question. Problems stop the command with exit status 1, unless --force is given. Without
     a terminal and without --yes nothing is changed and the exit status is 2. Running servers follow by themselves.
     """
-    _put(_catalog_in(new).profile.name, new, approval)
+    with Interruption(NOT_CHANGED) as interruption:
+        _put(_catalog_in(new).profile.name, new, approval, interruption)
 
 
 @click.command()
@@ -70,13 +71,14 @@ def rollback(name: str, approval: Approval) -> None:
 
     It asks, and stops at problems, as `mappings apply` does.
     """
-    place = _place_of(name)
-    if not place.exists():
-        raise click.ClickException(f"there is no profile {name!r} in {place.parent.absolute()} ({settings().origin})")
-    former = former_of(place)
-    if not former.exists():
-        raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
-    _put(name, former, approval)
+    with Interruption(NOT_CHANGED) as interruption:
+        place = _place_of(name)
+        if not place.exists():
+            raise click.ClickException(f"there is no profile {name!r} in {place.parent.absolute()} ({settings().origin})")
+        former = former_of(place)
+        if not former.exists():
+            raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
+        _put(name, former, approval, interruption)
 
 
 @click.command()
@@ -86,8 +88,8 @@ def reindex(name: str) -> None:
 
     Safe while the service runs. Exit status 1 where unique values clash; such accounts stay as they were.
     """
-    catalog = catalog_of(profile_named(name))
-    with database() as found, Interruption(NOT_CHANGED) as interruption:
+    with Interruption(NOT_CHANGED) as interruption, database() as found:
+        catalog = catalog_of(profile_named(name))
         plans = _index(found, _following(found, catalog), interruption, "")
         if _print_plans(plans):
             raise SystemExit(1)
@@ -173,7 +175,7 @@ def _place_of(name: str) -> Path:
         raise click.ClickException(str(error)) from error
 
 
-def _put(name: str, new: Path, approval: Approval) -> None:
+def _put(name: str, new: Path, approval: Approval, interruption: Interruption) -> None:
     warnings = _catalog_in(new).profile.warnings
     place = _place_of(name)
     try:
@@ -190,7 +192,7 @@ def _put(name: str, new: Path, approval: Approval) -> None:
         before = read_file(place) if os.path.lexists(place) else None
     except OSError as error:
         raise click.ClickException(f"{place} can't be read: {error.strerror}") from error
-    with database() as found, Interruption(NOT_CHANGED) as interruption:
+    with database() as found:
         following = _following(found, catalog)
         problems = report(found, catalog, present_profiles().get(name), following)
         approval.obtain(problems, f"Apply this to the profile {name}")

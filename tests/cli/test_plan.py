@@ -2,6 +2,9 @@
 
 import errno
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -618,3 +621,24 @@ def test_a_switch_of_a_tenant_has_the_warnings_of_its_new_profile(ready: Run, fo
 def without_members(profile: str) -> str:
     """A profile that draws a warning: its groups have no members."""
     return "".join(line for line in profile.splitlines(keepends=True) if "source: members" not in line)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("arguments", "early"),
+    [
+        (["mappings", "plan", "mappings/entra.yaml"], "changes.registry"),
+        (["mappings", "apply", "mappings/entra.yaml", "--yes"], "changes.registry"),
+        (["mappings", "rollback", "--profile", "entra", "--yes"], "changes.settings"),
+        (["mappings", "reindex", "--profile", "entra"], "changes.profile_named"),
+        (["tenant", "update", "default", "--profile", "entra", "--yes"], "tenant.profile_named"),
+    ],
+)
+def test_an_interruption_while_profiles_are_read_says_that_nothing_was_changed(
+    ready: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, arguments: list[str], early: str
+):
+    module, _, name = early.partition(".")
+    # The package's attribute of that name is the command.
+    monkeypatch.setattr(sys.modules[f"scimsvc.cli.{module}"], name, lambda *_: os.kill(os.getpid(), number))
+    result = ready(*arguments)
+    assert (result.exit_code, result.stderr) == (128 + number, "interrupted: nothing was changed\n")
