@@ -20,7 +20,7 @@ from scimsvc.service.reindex import reindex, settle
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
-from scimsvc.store.migrations import migrate
+from scimsvc.store.migrations import WrongDatabase, migrate
 
 
 @click.group()
@@ -144,7 +144,11 @@ def restore_command(file: Path, yes: bool) -> None:
     """
     untouched = "nothing was restored; the database is as it was"
     with Interruption(untouched) as interruption, database(migrated=False) as found, _backup_errors():
-        check(found, file)
+        try:
+            check(found, file)
+        except WrongDatabase as error:
+            # The words are those for a database, and here it is the backup that is newer.
+            raise click.ClickException(f"{file.absolute()}: {error}") from error
         there = tenants_in(found)
         if there and found.kind == "sqlite":
             click.echo(f"{file.absolute()} replaces the whole database, which has {counted(there, 'tenant')}")
