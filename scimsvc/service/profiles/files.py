@@ -108,6 +108,10 @@ def read_file(path: Path) -> bytes:
 
 
 def _read(path: Path) -> bytes | Finding:
+    shown = os.fsencode(path).decode("utf-8", "replace")
+    if shown != str(path):
+        # Neither the log nor the file of kept profiles could name it.
+        return Finding(Path(shown), 1, 1, "the name of this file is not UTF-8: rename the file")
     try:
         return read_file(path)
     except OSError as error:
