@@ -101,7 +101,7 @@ def test_directory_is_known_in_any_case_and_a_slip_in_its_name_is_a_warning():
     (warning,) = doubts(text("{source: login, target: title}", head="directory: Entra\n"))
     assert "Entra's users have no attribute 'login'" in warning.message
     (warning,) = doubts(text("{source: login, target: title}", head="directory: entrra\n"))
-    message = "of the directory 'entrra' no source attribute is known, did you mean 'entra'?"
+    message = "no source attribute of the directory 'entrra' is known, did you mean 'entra'?"
     assert (warning.line, warning.column, warning.message) == (2, 12, message)
 
 

@@ -69,7 +69,7 @@ def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected:
         found, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
     else:
         for row, must_be in refused_values(flows):
-            source.warn(entry, f"{row.target_text} {must_be}, so the create of this example is refused")
+            source.warn(entry, "create-refused", f"{row.target_text} {must_be}, so the create of this example is refused")
     reasons = {_key_of(target, mapper.table): reason for target, reason in unknown.items()}
     for key, value in expected.value:
         name = str(key.value)

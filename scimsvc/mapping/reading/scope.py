@@ -45,12 +45,12 @@ def _clause(source: Source, node: yaml.Node, unknown: Callable[[str], str | None
         return None
     message = unknown(attribute)
     if message:
-        source.warn(entries["attribute"], message)
+        source.warn(entries["attribute"], "unknown-source-attribute", message)
     problem = _problem_of(operator, value)
     if problem:
         source.complain(entries.get("value", entries["operator"]) if operator in OPERATORS else entries["operator"], problem)
     elif doubt := doubt_about_clause(operator, value):
-        source.warn(entries["value"], doubt)
+        source.warn(entries["value"], "exponential-pattern", doubt)
     return Clause(attribute, operator, value)
 
 
