@@ -48,9 +48,9 @@ def _look_at_keys(source: Source, node: yaml.Node) -> None:
     seen = set()
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if not isinstance(key, yaml.ScalarNode):
-            source.complain(key, "the name of an attribute must be a text")
+            source.complain(key, "the name of an attribute must be a string")
         elif key.value in seen:
-            source.complain(key, f"{key.value} stands here twice")
+            source.complain(key, f"{key.value} is here twice")
         else:
             seen.add(key.value)
         _look_at_keys(source, value)

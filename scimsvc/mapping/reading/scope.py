@@ -63,7 +63,7 @@ def _problem_of(operator: str, value: str | None) -> str | None:
     if value is None or value == "":
         return f"{operator} needs a value"
     if operator.startswith("Greater") and (as_number(value) is None or as_number(value) != int(as_number(value) or 0)):
-        return f"{operator} needs a whole number, not {value!r:.40}"
+        return f"{operator} needs an integer, not {value!r:.40}"
     if operator.endswith("REGEX MATCH"):
         try:
             compiled(value)

@@ -124,9 +124,9 @@ class Source:
         for key, value in node.value:
             name = str(key.value)
             if not isinstance(key, yaml.ScalarNode):
-                self.complain(key, f"a key of {what} must be a text; known are {', '.join(names)}")
+                self.complain(key, f"a key of {what} must be a string; known are {', '.join(names)}")
             elif name in entries:
-                self.complain(key, f"{name} stands here twice, first in line {lines[name]}")
+                self.complain(key, f"{name} is here twice, first in line {lines[name]}")
             elif name not in names:
                 known_are = f"{did_you_mean(name, names)}; known are {', '.join(names)}"
                 self.complain(key, f"unknown key {name!r} in {what}{self._remedy_for_key(key, names) or known_are}")
@@ -164,7 +164,7 @@ class Source:
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             empty = isinstance(node, yaml.ScalarNode) and not node.value
             hidden = remedies.comment(self._lines[node.start_mark.line]) if empty else None
-            self.complain(node, f"{what} must be a text{f'; {hidden[1]}' if hidden else _in_brackets(node, what)}")
+            self.complain(node, f"{what} must be a string{f'; {hidden[1]}' if hidden else _in_brackets(node, what)}")
             return None
         return str(node.value)
 
@@ -177,7 +177,7 @@ class Source:
             return int(node.value)
         if kind is bool and plain and node.tag.endswith(":bool"):
             return node.value.lower() in ("true", "yes", "on")
-        self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
+        self.complain(node, f"{what} must be {'an integer' if kind is int else 'true or false'}")
         return None
 
     def _note(self, line: int, column: int, message: str, rule: Rule | None = None) -> None:
