@@ -10,9 +10,9 @@ from typing import get_args
 
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
-from scimsvc.protocol.filter.ast import Operator
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Respelled, Token, tokens
-from scimsvc.protocol.filter.parser import MAX_FILTER_LENGTH
+from scimsvc.protocol.filter.parse import MAX_FILTER_LENGTH
+from scimsvc.protocol.filter.typed import Operator
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 from scimsvc.protocol.errors import invalid_filter, invalid_path
-from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, misquoted, sent, tokens
+from scimsvc.protocol.filter.typed import Absent, And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 from scimsvc.schema.spelling import Spellings
