@@ -15,7 +15,7 @@ from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.mapping.source_attributes import SourceDefinition
-from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.dialects.entra.filters import standard_path
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
@@ -76,7 +76,7 @@ def parse_target(text: str, resource_type: ResourceType) -> Path:
     A target that ends in a filter means the `value` of the elements: `emails[type eq "work"]` is `emails[type eq "work"].value`.
     Raises ScimError.
     """
-    path = parse_path(standard_filter(resource_type, text), resource_type)
+    path = parse_path(standard_path(resource_type, text), resource_type)
     if path.value_filter is not None and path.sub_attribute is None and path.attribute.value() != path.attribute:
         return _value_path(path)
     return path

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
+from scimsvc.protocol.filter import read_filter
 from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
@@ -63,6 +64,9 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]
+    if "filter" in parameters:
+        # Read once, whatever each type makes of it.
+        parameters = {**parameters, "filter": read_filter(parameters["filter"])}
     asked = [(type_, standardise(Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
     for query in queries:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.dialects.entra.filters import standard_filter, standard_path
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, parse_filter, parse_path
 from scimsvc.protocol.filter.lexer import MARKS
@@ -343,7 +343,7 @@ def test_value_in_any_other_quotation_mark_is_refused_in_its_column(place: str, 
 @given(st.sampled_from(MARKED), BEHIND_A_MARK)
 def test_value_in_any_other_quotation_mark_is_refused_in_paths(mark: str, value: str):
     for text in (f"emails[type eq {mark}{value}{mark}].value", f"emails[value eq {mark}{value}]"):
-        refused = refusal(parse_path, standard_filter(USER_TYPE, text))
+        refused = refusal(parse_path, standard_path(USER_TYPE, text))
         assert refused, text
         assert (refused.status, refused.scim_type) == (400, "invalidPath")
         assert f'at column {text.index(" eq ") + 5}: write "' in refused.detail

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from functools import reduce
-from typing import get_args
+from dataclasses import replace
+from functools import lru_cache, reduce
 
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
-from scimsvc.protocol.filter.lexer import FilterSyntaxError, Respelled, Token, tokens
-from scimsvc.protocol.filter.parse import MAX_FILTER_LENGTH
-from scimsvc.protocol.filter.typed import Operator
+from scimsvc.protocol.errors import ScimError, invalid_path
+from scimsvc.protocol.filter import FilterText, Path, PathText
+from scimsvc.protocol.filter.bind import attribute_at, bind_path
+from scimsvc.protocol.filter.parse import read_filter, read_path
+from scimsvc.protocol.filter.syntax import MAX_LENGTH, NO_JSON, All, Elements, Leaf, Name, Term, Value, changed
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import AttributePath, resolve
+from scimsvc.schema.paths import AttributePath
 
-_PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
-_CONNECTIVES = frozenset({"and", "or", "not"})
-_OPERATORS = frozenset((*get_args(Operator), "pr"))
-
+_MAX_REMEMBERED = 1024
+"""Characters of a path that is remembered when it has been read."""
 
 ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
 NAME_PARAMETERS = (*ATTRIBUTE_PARAMETERS, "sortby")
@@ -43,121 +42,117 @@ def standard_names(resource_type: ResourceType, parameters: Mapping[str, str]) -
     }
 
 
-def unquoted_string(attribute: Attribute, value: str) -> str:
+def unquoted_string(attribute: Attribute, value: Value) -> Value:
     """`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples."""
-    if attribute.type in ("string", "reference", "dateTime") and not value.startswith('"') and value.lower() != "null":
-        return json.dumps(value)
+    if attribute.type in _TEXTS and value.text[:1] != '"' and value.literal is not None:
+        return value._replace(literal=value.text)
     return value
 
 
-def quoted_boolean(attribute: Attribute, value: str) -> str:
+def quoted_boolean(attribute: Attribute, value: Value) -> Value:
     """`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app"."""
-    if attribute.type == "boolean" and value.strip('"').lower() in ("true", "false"):
-        return value.strip('"').lower()
+    if attribute.type == "boolean" and isinstance(value.literal, str) and value.literal.lower() in ("true", "false"):
+        return value._replace(literal=value.literal.lower() == "true")
     return value
 
 
-def quoted_number(attribute: Attribute, value: str) -> str:
+def quoted_number(attribute: Attribute, value: Value) -> Value:
     """`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks."""
-    if attribute.type not in ("integer", "decimal"):
+    if attribute.type not in ("integer", "decimal") or value.literal is NO_JSON:
         return value
-    try:
-        sent = json.loads(value)
-    except ValueError:
-        return value
-    number = number_in(attribute.type, sent)
-    return value if number is sent else json.dumps(number)
+    return value._replace(literal=number_in(attribute.type, value.literal))
 
 
-TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean, quoted_number)
-"""Each takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
+TERM_RULES: tuple[Callable[[Attribute, Value], Value], ...] = (unquoted_string, quoted_boolean, quoted_number)
+"""Each takes the attribute and the value that it is compared with, and gives the standard's value."""
+_TEXTS = ("string", "reference", "dateTime")
 
 
-def standard_terms(resource_type: ResourceType, text: str) -> str:
-    """Names and values of every comparison by the rules for names and by TERM_RULES."""
-    found = tokens(text)
-    pieces = [token.text for token in found]
-    scope = ""
-    for position, token in enumerate(found):
-        if token.kind == "]":
-            scope = ""
-        if not _names_an_attribute(found, position):
-            continue
-        name = scope + token.text if scope else standard_name(resource_type, token.text)
-        pieces[position] = token.text if scope else name
-        following = found[position + 1]
-        if following.kind == "[":
-            scope = f"{name}."
-        elif following.kind == "word" and following.text.lower() != "pr" and found[position + 2].kind in ("word", "string"):
-            path = resolve(resource_type, name) or _element_of_simple(resource_type, scope, token.text)
-            if path:
-                value = pieces[position + 2]
-                pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
-    return Respelled.of(text, zip(found, pieces, strict=True))
-
-
-def term_after_value_filter(resource_type: ResourceType, text: str) -> str:
+def term_after_value_filter(resource_type: ResourceType, leaf: Leaf) -> Leaf:
     """`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
 
     Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute; the sample
     `phoneNumbers[type eq "mobile"] eq "…"` compares the element as a whole, which is its `value`.
     """
-    found = tokens(text)
-    pieces = [token.text for token in found]
-    opening = 0
-    for position, token in enumerate(found):
-        if token.kind == "[":
-            opening = position
-        if token.kind != "]":
-            continue
-        sub_attribute = found[position + 1].text.startswith(".")
-        operator = position + 1 + sub_attribute
-        name = found[position + 1].text[1:] if sub_attribute else _compared_as_whole(resource_type, found, opening, operator)
-        if name and found[operator].kind == "word":
-            pieces[opening] = "[("
-            pieces[position] = ") and " if sub_attribute else f") and {name} "
-            if sub_attribute:
-                pieces[position + 1] = name
-            pieces[operator if found[operator].text.lower() == "pr" else operator + 1] += "]"
-    return Respelled.of(text, zip(found, pieces, strict=True))
+    if not isinstance(leaf, Elements) or leaf.rest is None:
+        return leaf
+    term = leaf.rest.term
+    if not term.name.text:
+        path = attribute_at(standard_name(resource_type, leaf.name.text), resource_type)
+        # In a query over several resource types some don't have the attribute.
+        if path and path.leaf.type == "complex" and not path.leaf.sub_attribute("value"):
+            return leaf
+        term = term._replace(name=Name("value", term.name.start))
+    return replace(leaf, filter=All((leaf.filter, term) if leaf.filter else (term,)), rest=None)
 
 
-def _compared_as_whole(resource_type: ResourceType, found: list[Token], opening: int, operator: int) -> str:
-    """Return the sub-attribute that a comparison of the elements of a value filter is about; nothing if there is none."""
-    path = resolve(resource_type, standard_name(resource_type, found[opening - 1].text)) if opening else None
-    compares = found[operator].kind == "word" and found[operator].text.lower() in _OPERATORS
-    # In a query over several resource types some don't have the attribute.
-    return "value" if compares and (path is None or path.leaf.type != "complex" or path.leaf.sub_attribute("value")) else ""
+def standard_terms(resource_type: ResourceType, leaf: Leaf) -> Leaf:
+    """Apply the rules for names and TERM_RULES to every comparison."""
+    text = standard_name(resource_type, leaf.name.text)
+    name = leaf.name if text == leaf.name.text else leaf.name._replace(text=text)
+    path = attribute_at(text, resource_type)
+    if isinstance(leaf, Term):
+        term = leaf if name is leaf.name else leaf._replace(name=name)
+        return _standard_value(path, term)
+    if path is None or leaf.filter is None:
+        return leaf if name is leaf.name else replace(leaf, name=name)
+
+    def inside(inner: Leaf) -> Leaf:
+        return _standard_value(attribute_at(inner.name.text, resource_type, path), inner) if isinstance(inner, Term) else inner
+
+    return replace(leaf, name=name, filter=changed(leaf.filter, inside))
 
 
-FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (term_after_value_filter, standard_terms)
+def _standard_value(path: AttributePath | None, term: Term) -> Term:
+    if path is None or term.value is None:
+        return term
+    attribute = path.value().leaf if path.leaf.type == "complex" else path.leaf
+    value = reduce(lambda value, rule: rule(attribute, value), TERM_RULES, term.value)
+    return term if value is term.value else term._replace(value=value)
 
 
-def standard_filter(resource_type: ResourceType, text: str) -> str:
-    """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
-    if len(text) > MAX_FILTER_LENGTH:
+FILTER_RULES: tuple[Callable[[ResourceType, Leaf], Leaf], ...] = (term_after_value_filter, standard_terms)
+"""Each takes a term or value path of a filter, or a PATCH path with brackets, and gives the standard's."""
+
+
+def standard_filter(resource_type: ResourceType, text: str) -> FilterText:
+    """Return a filter as the standard has it; a mistake in it is kept."""
+    read = text if isinstance(text, FilterText) else read_filter(text)
+    if read.tree is None:
+        return read
+    tree = changed(read.tree, lambda leaf: _standard_leaf(resource_type, leaf))
+    return read if tree is read.tree else FilterText.of(read, tree, read.mistake)
+
+
+def _standard_leaf(resource_type: ResourceType, leaf: Leaf) -> Leaf:
+    for rule in FILTER_RULES:
+        leaf = rule(resource_type, leaf)
+    return leaf
+
+
+def standard_path(resource_type: ResourceType, text: str) -> PathText:
+    """Return a PATCH path as the standard has it, with its meaning or its error."""
+    if isinstance(text, PathText):
         return text
-    plain = _PLAIN.fullmatch(text)
-    if plain:
-        path = resolve(resource_type, plain["name"])
-        if path and path.leaf.type == "string":
-            return text
     try:
-        return reduce(lambda changed, rule: rule(resource_type, changed), FILTER_RULES, text)
-    except (FilterSyntaxError, IndexError):
-        return text
+        if len(text) > MAX_LENGTH:
+            raise invalid_path(f"Path: longer than {MAX_LENGTH} characters.")
+        remembered = len(text) <= _MAX_REMEMBERED
+        return PathText.of(text, (_known_path if remembered else _path)(resource_type, text))
+    except ScimError as error:
+        return PathText.of(text, None, error)
 
 
-def _element_of_simple(resource_type: ResourceType, scope: str, name: str) -> AttributePath | None:
-    """Return the path that `value` stands for in the brackets of a multi-valued simple attribute: `tags[value eq "x"]`."""
-    return resolve(resource_type, scope[:-1]) if scope and name.lower() == "value" else None
+def _path(resource_type: ResourceType, text: str) -> Path:
+    path = read_path(text)
+    target = path.target
+    if isinstance(target, Name):
+        target = target._replace(text=standard_name(resource_type, target.text))
+    elif target:
+        standard = _standard_leaf(resource_type, target)
+        assert isinstance(standard, Elements)
+        target = standard
+    return bind_path(replace(path, target=target), resource_type, text)
 
 
-def _names_an_attribute(found: list[Token], position: int) -> bool:
-    if found[position].kind != "word" or found[position].text.startswith("."):
-        return False
-    if position == 0:
-        return True
-    before = found[position - 1]
-    connective = before.kind == "word" and before.text.lower() in _CONNECTIVES
-    return (connective or before.kind in ("(", "[")) and found[position].text.lower() != "not"
+_known_path = lru_cache(maxsize=1024)(_path)
