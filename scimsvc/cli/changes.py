@@ -200,7 +200,7 @@ def _put(name: str, new: Path, approval: Approval) -> None:
             except OSError as error:
                 raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
             interruption.done(f"the new profile is in place in {place}{continuation(following)}")
-        kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back"
+        kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback --profile {name} brings it back"
         click.echo(f"{place}{' is new' if before is None else kept}")
         index_again(found, following, interruption, f"the new profile is in place in {place}")
 

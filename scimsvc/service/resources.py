@@ -345,7 +345,7 @@ class ResourceService:
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
         If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
-        those who are to be members; `unnamed` is raised if members change.
+        those who are to be members; `unnamed` is raised if members go.
         """
         wanted: Document = {}
 
@@ -361,9 +361,7 @@ class ResourceService:
             if self._by_the_user:
                 refuse_change(self._served.self_service, former, document)
             wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
-            moved = sum(self._take_step(stored, step) for step in steps)
-            if moved and unnamed:
-                raise unnamed
+            moved = sum(self._take_step(stored, step, unnamed) for step in steps)
             if password[0]:
                 self._resources.set_password(stored.seq, password[1])
             if document != former:
@@ -392,17 +390,19 @@ class ResourceService:
             raise not_found(self._type.name, id_)
         return stored
 
-    def _take_step(self, stored: Stored, step: Step) -> int:
-        """Change the memberships; answers how many rows changed."""
+    def _take_step(self, stored: Stored, step: Step, unnamed: ScimError | None) -> int:
+        """Change the memberships; answers how many rows changed. Raises `unnamed` if members go, or are no longer waited for."""
         if not isinstance(step, Change):
             return self._memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id)
-        moved = 0
+        moved = waited = 0
         if self._awaits and (step.clear or step.remove):
-            self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
+            waited = self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
         if step.clear:
             moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
         if step.remove:
             moved += self._memberships.remove(stored.seq, step.remove)
+        if unnamed and (moved or waited):
+            raise unnamed
         return moved + (self._add_members(stored, step.add) if step.add else 0)
 
     def _add_members(self, stored: Stored, ids: Mapping[str, None]) -> int:

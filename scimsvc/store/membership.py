@@ -18,7 +18,7 @@ from scimsvc.store.database import Database
 from scimsvc.store.index import key, number
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
-from scimsvc.store.statement import Statement
+from scimsvc.store.statement import Statement, delete_found
 
 ALL = 2**62
 """More rows than there can be."""
@@ -72,14 +72,6 @@ def _of_members(text: str, postgresql: str) -> tuple[Statement, Statement]:
     return by_id, by_name
 
 
-def _gone(table: str, rows: str) -> str:
-    """Return a DELETE of PostgreSQL for rows of `table`, which `rows` selects as `gone`; they are found by where they are.
-
-    No other statement moves a row of such a table, so each that is still there is found.
-    """
-    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT gone.ctid FROM {rows}))"
-
-
 # Whoever is being deleted meanwhile is waited for, and looked at once more.
 _ADD, _ADD_NAMED = _of_members(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
@@ -94,7 +86,7 @@ _ADD, _ADD_NAMED = _of_members(
 )
 _REMOVE, _REMOVE_NAMED = _of_members(
     "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})",
-    _gone(
+    delete_found(
         "membership",
         """({named}) AS wanted CROSS JOIN LATERAL (SELECT ctid FROM membership
         WHERE tenant_id = :tenant AND group_seq = :group AND member_seq = wanted.seq {apart}) AS gone""",
@@ -148,11 +140,11 @@ _WELCOME = Statement(
 )
 _NO_LONGER_AWAITED = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})",
-    _gone("pending_membership", _AWAITING_ANY),
+    delete_found("pending_membership", _AWAITING_ANY),
 )
 _AWAIT_NO_MORE = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})",
-    _gone("pending_membership", _AWAITING.replace("{of_group}", "AND group_seq = :group")),
+    delete_found("pending_membership", _AWAITING.replace("{of_group}", "AND group_seq = :group")),
 )
 _AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group")
 _FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
@@ -164,9 +156,10 @@ _LOCK_GROUPS = """SELECT locked.seq FROM
 _TOUCH_GROUPS = Statement(
     """UPDATE resource SET version = version + 1, last_modified = :now WHERE tenant_id = :tenant
     AND seq IN (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq)""",
-    """UPDATE resource SET version = version + 1, last_modified = :now WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM
+    """UPDATE resource SET version = version + 1, last_modified = :now FROM (SELECT found.ctid AS place FROM
     (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq {apart}) AS own CROSS JOIN LATERAL
-    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {apart}) AS found))""",
+    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {apart}) AS found {few}) AS touched
+    WHERE resource.ctid = touched.place""",
 )
 _MEMBERS = Statement(
     """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
@@ -299,12 +292,11 @@ class MembershipStore:
             self._touch_groups_of(seq)
         return moved
 
-    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> None:
-        """No longer wait for these, or for anybody."""
+    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> int:
+        """No longer wait for these, or for anybody. Return how many were waited for."""
         if ids is None:
-            _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
-        else:
-            _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids))
+            return _changed(_AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq))
+        return _changed(_AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
 
     def forget(self, seq: int) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""
@@ -394,8 +386,8 @@ def _each_of(group_seq: int, chosen: Any, member: Any, by_id: bool) -> Any:
     found = joined.select(ctid).where(
         (joined.tenant_id == tenant) & (joined.group_seq == group_seq) & (joined.member_seq == rows.c.seq)
     )
-    gone = filters.each(peewee.Select([rows], [peewee.SQL("gone.ctid")]), found, "gone")
-    return peewee.Expression(ctid, "=", peewee.fn.ANY(peewee.fn.ARRAY(gone)))
+    # An id has one resource and one membership at most. Where several rows may be found, a small table would be read as a whole.
+    return ctid == filters.each(peewee.Select([rows], [peewee.SQL("gone.ctid")]), found, "gone")
 
 
 def _json(texts: Iterable[str]) -> str:

@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> Flask:
     types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
     proxies = settings.server.trusted_proxies
     metrics = Metrics(services.database, services.catalogs)
+    app.extensions["scimsvc.metrics"] = metrics
     observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, behind_proxy=proxies > 0)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")

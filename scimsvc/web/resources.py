@@ -7,7 +7,6 @@ from werkzeug.routing import BaseConverter
 
 from scimsvc.protocol import etag
 from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.messages import parse_search_request
 from scimsvc.protocol.projection import Projection, parse_projection
@@ -56,7 +55,9 @@ class Endpoint:
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
         by_the_user = self._scope == ME
-        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base, by_the_user)
+        return scim.standard(environ, asked), ResourceService(
+            self._services.database, caller.tenant.id, served, base, by_the_user
+        )
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""

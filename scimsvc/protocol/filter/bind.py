@@ -41,6 +41,8 @@ _MAX_REMEMBERED = 1024
 """Characters of a path that is remembered when it has been read."""
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
+_QUOTED_TYPES = frozenset({"string", "reference", "binary", "dateTime"})
+"""Types whose values are JSON strings."""
 _SYMBOL = re.compile(r"([\w:.$-]+)(==?|!=|<>|[<>]=?)(.*)", re.DOTALL)
 
 
@@ -210,7 +212,8 @@ class _Binder:
         sub_attribute = scope_of_element(attribute).find(text[1:]) if text[:1] == "." else None
         if sub_attribute is None or sub_attribute is attribute:
             message = f"{attribute.name} has no sub-attribute {shown(text)}"
-            raise FilterSyntaxError(message, path.sub_attribute.start + 1)
+            remedy = f"write .{short(text)}" if attribute.leaf.sub_attribute(text) else ""
+            raise FilterSyntaxError(message, path.sub_attribute.start + 1, remedy)
         return Path(attribute, value_filter, sub_attribute)
 
     def _leaf(self, leaf: Leaf) -> Filter:
@@ -276,7 +279,7 @@ def _comparison(path: AttributePath, operator: Any, value: Value) -> Filter:
     leaf, literal = path.leaf, value.literal
     type_ = leaf.type
     if literal is NO_JSON:
-        raise expected_value(value.text, value.start)
+        raise expected_value(value.text, value.start, _quoted(value, leaf))
     if type_ == "complex":
         raise _Senseless(f"{path.name} is complex: compare one of {', '.join(_names(leaf))}", value.start + 1)
     if literal is None and operator in ("eq", "ne"):
@@ -288,10 +291,15 @@ def _comparison(path: AttributePath, operator: Any, value: Value) -> Filter:
     # A part of a Base64 text need not be Base64 itself.
     expected = check("string" if operator in _TEXT_OPERATORS else type_, literal)
     if expected:
-        raise _Senseless(
-            f"{path.name} is compared with {expected}, not with {shown(value.text or json.dumps(literal))}", value.start + 1
-        )
+        problem = f"{path.name} is compared with {expected}, not with {shown(value.text or json.dumps(literal))}"
+        raise _Senseless(problem, value.start + 1, _quoted(value, leaf))
     return Comparison(path, operator, normaliser(leaf)(literal), literal)
+
+
+def _quoted(value: Value, attribute: Attribute) -> str:
+    """Return the remedy for a word that stands where a string belongs."""
+    is_word = value.text and not isinstance(value.literal, str)
+    return f"write {json.dumps(short(value.text), ensure_ascii=False)}" if is_word and attribute.type in _QUOTED_TYPES else ""
 
 
 def _secret(path: AttributePath, name: Name) -> _Senseless:

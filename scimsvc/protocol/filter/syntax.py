@@ -156,10 +156,10 @@ def unexpected(token: Token, expected: str, remedy: str = "") -> FilterSyntaxErr
     return FilterSyntaxError(f"expected {wanted}, found {shown(token.text)}", token.start + 1, remedy)
 
 
-def expected_value(text: str, start: int) -> FilterSyntaxError:
+def expected_value(text: str, start: int, remedy: str = "") -> FilterSyntaxError:
     """Return the mistake of a text that stands where a value belongs."""
     message = f"expected a value (a string in quotation marks, a number, true, false or null), found {shown(text)}"
-    return FilterSyntaxError(message, start + 1)
+    return FilterSyntaxError(message, start + 1, remedy)
 
 
 def shown(text: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache, partial
+from typing import NamedTuple
 
+from scimsvc.protocol.dialects.entra.applied import by_rules, note, note_names, noted_by
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.protocol.errors import ScimError, invalid_path
 from scimsvc.protocol.filter import FilterText, Path, PathText
 from scimsvc.protocol.filter.bind import attribute_at, bind_path
 from scimsvc.protocol.filter.parse import read_filter, read_path
-from scimsvc.protocol.filter.syntax import MAX_LENGTH, NO_JSON, All, Elements, Leaf, Name, Term, Value, changed
+from scimsvc.protocol.filter.syntax import MAX_LENGTH, NO_JSON, All, Elements, Leaf, Name, PathSyntax, Term, Value, changed
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 
@@ -63,8 +65,11 @@ def quoted_number(attribute: Attribute, value: Value) -> Value:
     return value._replace(literal=number_in(attribute.type, value.literal))
 
 
-TERM_RULES: tuple[Callable[[Attribute, Value], Value], ...] = (unquoted_string, quoted_boolean, quoted_number)
-"""Each takes the attribute and the value that it is compared with, and gives the standard's value."""
+TermRule = Callable[[Attribute, Value], Value]
+"""Takes the attribute and the value that it is compared with, and gives the standard's value."""
+TERM_RULES: tuple[TermRule, ...] = (unquoted_string, quoted_boolean, quoted_number)
+TERM_RULES_OF_TARGETS: tuple[TermRule, ...] = (quoted_boolean, quoted_number)
+"""The rules for targets of a mapping table. A string without quotation marks there is a mistake of the administrator."""
 _TEXTS = ("string", "reference", "dateTime")
 
 
@@ -86,33 +91,38 @@ def term_after_value_filter(resource_type: ResourceType, leaf: Leaf) -> Leaf:
     return replace(leaf, filter=All((leaf.filter, term) if leaf.filter else (term,)), rest=None)
 
 
-def standard_terms(resource_type: ResourceType, leaf: Leaf) -> Leaf:
-    """Apply the rules for names and TERM_RULES to every comparison."""
+def standard_terms(resource_type: ResourceType, leaf: Leaf, rules: tuple[TermRule, ...] = TERM_RULES) -> Leaf:
+    """Apply the rules for names, and those given for values, to every comparison."""
     text = standard_name(resource_type, leaf.name.text)
     name = leaf.name if text == leaf.name.text else leaf.name._replace(text=text)
     path = attribute_at(text, resource_type)
     if isinstance(leaf, Term):
         term = leaf if name is leaf.name else leaf._replace(name=name)
-        return _standard_value(path, term)
+        return _standard_value(path, term, rules)
     if path is None or leaf.filter is None:
         return leaf if name is leaf.name else replace(leaf, name=name)
 
     def inside(inner: Leaf) -> Leaf:
-        return _standard_value(attribute_at(inner.name.text, resource_type, path), inner) if isinstance(inner, Term) else inner
+        if isinstance(inner, Elements):
+            return inner
+        return _standard_value(attribute_at(inner.name.text, resource_type, path), inner, rules)
 
     return replace(leaf, name=name, filter=changed(leaf.filter, inside))
 
 
-def _standard_value(path: AttributePath | None, term: Term) -> Term:
+def _standard_value(path: AttributePath | None, term: Term, rules: tuple[TermRule, ...]) -> Term:
     if path is None or term.value is None:
         return term
     attribute = path.value().leaf if path.leaf.type == "complex" else path.leaf
-    value = reduce(lambda value, rule: rule(attribute, value), TERM_RULES, term.value)
+    value = by_rules(rules, attribute, term.value)
     return term if value is term.value else term._replace(value=value)
 
 
-FILTER_RULES: tuple[Callable[[ResourceType, Leaf], Leaf], ...] = (term_after_value_filter, standard_terms)
-"""Each takes a term or value path of a filter, or a PATCH path with brackets, and gives the standard's."""
+FilterRule = Callable[[ResourceType, Leaf], Leaf]
+"""Takes a term or value path of a filter, or a PATCH path with brackets, and gives the standard's."""
+FILTER_RULES: tuple[FilterRule, ...] = (term_after_value_filter, standard_terms)
+TARGET_RULES: tuple[FilterRule, ...] = (term_after_value_filter, partial(standard_terms, rules=TERM_RULES_OF_TARGETS))
+"""The rules for targets of a mapping table."""
 
 
 def standard_filter(resource_type: ResourceType, text: str) -> FilterText:
@@ -120,39 +130,64 @@ def standard_filter(resource_type: ResourceType, text: str) -> FilterText:
     read = text if isinstance(text, FilterText) else read_filter(text)
     if read.tree is None:
         return read
-    tree = changed(read.tree, lambda leaf: _standard_leaf(resource_type, leaf))
+    tree = changed(read.tree, lambda leaf: _standard_leaf(resource_type, leaf, FILTER_RULES))
     return read if tree is read.tree else FilterText.of(read, tree, read.mistake)
 
 
-def _standard_leaf(resource_type: ResourceType, leaf: Leaf) -> Leaf:
-    for rule in FILTER_RULES:
-        leaf = rule(resource_type, leaf)
+def _standard_leaf(resource_type: ResourceType, leaf: Leaf, rules: tuple[FilterRule, ...]) -> Leaf:
+    for rule in rules:
+        changed_leaf = rule(resource_type, leaf)
+        # What standard_terms changes is noted by the rules that it goes by.
+        if changed_leaf is not leaf and rule in FILTER_RULES and rule is not standard_terms:
+            note(rule)
+        leaf = changed_leaf
     return leaf
 
 
-def standard_path(resource_type: ResourceType, text: str) -> PathText:
+def standard_path(resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...] = FILTER_RULES) -> PathText:
     """Return a PATCH path as the standard has it, with its meaning or its error."""
+    path, applied = respelled_path(resource_type, text, rules)
+    note_names(applied)
+    return path
+
+
+def respelled_path(
+    resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...] = FILTER_RULES
+) -> tuple[PathText, tuple[str, ...]]:
+    """Return a PATCH path as the standard has it, and the names of the rules that have changed it."""
     if isinstance(text, PathText):
-        return text
+        return text, ()
+    if len(text) > MAX_LENGTH:
+        return PathText.of(text, None, invalid_path(f"Path: longer than {MAX_LENGTH} characters.")), ()
+    found = (_known_path if len(text) <= _MAX_REMEMBERED else _path)(resource_type, text, rules)
+    return PathText.of(text, found.path, None if found.path else invalid_path(found.problem)), found.rules
+
+
+class _Respelled(NamedTuple):
+    """What a path means, or what is wrong with it, and the names of the rules that have changed it."""
+
+    path: Path | None
+    problem: str
+    rules: tuple[str, ...]
+
+
+def _path(resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...]) -> _Respelled:
+    standard, applied = noted_by(lambda: _standard_syntax(resource_type, read_path(text), rules))
     try:
-        if len(text) > MAX_LENGTH:
-            raise invalid_path(f"Path: longer than {MAX_LENGTH} characters.")
-        remembered = len(text) <= _MAX_REMEMBERED
-        return PathText.of(text, (_known_path if remembered else _path)(resource_type, text))
+        return _Respelled(bind_path(standard, resource_type, text), "", applied)
     except ScimError as error:
-        return PathText.of(text, None, error)
-
-
-def _path(resource_type: ResourceType, text: str) -> Path:
-    path = read_path(text)
-    target = path.target
-    if isinstance(target, Name):
-        target = target._replace(text=standard_name(resource_type, target.text))
-    elif target:
-        standard = _standard_leaf(resource_type, target)
-        assert isinstance(standard, Elements)
-        target = standard
-    return bind_path(replace(path, target=target), resource_type, text)
+        return _Respelled(None, error.detail, applied)
 
 
 _known_path = lru_cache(maxsize=1024)(_path)
+
+
+def _standard_syntax(resource_type: ResourceType, path: PathSyntax, rules: tuple[FilterRule, ...]) -> PathSyntax:
+    target = path.target
+    if isinstance(target, Name):
+        return replace(path, target=target._replace(text=standard_name(resource_type, target.text)))
+    if target is None:
+        return path
+    standard = _standard_leaf(resource_type, target, rules)
+    assert isinstance(standard, Elements)
+    return replace(path, target=standard)

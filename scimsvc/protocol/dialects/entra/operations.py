@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from scimsvc.protocol.dialects.entra.filters import standard_path
+from scimsvc.protocol.dialects.entra.applied import note, note_names
+from scimsvc.protocol.dialects.entra.filters import respelled_path, standard_path
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.dialects.entra.values import standard_value
+from scimsvc.protocol.dialects.entra.spellings import require_agreement
+from scimsvc.protocol.dialects.entra.values import is_one_in_array, standard_value
 from scimsvc.protocol.errors import ScimError, invalid_value
 from scimsvc.protocol.filter import Path, PathText, parse_path
 from scimsvc.protocol.filter.bind import bind_path
 from scimsvc.protocol.filter.syntax import All, Elements, Name, Node, PathSyntax, Some, Term, Value
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
@@ -23,7 +26,7 @@ _REMOVED_AT_ONCE = 100
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
-    standard = {name.lower(): value for name, value in operation.items()}
+    standard = by_lower_case(operation)
     op = standard.get("op")
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
@@ -46,6 +49,8 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
 
     Compliance list, "PATCH compliance", requests to replace several attributes with the flag aadOptscim062020.
+
+    Raises ScimError invalidValue if an attribute has two values by two of its names.
     """
     value = operation.get("value")
     if operation.get("path") or not isinstance(value, dict):
@@ -53,7 +58,9 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     if operation.get("op") == "add":
         # Null is nothing to add.
         value = {name: below for name, below in value.items() if below is not None or not _is_known(resource_type, name)}
-    plain = {name: below for name, below in value.items() if _may_stay(resource_type.root.sub_attribute(name), below)}
+    require_agreement(resource_type, value, nulls=True)
+    # An empty name is no path, so it stays to be refused.
+    plain = {name: below for name, below in value.items() if not name or _may_stay(resource_type.root.sub_attribute(name), below)}
     paths = [{**operation, "path": name, "value": below} for name, below in value.items() if name not in plain]
     return ([{**operation, "value": plain}] if plain or not paths else []) + paths
 
@@ -72,7 +79,10 @@ def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Ope
     path = operation.get("path")
     if not isinstance(path, str) or not path or resolve(resource_type, path):
         return [operation]
-    return [{**operation, "path": standard_path(resource_type, path)}]
+    spelled, rules = respelled_path(resource_type, path)
+    if rules:
+        note_names((*rules, path_spelling.__name__))
+    return [{**operation, "path": spelled}]
 
 
 def simple_value_of_element(resource_type: ResourceType, operation: Operation) -> list[Operation]:
@@ -86,6 +96,7 @@ def simple_value_of_element(resource_type: ResourceType, operation: Operation) -
     path = _path_at(resource_type, text)
     if path is None or not _leads_to_elements(path) or path.attribute.value() == path.attribute:
         return [operation]
+    note(simple_value_of_element)
     return [{**operation, "path": PathText.of(str(text), replace(path, sub_attribute=path.attribute.value()))}]
 
 
@@ -100,7 +111,9 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
         return [operation]
     attribute = path.target.leaf
     value = standard_value(attribute, operation["value"])
-    if attribute.multi_valued and _leads_to_elements(path) and isinstance(value, list) and len(value) == 1:
+    if attribute.multi_valued and _leads_to_elements(path) and is_one_in_array(value):
+        if isinstance(operation["value"], list):
+            note(value_spelling)
         value = value[0]
     return [{**operation, "value": value}]
 
