@@ -18,11 +18,11 @@ from scimsvc.protocol.filter import Filter
 from scimsvc.schema.core import GROUP, USER
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import AttributePath
-from scimsvc.store import filters
 from scimsvc.store.database import Database, Kind
-from scimsvc.store.filters import Slot, slot
-from scimsvc.store.index import number
 from scimsvc.store.models import AttributeValue, Membership, Resource
+from scimsvc.store.querying import filter_sql as filters
+from scimsvc.store.querying.filter_sql import Slot, slot
+from scimsvc.store.querying.index import number
 from scimsvc.store.resources import Stored
 
 _COLUMNS = {"id": Resource.id, "meta.lastModified": Resource.last_modified}

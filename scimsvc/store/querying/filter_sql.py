@@ -35,9 +35,9 @@ from scimsvc.schema.core import COMMON, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Kind
-from scimsvc.store.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
-from scimsvc.store.leading import all_of, any_of, apart, attribute_of, has_several, leads, leads_by, telling
 from scimsvc.store.models import AttributeValue, Membership, Resource
+from scimsvc.store.querying.index import MAX_KEY_LENGTH, PREFIX_LENGTH, key, number, width
+from scimsvc.store.querying.leading import all_of, any_of, apart, attribute_of, has_several, leads, leads_by, telling
 
 Expression = Any
 """A Peewee expression; the library has no type for it."""
