@@ -27,7 +27,11 @@ NAME_PARAMETERS = (*ATTRIBUTE_PARAMETERS, "sortby")
 
 
 def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
-    """`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json."""
+    r"""`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json.
+
+    Sent:  {"attributes": "emails[type eq \"work\"]"}
+    Meant: {"attributes": "emails"}
+    """
     return {
         name: re.sub(r"\[[^\[\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS and "[" in value else value
         for name, value in parameters.items()
@@ -45,21 +49,33 @@ def standard_names(resource_type: ResourceType, parameters: Mapping[str, str]) -
 
 
 def unquoted_string(attribute: Attribute, value: Value) -> Value:
-    """`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples."""
+    r"""`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples.
+
+    Sent:  {"filter": "externalId eq jyoung"}
+    Meant: {"filter": "externalId eq \"jyoung\""}
+    """
     if attribute.type in _TEXTS and value.text[:1] != '"' and value.literal is not None:
         return value._replace(literal=value.text)
     return value
 
 
 def quoted_boolean(attribute: Attribute, value: Value) -> Value:
-    """`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app"."""
+    r"""`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app".
+
+    Sent:  {"filter": "roles[primary eq \"True\"]"}
+    Meant: {"filter": "roles[primary eq true]"}
+    """
     if attribute.type == "boolean" and isinstance(value.literal, str) and value.literal.lower() in ("true", "false"):
         return value._replace(literal=value.literal.lower() == "true")
     return value
 
 
 def quoted_number(attribute: Attribute, value: Value) -> Value:
-    """`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks."""
+    r"""`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks.
+
+    Sent:  {"filter": "badge eq \"17\""}
+    Meant: {"filter": "badge eq 17"}
+    """
     if attribute.type not in ("integer", "decimal") or value.literal is NO_JSON:
         return value
     return value._replace(literal=number_in(attribute.type, value.literal))
@@ -74,10 +90,13 @@ _TEXTS = ("string", "reference", "dateTime")
 
 
 def term_after_value_filter(resource_type: ResourceType, leaf: Leaf) -> Leaf:
-    """`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
+    r"""`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
 
     Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute; the sample
     `phoneNumbers[type eq "mobile"] eq "…"` compares the element as a whole, which is its `value`.
+
+    Sent:  {"filter": "emails[type eq \"work\"].value eq \"a@x.com\""}
+    Meant: {"filter": "emails[type eq \"work\" and value eq \"a@x.com\"]"}
     """
     if not isinstance(leaf, Elements) or leaf.rest is None:
         return leaf

@@ -25,7 +25,11 @@ _REMOVED_AT_ONCE = 100
 
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
+    """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag.
+
+    Sent:  {"op": "Replace", "path": "title", "value": "CEO"}
+    Meant: {"op": "replace", "path": "title", "value": "CEO"}
+    """
     standard = by_lower_case(operation)
     op = standard.get("op")
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
@@ -35,6 +39,9 @@ def added_schemas(resource_type: ResourceType, operation: Operation) -> list[Ope
     """`"op": "add", "path": "schemas", "value": ["urn:…:enterprise:2.0:User"]` before attributes of the extension are added.
 
     RFC 7644 §3.5.2 has clients do so. The server lists the schemas that a resource uses, so there is nothing to do.
+
+    Sent:  {"op": "add", "path": "schemas", "value": ["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]}
+    Meant: []
     """
     path, urns = operation.get("path"), operation.get("value")
     if operation.get("op") != "add" or not isinstance(path, str) or path.lower() != "schemas":
@@ -51,6 +58,9 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     Compliance list, "PATCH compliance", requests to replace several attributes with the flag aadOptscim062020.
 
     Raises ScimError invalidValue if an attribute has two values by two of its names.
+
+    Sent:  {"op": "replace", "value": {"title": "CEO", "name.givenName": "Ann"}}
+    Meant: [{"op": "replace", "value": {"title": "CEO"}}, {"op": "replace", "path": "name.givenName", "value": "Ann"}]
     """
     value = operation.get("value")
     if operation.get("path") or not isinstance(value, dict):
@@ -75,7 +85,11 @@ def _may_stay(attribute: Attribute | None, value: Any) -> bool:
 
 
 def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """A path with a dot after the URN, without the URN, or with a boolean as string in its brackets."""
+    r"""A path with a dot after the URN, without the URN, or with a boolean as string in its brackets.
+
+    Sent:  {"op": "replace", "path": "roles[primary eq \"True\"].value", "value": "Admin"}
+    Meant: {"op": "replace", "path": "roles[primary eq true].value", "value": "Admin"}
+    """
     path = operation.get("path")
     if not isinstance(path, str) or not path or resolve(resource_type, path):
         return [operation]
@@ -86,9 +100,12 @@ def path_spelling(resource_type: ResourceType, operation: Operation) -> list[Ope
 
 
 def simple_value_of_element(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """`"path": "emails[type eq \\"work\\"]", "value": "a@b.c"` is the element's `value`.
+    r"""`"path": "emails[type eq \"work\"]", "value": "a@b.c"` is the element's `value`.
 
     Vendors' tables have such targets, though Microsoft's own end in `.value`.
+
+    Sent:  {"op": "replace", "path": "emails[type eq \"work\"]", "value": "a@x.com"}
+    Meant: {"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x.com"}
     """
     text, value = operation.get("path"), operation.get("value")
     if operation.get("op") == "remove" or value is None or isinstance(value, (dict, list)):
@@ -101,7 +118,11 @@ def simple_value_of_element(resource_type: ResourceType, operation: Operation) -
 
 
 def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """The value by the rules for values; a value that a path's brackets lead to is one element."""
+    r"""The value by the rules for values; a value that a path's brackets lead to is one element.
+
+    Sent:  {"op": "add", "path": "emails[type eq \"work\"]", "value": [{"value": "a@x.com"}]}
+    Meant: {"op": "add", "path": "emails[type eq \"work\"]", "value": {"value": "a@x.com"}}
+    """
     if operation.get("op") == "remove" or "value" not in operation:
         return [operation]
     if not operation.get("path"):
@@ -122,6 +143,9 @@ def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Ope
     """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one.
 
     SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test.
+
+    Sent:  {"op": "replace", "path": "title", "value": ""}
+    Meant: {"op": "replace", "path": "title", "value": null}
     """
     value = operation.get("value")
     if operation.get("op") not in ("add", "replace") or value is None:
@@ -135,9 +159,12 @@ def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Ope
 
 
 def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """`"op": "Remove", "path": "members", "value": [{"value": "u1"}]` removes these elements and no others.
+    r"""`"op": "Remove", "path": "members", "value": [{"value": "u1"}]` removes these elements and no others.
 
     Compliance list, "PATCH compliance", requests to remove members without the flag.
+
+    Sent:  {"op": "remove", "path": "members", "value": [{"value": "u1"}]}
+    Meant: {"op": "remove", "path": "members[value eq \"u1\"]"}
     """
     text, value = operation.get("path"), operation.get("value")
     if operation.get("op") != "remove" or value is None:

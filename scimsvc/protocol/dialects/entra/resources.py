@@ -19,6 +19,9 @@ def unknown_schema_uris(resource_type: ResourceType, document: Document) -> Docu
 
     Tutorial, "Create Group" (`http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group`) and
     the create of the code samples (`urn:…:enterprise:2.0User`).
+
+    Sent:  {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "http://example.com/User"]}
+    Meant: {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}
     """
     schemas = document.get("schemas")
     if not isinstance(schemas, list):
@@ -39,6 +42,9 @@ def attribute_paths_as_names(resource_type: ResourceType, document: Document) ->
     `"name.givenName"`.
 
     Raises ScimError invalidValue if an attribute has another value by another of its names.
+
+    Sent:  {"name.givenName": "Ann"}
+    Meant: {"name": {"givenName": "Ann"}}
     """
     root = resource_type.root
     if document.keys() <= root.names:
