@@ -33,12 +33,14 @@ from scimsvc.protocol.filter.syntax import (
 )
 from scimsvc.protocol.filter.typed import Absent, And, Comparison, Filter, Not, Or, Path, Present, ValuePath
 from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import MAX_LENGTH as MAX_NAME_LENGTH
 from scimsvc.schema.paths import AttributePath, resolve
 from scimsvc.schema.spelling import Spellings
-from scimsvc.schema.types import check, normaliser
+from scimsvc.schema.types import Normalise, check, normaliser
 
 _MAX_REMEMBERED = 1024
 """Characters of a path that is remembered when it has been read."""
+_SIMPLE = re.compile(r'([\w:.$-]+) eq "([^"\\\x00-\x1f]*)"')
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
 _QUOTED_TYPES = frozenset({"string", "reference", "binary", "dateTime"})
@@ -83,8 +85,29 @@ class _Unknown(_Senseless):
 
 def parse_filter(text: str, resource_type: ResourceType) -> Filter:
     """Return the filter of a query over one resource type. Raise ScimError invalidFilter, which says where and what."""
-    read = text if isinstance(text, FilterText) else read_filter(text)
-    return _bound(read, _Binder(resource_type))
+    simple = None if isinstance(text, FilterText) else simple_filter(text, resource_type)
+    if simple:
+        path, normalise, value = simple
+        return Comparison(path, "eq", normalise(value), value)
+    return _bound(text if isinstance(text, FilterText) else read_filter(text), _Binder(resource_type))
+
+
+def simple_filter(text: str, resource_type: ResourceType) -> tuple[AttributePath, Normalise, str] | None:
+    """Return attribute, form and value of a filter such as `userName eq "x"`, by which clients match accounts; None for others.
+
+    The attribute is remembered by its name, which is the whole shape of such a filter, so no tree is made.
+    """
+    match = _SIMPLE.fullmatch(text)
+    if match is None or match.end(1) > MAX_NAME_LENGTH or len(text) > MAX_LENGTH:
+        return None
+    known = _string_attribute(resource_type, match[1])
+    return (*known, match[2]) if known else None
+
+
+@lru_cache(maxsize=1024)
+def _string_attribute(resource_type: ResourceType, name: str) -> tuple[AttributePath, Normalise] | None:
+    path = resolve(resource_type, name)
+    return (path, normaliser(path.leaf)) if path and path.leaf.type == "string" and not path.is_secret else None
 
 
 def parse_filter_of_several(texts: Sequence[tuple[ResourceType, str]]) -> list[Filter]:

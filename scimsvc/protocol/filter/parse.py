@@ -34,8 +34,6 @@ from scimsvc.protocol.filter.typed import Operator
 
 MAX_DEPTH = 32
 MAX_TERMS = 256
-SIMPLE = re.compile(r'([\w:.$-]+) eq ("([^"\\\x00-\x1f]*)")')
-"""The filter by which clients match accounts: `userName eq "x"`."""
 _OPERATORS = frozenset(get_args(Operator))
 _WITH_PRESENT = _OPERATORS | {"pr"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -57,10 +55,6 @@ _COMPARE_SUB_ATTRIBUTE = 'a value filter is compared by a sub-attribute, as in a
 
 def read_filter(text: str) -> FilterText:
     """Return a filter with its tree; nothing is read of a text that is too long."""
-    simple = SIMPLE.fullmatch(text)
-    if simple:
-        start = simple.start(2)
-        return FilterText.of(text, Term(Name(simple[1]), "eq", Value(simple[3], simple[2], start)))
     if len(text) > MAX_LENGTH:
         return FilterText.of(text, None)
     try:

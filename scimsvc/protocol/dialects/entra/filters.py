@@ -13,7 +13,7 @@ from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.protocol.errors import ScimError, invalid_path
 from scimsvc.protocol.filter import FilterText, Path, PathText
-from scimsvc.protocol.filter.bind import attribute_at, bind_path
+from scimsvc.protocol.filter.bind import attribute_at, bind_path, simple_filter
 from scimsvc.protocol.filter.parse import read_filter, read_path
 from scimsvc.protocol.filter.syntax import MAX_LENGTH, NO_JSON, All, Elements, Leaf, Name, PathSyntax, Term, Value, changed
 from scimsvc.schema.model import Attribute, ResourceType
@@ -144,8 +144,10 @@ TARGET_RULES: tuple[FilterRule, ...] = (term_after_value_filter, partial(standar
 """The rules for targets of a mapping table."""
 
 
-def standard_filter(resource_type: ResourceType, text: str) -> FilterText:
-    """Return a filter as the standard has it; a mistake in it is kept."""
+def standard_filter(resource_type: ResourceType, text: str) -> str:
+    """Return a filter as the standard has it: its text if no rule can change it, else FilterText. A mistake in it is kept."""
+    if simple_filter(text, resource_type):
+        return text
     read = text if isinstance(text, FilterText) else read_filter(text)
     if read.tree is None:
         return read
