@@ -195,7 +195,7 @@ def _names(attribute: Attribute) -> list[str]:
 
 
 class _Binder:
-    """Binds one tree. If it is `tolerant`, a term that makes no sense for the resource type has no value there."""
+    """Bind one tree. If `tolerant` is set, a term that makes no sense for the resource type has no value there."""
 
     def __init__(self, resource_type: ResourceType, tolerant: bool = False) -> None:
         self._resource_type = resource_type

@@ -74,7 +74,7 @@ def read_path(text: str) -> PathSyntax:
 
 
 class _Parser:
-    """Reads one text. Behind a mistake the parser is at the end of the text, so that everything that it is inside of ends."""
+    """Read one text. A mistake moves the parser to the end of the text, so every production that is open ends, too."""
 
     def __init__(self, text: str, in_path: bool = False) -> None:
         self._tokens = tokens(text)
@@ -87,13 +87,13 @@ class _Parser:
         self.mistake: FilterSyntaxError | None = None
 
     def filter(self) -> Node | None:
-        """FILTER, up to the end of the text."""
+        """Read FILTER, up to the end of the text."""
         tree = self._disjunction()
         self._expect("end")
         return tree
 
     def path(self) -> PathSyntax:
-        """PATH: an attribute, or a value path with or without sub-attribute."""
+        """Read PATH: an attribute, or a value path with or without sub-attribute."""
         name = self._name()
         if name is None:
             return PathSyntax(None, mistake=self.mistake)
@@ -141,7 +141,7 @@ class _Parser:
         return _JOIN
 
     def _disjunction(self) -> Node | None:
-        """FILTER: terms joined by `or`, which binds weaker than `and`."""
+        """Read FILTER: terms joined by `or`, which binds weaker than `and`."""
         first = self._conjunction()
         if first is None or not self._at("or"):
             return first
@@ -192,7 +192,7 @@ class _Parser:
         return self._terms <= MAX_TERMS
 
     def _group(self, closing: Kind) -> Node | None:
-        """FILTER in parentheses or brackets."""
+        """Read FILTER in parentheses or brackets."""
         token = self._tokens[self._position]
         self._position += 1
         if self._depth == MAX_DEPTH:
@@ -221,7 +221,7 @@ class _Parser:
         return None
 
     def _comparison(self, name: Name) -> Term:
-        """What follows a name: `operator value`, or `pr`."""
+        """Read what follows a name: `operator value`, or `pr`."""
         operator = self._operator()
         return Term(name, operator, None if operator in (None, "pr") else self._value())
 
@@ -257,7 +257,7 @@ class _Parser:
         return Value(literal, token.text, token.start)
 
     def _elements(self, name: Name) -> Elements:
-        """What follows a name in a value path: `[filter]`, and perhaps a comparison."""
+        """Read what follows a name in a value path: `[filter]`, and perhaps a comparison."""
         bracket = self._tokens[self._position].start
         if self._in_brackets:
             self._fail(FilterSyntaxError("a value filter inside a value filter", bracket + 1))
@@ -268,8 +268,8 @@ class _Parser:
         return Elements(name, bracket, inner, self._rest())
 
     def _rest(self) -> Rest | None:
-        """What follows a value filter, if it can be a comparison: `.value eq "x"` or `eq "x"`."""
-        token = self._tokens[self._position]
+        """Read what follows a value filter, if it can be a comparison: `.value eq "x"` or `eq "x"`."""
+        token = refused = self._tokens[self._position]
         if token.kind != "word":
             return None
         if token.text.startswith("."):
@@ -277,13 +277,14 @@ class _Parser:
             if following.kind != "word" or (self._in_path and following.text.lower() not in _WITH_PRESENT):
                 return None
             name, remedy = Name(token.text[1:], token.start), _JOIN
+            refused = following if self._in_path else token
             self._position += 1
         elif token.text.lower() in _WITH_PRESENT:
             name, remedy = Name("", token.start), _COMPARE_SUB_ATTRIBUTE
         else:
             return None
         term = self._comparison(name) if self._counted() else Term(name)
-        return Rest(term, token, self._closing, "" if self._in_path else remedy)
+        return Rest(term, refused, self._closing, "" if self._in_path else remedy)
 
 
 def _constant(word: str) -> Any:

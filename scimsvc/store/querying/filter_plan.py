@@ -213,8 +213,9 @@ def _is_exact(node: Filter) -> bool:
 
 
 class _Planner:
-    """Plans for one resource type. With `beside` another condition chooses the resources, of which each is looked at alone; so is
-    every resource on PostgreSQL, except by a planner that is `leading` there, whose rows choose them.
+    """Plan for one resource type. With `beside`, another condition chooses the resources, and each is looked at alone.
+
+    So is every resource on PostgreSQL, unless `leading` is set: then the rows choose the resources there.
     """
 
     def __init__(self, resource_type: ResourceType, kind: Kind, beside: bool = False, leading: bool = False) -> None:
@@ -269,8 +270,8 @@ class _Planner:
         return self._rows_of(node)
 
     def _all(self, operands: Sequence[Filter]) -> Condition:
-        """If one term tells few resources from the rest, these are looked at for the other terms: SQLite would collect for each
-        term all that it holds for.
+        """Plan terms that all must hold. The most selective one leads to the resources, and the others look at these alone:
+        SQLite would collect all resources of each term.
         """
         ranks = [(rank, place) for place, term in enumerate(operands) if (rank := telling(term)) is not None]
         if not ranks:
@@ -281,7 +282,7 @@ class _Planner:
         return AllOf((self.condition(lead), *others))
 
     def _some(self, operands: Sequence[Filter]) -> Condition:
-        """All that are found by rows are found at once: of several sets PostgreSQL makes a look at every resource."""
+        """Plan terms of which one must hold. Their rows are one set: of several, PostgreSQL would look at every resource."""
         scanning = self._scanned_together(operands)
         merged = {id(operand) for group in scanning for operand in group}
         rows: list[Rows | AnyRows] = list(map(self._some_row, scanning))
@@ -340,7 +341,7 @@ class _Planner:
             return AnyOf(tuple(self._schema(urn, term) for urn in self._resource_type.schema_ids))
         if not self._has_rows(path):
             raise _refused(path)
-        # What has a value that differs, or none; of what has one value that is what hasn't this one.
+        # An attribute with one value differs, or is absent, if the resource has no row with this value.
         if not any(step.multi_valued for step in path.steps):
             equal = Comparison(path, "eq", term.value, "")
             return NotOf(HasRow((self._rows_with(equal),), self._beside))

@@ -132,9 +132,7 @@ def slot(of: Slot, form: Callable[[Any], Any] | None = None) -> Expression:
 
 
 def _joined(operator: Callable[[Expression, Expression], Expression], terms: list[Expression]) -> Expression:
-    """Return terms joined in pairs, and those in pairs: SQL nests what Peewee joins, and a parser's stack is no deeper than it
-    must.
-    """
+    """Join terms in pairs, and those in pairs: Peewee nests what it joins, and a database's parser has a small stack."""
     if len(terms) == 1:
         return terms[0]
     half = len(terms) // 2
@@ -180,7 +178,7 @@ _COLUMNS: Mapping[str, _Compared] = {
 
 
 class _Sql:
-    """Makes the SQL of plans for one resource type."""
+    """Make the SQL of plans for one resource type."""
 
     def __init__(self, resource_type: ResourceType, kind: Kind) -> None:
         self._postgresql = kind == "postgresql"
@@ -242,7 +240,7 @@ class _Sql:
         return rows.where(_joined(op.and_, [self._element(one, row) for one in node.element])) if node.element else rows
 
     def _ranged(self, rows: Any, row: Any, term: Comparison) -> Any:
-        """Some tests leave SQLite no reason to look for the attribute's own values by their index, hence a range beside them."""
+        """Add a range of values to a test for which SQLite would not use the index of the attribute's values."""
         match term.operator:
             case "gt" | "ge":
                 return rows.where(row.value >= slot(slot_of(term), _prefix))
