@@ -118,3 +118,9 @@ def rules_of(request: dict[str, Any]) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", sorted(RULES.keys() - OF_NUMBERS))
 def test_rule_has_a_wire_case(used: set[str], name: str):
     assert name in used
+
+
+def test_rules_of_a_path_are_told_each_time():
+    operation = {"op": "replace", "path": 'roles[primary eq "True"].value', "value": "Admin"}
+    request = Request("PATCH", USER, {}, {"Operations": [operation]})
+    assert [entra.standardise(request).rules for _ in range(2)] == [("quoted_boolean", "path_spelling")] * 2
