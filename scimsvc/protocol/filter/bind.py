@@ -14,6 +14,7 @@ from scimsvc.protocol.filter.lexer import FilterSyntaxError
 from scimsvc.protocol.filter.parse import OTHER_OPERATORS, read_filter, read_path
 from scimsvc.protocol.filter.syntax import (
     MAX_LENGTH,
+    MAX_REMEMBERED,
     NO_JSON,
     All,
     Elements,
@@ -38,8 +39,6 @@ from scimsvc.schema.paths import AttributePath, resolve
 from scimsvc.schema.spelling import Spellings
 from scimsvc.schema.types import Normalise, check, normaliser
 
-_MAX_REMEMBERED = 1024
-"""Characters of a path that is remembered when it has been read."""
 _SIMPLE = re.compile(r'([\w:.$-]+) eq "([^"\\\x00-\x1f]*)"')
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
@@ -149,7 +148,7 @@ def parse_path(text: str, resource_type: ResourceType) -> Path:
         return text.path
     if len(text) > MAX_LENGTH:
         raise invalid_path(f"Path: longer than {MAX_LENGTH} characters.")
-    return _known_path(text, resource_type) if len(text) <= _MAX_REMEMBERED else bind_path(read_path(text), resource_type, text)
+    return _known_path(text, resource_type) if len(text) <= MAX_REMEMBERED else bind_path(read_path(text), resource_type, text)
 
 
 @lru_cache(maxsize=1024)

@@ -16,6 +16,8 @@ MAX_SHOWN = 64
 """Characters of a piece of the text that a message shows."""
 MAX_LENGTH = 65536
 """Characters of a filter or path, whatever the settings allow."""
+MAX_REMEMBERED = 1024
+"""Characters of a path that is remembered when it has been read."""
 
 
 class _NoJson:

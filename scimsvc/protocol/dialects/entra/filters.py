@@ -15,12 +15,21 @@ from scimsvc.protocol.errors import ScimError, invalid_path
 from scimsvc.protocol.filter import FilterText, Path, PathText
 from scimsvc.protocol.filter.bind import attribute_at, bind_path, simple_filter
 from scimsvc.protocol.filter.parse import read_filter, read_path
-from scimsvc.protocol.filter.syntax import MAX_LENGTH, NO_JSON, All, Elements, Leaf, Name, PathSyntax, Term, Value, changed
+from scimsvc.protocol.filter.syntax import (
+    MAX_LENGTH,
+    MAX_REMEMBERED,
+    NO_JSON,
+    All,
+    Elements,
+    Leaf,
+    Name,
+    PathSyntax,
+    Term,
+    Value,
+    changed,
+)
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
-
-_MAX_REMEMBERED = 1024
-"""Characters of a path that is remembered when it has been read."""
 
 ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
 NAME_PARAMETERS = (*ATTRIBUTE_PARAMETERS, "sortby")
@@ -180,7 +189,7 @@ def respelled_path(
         return text, ()
     if len(text) > MAX_LENGTH:
         return PathText.of(text, None, invalid_path(f"Path: longer than {MAX_LENGTH} characters.")), ()
-    found = (_known_path if len(text) <= _MAX_REMEMBERED else _path)(resource_type, text, rules)
+    found = (_known_path if len(text) <= MAX_REMEMBERED else _path)(resource_type, text, rules)
     return PathText.of(text, found.path, None if found.path else invalid_path(found.problem)), found.rules
 
 
