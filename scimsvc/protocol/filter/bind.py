@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from scimsvc.protocol.errors import ScimError, invalid_filter, invalid_path
 from scimsvc.protocol.filter.lexer import FilterSyntaxError
-from scimsvc.protocol.filter.parse import OTHER_OPERATORS, read_filter, read_path
+from scimsvc.protocol.filter.operators import OTHER_OPERATORS, remedy_for_call
+from scimsvc.protocol.filter.parse import read_filter, read_path
 from scimsvc.protocol.filter.syntax import (
     MAX_LENGTH,
     MAX_REMEMBERED,
@@ -44,7 +45,7 @@ _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
 _QUOTED_TYPES = frozenset({"string", "reference", "binary", "dateTime"})
 """Types whose values are JSON strings."""
-_SYMBOL = re.compile(r"([\w:.$-]+)(==?|!=|<>|[<>]=?)(.*)", re.DOTALL)
+_SYMBOL = re.compile(r"([\w:.$-]+)(===?|!==?|=[<>~]?|~=?|<>|[<>]=?)(.*)", re.DOTALL)
 
 
 class Scope(NamedTuple):
@@ -259,7 +260,9 @@ class _Binder:
         return path
 
     def _term(self, term: Term, scope: Scope) -> Filter:
-        path = self._attribute(term.name, scope)
+        path = scope.find(term.name.text)
+        if path is None:
+            raise _unknown(term.name, scope, called=term.operator == "(")
         compared = path.value() if path.leaf.type == "complex" else path
         if compared.is_secret:
             raise _secret(compared, term.name)
@@ -328,12 +331,15 @@ def _secret(path: AttributePath, name: Name) -> _Senseless:
     return _Senseless(f"{path.name} can't be filtered by", name.start + 1)
 
 
-def _unknown(name: Name, scope: Scope) -> FilterSyntaxError:
+def _unknown(name: Name, scope: Scope, called: bool = False) -> FilterSyntaxError:
     symbol = _SYMBOL.fullmatch(name.text)
     if symbol and scope.find(symbol[1]):
         right = f"{symbol[1]} {OTHER_OPERATORS[symbol[2]]} "
         column = name.start + len(symbol[1]) + 1
         return FilterSyntaxError(f"{symbol[2]} where an operator belongs", column, f"write {short(right + (symbol[3] or '…'))}")
+    remedy = remedy_for_call(name.text) if called else ""
+    if remedy:
+        return FilterSyntaxError(f"{shown(name.text)} is no operator of a filter", name.start + 1, remedy)
     close = scope.known.closest(name.text)
     suggestion = f", did you mean {close!r}?" if close else ""
     return _Unknown(f"unknown attribute {name.text[:128]!r}{suggestion}", name.start + 1)

@@ -11,6 +11,7 @@ import re
 from typing import Any, get_args
 
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Kind, Token, misquoted, tokens
+from scimsvc.protocol.filter.operators import OTHER_CONNECTIVES, remedy_for
 from scimsvc.protocol.filter.syntax import (
     MAX_LENGTH,
     NO_JSON,
@@ -38,17 +39,6 @@ _OPERATORS = frozenset(get_args(Operator))
 _WITH_PRESENT = _OPERATORS | {"pr"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])?')
-OTHER_OPERATORS = {
-    **dict.fromkeys(("=", "==", "equal", "equals", "is"), "eq"),
-    **dict.fromkeys(("!=", "<>", "neq", "not"), "ne"),
-    **dict.fromkeys(("contains", "like", "in", "includes"), "co"),
-    **dict.fromkeys(("startswith", "beginswith"), "sw"),
-    **dict.fromkeys(("endswith",), "ew"),
-    **dict.fromkeys(("exists", "present"), "pr"),
-    **{">": "gt", ">=": "ge", "gte": "ge", "<": "lt", "<=": "le", "lte": "le"},
-}
-"""Operators of other languages, and the word of RFC 7644 §3.4.2.2 for each."""
-_OTHER_CONNECTIVES = {"&&": "and", "&": "and", ",": "and", ";": "and", "||": "or", "|": "or"}
 _JOIN = "join terms with and or or, and write a value that has spaces in quotation marks"
 _COMPARE_SUB_ATTRIBUTE = 'a value filter is compared by a sub-attribute, as in addresses[type eq "work"].country eq "DE"'
 
@@ -136,8 +126,8 @@ class _Parser:
         """Return what would be right instead of a token behind a whole term."""
         if token.kind != "word" or self._in_path:
             return ""
-        if token.text in _OTHER_CONNECTIVES:
-            return f"write {_OTHER_CONNECTIVES[token.text]}"
+        if token.text in OTHER_CONNECTIVES:
+            return f"write {OTHER_CONNECTIVES[token.text]}"
         return _JOIN
 
     def _disjunction(self) -> Node | None:
@@ -221,23 +211,25 @@ class _Parser:
         return None
 
     def _comparison(self, name: Name) -> Term:
-        """Read what follows a name: `operator value`, or `pr`."""
-        operator = self._operator()
+        """Read what follows a name: `operator value`, or `pr`. A parenthesis is noted as operator, which is a mistake."""
+        called = self._at("(")
+        operator = self._operator(name.text)
+        if called:
+            return Term(name, "(")
         return Term(name, operator, None if operator in (None, "pr") else self._value())
 
-    def _operator(self) -> str | None:
+    def _operator(self, attribute: str) -> str | None:
         token = self._take()
         if token is None:
             return None
         name = token.text.lower()
         if token.kind == "word" and name in _WITH_PRESENT:
             return name
-        right = OTHER_OPERATORS.get(name)
         self._fail(
             FilterSyntaxError(
                 f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {shown(token.text)}",
                 token.start + 1,
-                f"write {right}" if right else "",
+                remedy_for(token.text, short(attribute)),
             )
         )
         return None

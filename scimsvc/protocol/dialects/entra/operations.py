@@ -140,15 +140,15 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
 
 
 def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one.
+    """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one, in a replace.
 
-    SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test.
+    SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test. An `add` takes nothing away.
 
     Sent:  {"op": "replace", "path": "title", "value": ""}
     Meant: {"op": "replace", "path": "title", "value": null}
     """
     value = operation.get("value")
-    if operation.get("op") not in ("add", "replace") or value is None:
+    if operation.get("op") != "replace" or value is None:
         return [operation]
     path = _path_at(resource_type, operation.get("path"))
     if path is None or path.target.leaf.multi_valued or path.target.leaf.required:
