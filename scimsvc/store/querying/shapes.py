@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.protocol.filter.typed import Operator
 from scimsvc.schema.paths import AttributePath
 
 
@@ -25,7 +27,7 @@ _FIRST = Slot(0)
 def cut(tree: Filter, prefix: str = "") -> tuple[Filter, dict[int | str, Any]]:
     """Return the shape of a filter and its values by their slots; a prefix tells those of several filters apart."""
     if isinstance(tree, Comparison) and not prefix and not tree.path.is_mark:
-        return Comparison(tree.path, tree.operator, _FIRST, ""), {0: tree.value}  # type: ignore[arg-type]
+        return _shape_of_one(tree.path, tree.operator), {0: tree.value}
     values: dict[int | str, Any] = {}
 
     def compared(node: Comparison, operator: str, value: str) -> Comparison:
@@ -51,6 +53,12 @@ def cut(tree: Filter, prefix: str = "") -> tuple[Filter, dict[int | str, Any]]:
                 return node
 
     return visit(tree), values
+
+
+@lru_cache(maxsize=1024)
+def _shape_of_one(path: AttributePath, operator: Operator) -> Comparison:
+    """Return the shape of one comparison, the same object each time, which makes it a cheap key."""
+    return Comparison(path, operator, _FIRST, "")  # type: ignore[arg-type]
 
 
 def _of_mark(marked: Comparison, operator: str, value: str, inside: bool) -> Filter:

@@ -74,7 +74,10 @@ def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> M
             applied.note(filters.brackets_in_attributes)
         parameters = filters.standard_names(resource_type, without)
     if "filter" in parameters:
-        parameters = {**parameters, "filter": filters.standard_filter(resource_type, parameters["filter"])}
+        sent = parameters["filter"]
+        standard = filters.standard_filter(resource_type, sent)
+        if standard is not sent:
+            parameters = {**parameters, "filter": standard}
     return parameters
 
 
