@@ -1,8 +1,8 @@
 """From the shape of a filter to a plan: which rows of the index answer it, and how they are combined.
 
-A plan is plain data, of which `filter_sql` makes SQL. The databases differ in one thing. SQLite finds the most selective
-term in a condition. PostgreSQL's would guess without statistics, so there the rows of one term come first (`Choice.rows`), and
-every other term looks at one resource at a time.
+A plan is plain data, of which `filter_sql` makes SQL. The databases differ in one thing. The planner of SQLite finds the most
+selective term in a condition. The planner of PostgreSQL would guess without statistics, so there the rows of one term come first
+(`Choice.rows`), and every other term looks at one resource at a time.
 """
 
 from __future__ import annotations

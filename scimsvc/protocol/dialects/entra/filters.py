@@ -221,3 +221,12 @@ def _standard_syntax(resource_type: ResourceType, path: PathSyntax, rules: tuple
     standard = _standard_leaf(resource_type, target, rules)
     assert isinstance(standard, Elements)
     return replace(path, target=standard)
+
+
+def attribute_of(resource_type: ResourceType, text: str) -> tuple[AttributePath | None, bool]:
+    """Return the attribute that a path leads to, whatever its value filter, and whether it has one."""
+    path = read_path(text) if "[" in text else None
+    if path is None or not isinstance(path.target, Elements):
+        return attribute_at(standard_name(resource_type, text), resource_type), False
+    below = path.sub_attribute.text if path.sub_attribute else ""
+    return attribute_at(standard_name(resource_type, path.target.name.text + below), resource_type), True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scimsvc.protocol.dialects.entra.filters import attribute_of
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.spellings import require_agreement
 from scimsvc.protocol.dialects.entra.values import standard_value
@@ -72,9 +73,8 @@ def _refuse_elements(resource_type: ResourceType, document: Document) -> None:
     for name, value in document.items():
         if value in (None, "", []) or resource_type.root.sub_attribute(name):
             continue
-        before, bracket, rest = name.partition("[")
-        path = resolve(resource_type, standard_name(resource_type, before + rest.rpartition("]")[2]))
-        if path is None or path.is_read_only or not (bracket or any(step.multi_valued for step in path.steps[:-1])):
+        path, has_filter = attribute_of(resource_type, name)
+        if path is None or path.is_read_only or not (has_filter or any(step.multi_valued for step in path.steps[:-1])):
             continue
         steps = path.steps[:1] if not path.steps[0].is_extension else path.steps[:2]
         whole = AttributePath(steps)
