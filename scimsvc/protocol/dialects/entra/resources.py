@@ -102,13 +102,20 @@ def _put(document: Document, steps: Sequence[Attribute], value: Any) -> None:
     have = document.get(key)
     if have is not None:
         have = standard_value(steps[0], have)
+    if have is not None and not isinstance(have, dict):
+        # It is equal to the value, or no value of the attribute, which the schema refuses.
+        return
     if len(steps) > 1:
         document[key] = below = dict(have or {})
         _put(below, steps[1:], value)
     elif have is None:
         document[key] = value
-    elif isinstance(have, dict):
-        document[key] = have | {name: one for name, one in standard_value(steps[0], value).items() if one is not None}
+    else:
+        more = standard_value(steps[0], value)
+        if isinstance(more, dict):
+            document[key] = have | {name: one for name, one in more.items() if one is not None}
+        elif steps[0].type == "complex":
+            document[key] = more
 
 
 RULES: tuple[Callable[[ResourceType, Document], Document], ...] = (unknown_schema_uris, attribute_paths_as_names)
