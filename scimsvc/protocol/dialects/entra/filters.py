@@ -224,9 +224,11 @@ def _standard_syntax(resource_type: ResourceType, path: PathSyntax, rules: tuple
 
 
 def attribute_of(resource_type: ResourceType, text: str) -> tuple[AttributePath | None, bool]:
-    """Return the attribute that a path leads to, whatever its value filter, and whether it has one."""
+    """Return the attribute that a path leads to, None if there is none, whatever its value filter, and whether it has one."""
     path = read_path(text) if "[" in text else None
     if path is None or not isinstance(path.target, Elements):
         return attribute_at(standard_name(resource_type, text), resource_type), False
+    if path.mistake or path.target.rest:
+        return None, True
     below = path.sub_attribute.text if path.sub_attribute else ""
     return attribute_at(standard_name(resource_type, path.target.name.text + below), resource_type), True

@@ -175,7 +175,14 @@ def remove_by_value(resource_type: ResourceType, operation: Operation) -> list[O
     elements = [_equal_to(path.target.leaf, element) for element in standard_value(path.target.leaf, value)]
     text = str(text)
     chosen = (PathSyntax(Elements(Name(path.target.name), len(text), tree)) for tree in _filters_of(elements))
-    return [{"op": "remove", "path": PathText.of(text, bind_path(one, resource_type, text))} for one in chosen]
+    return [{"op": "remove", "path": _path_text(resource_type, one, text)} for one in chosen]
+
+
+def _path_text(resource_type: ResourceType, path: PathSyntax, text: str) -> PathText:
+    try:
+        return PathText.of(text, bind_path(path, resource_type, text))
+    except ScimError as error:
+        return PathText.of(text, None, error)
 
 
 def _filters_of(elements: list[list[Term]]) -> Iterator[Node]:
