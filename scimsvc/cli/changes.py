@@ -45,10 +45,11 @@ def plan(new: Path, values: bool) -> None:
 
     Lines with `!` are problems. Exit status 1 if there are any.
     """
-    with Interruption(NOT_CHANGED), database() as found:
+    with Interruption(NOT_CHANGED):
         catalog = _catalog_in(new)
-        if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
-            raise SystemExit(1)
+        with database() as found:
+            if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
+                raise SystemExit(1)
 
 
 @click.command()
