@@ -9,7 +9,9 @@ from flask import Blueprint, Response, request
 from scimsvc.protocol.errors import ScimError, invalid_value
 from scimsvc.service.accounts import BEGINNING, AccountService, since
 from scimsvc.store.tenants import ACCOUNTS
-from scimsvc.web import scim
+from scimsvc.web.http.authentication import authenticate
+from scimsvc.web.http.request import base_url, query_parameters
+from scimsvc.web.http.response import respond_json
 from scimsvc.web.services import Services
 
 _PARAMETERS = ("changedSince", "count", "cursor")
@@ -21,8 +23,8 @@ def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     def begin() -> AccountService:
-        caller = scim.authenticate(services, request.environ, ACCOUNTS)
-        base = scim.base_url(services, request.environ)
+        caller = authenticate(services, request.environ, ACCOUNTS)
+        base = base_url(services, request.environ)
         listed = services.settings.limits.listed_members
         return AccountService(services.database, caller.tenant.id, caller.catalog, base, services.cursors, listed)
 
@@ -30,7 +32,7 @@ def blueprint(services: Services) -> Blueprint:
     def page() -> Response:
         """Accounts in the order of their last changes: `?changedSince=`, `?count=`, and `?cursor=` for the next page."""
         service = begin()
-        asked = scim.parameters(request.environ)
+        asked = query_parameters(request.environ)
         unknown = [name for name in asked if name not in map(str.lower, _PARAMETERS)]
         if unknown:
             raise invalid_value(f"There is no parameter {unknown[0][:64]!r}; there are {', '.join(_PARAMETERS)}.")
@@ -38,12 +40,12 @@ def blueprint(services: Services) -> Blueprint:
         if asked.get("cursor"):
             behind = service.position_of(asked["cursor"])
         count = _count(asked.get("count"), services.settings.scim.max_results)
-        return scim.respond_json(service.page(behind, count), media_type="application/json")
+        return respond_json(service.page(behind, count), media_type="application/json")
 
     @routes.get("/<id_>")
     def get(id_: str) -> Response:
         """One account."""
-        return scim.respond_json(begin().get(id_), media_type="application/json")
+        return respond_json(begin().get(id_), media_type="application/json")
 
     return routes
 

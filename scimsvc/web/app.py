@@ -10,15 +10,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
-from scimsvc.web import accounts, bulk, discovery, documents, errors, health, logs, mappings, resources, search
+from scimsvc.web import accounts, bulk, discovery, documents, health, logs, mappings, resources, search
+from scimsvc.web.http import errors
 from scimsvc.web.http.application import Application
+from scimsvc.web.http.overload import Overload
 from scimsvc.web.observability import Observed
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
 from scimsvc.web.ops.management import ManagementPort
-from scimsvc.web.overload import Overload
+from scimsvc.web.scim.request_target import StandardTarget
 from scimsvc.web.services import make_services
-from scimsvc.web.target import StandardTarget
 
 
 def create_app(settings: Settings) -> Flask:

@@ -12,7 +12,9 @@ from scimsvc.protocol.openapi import openapi
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.store.tenants import ME, SCIM
-from scimsvc.web import scim
+from scimsvc.web.http.authentication import authenticate
+from scimsvc.web.http.request import base_url
+from scimsvc.web.http.response import respond, respond_json
 from scimsvc.web.services import Services
 
 _BASE = "https://base.invalid"
@@ -31,9 +33,9 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/openapi.json")
     def document() -> Response:
         """Answer the OpenAPI document, with the custom attributes of the tenant's profile."""
-        types = scim.authenticate(services, request.environ, SCIM, ME).catalog.resource_types()
-        found = openapi(types, scim.base_url(services, request.environ), results, operations, services.limits)
-        return scim.respond_json(found, media_type="application/json")
+        types = authenticate(services, request.environ, SCIM, ME).catalog.resource_types()
+        found = openapi(types, base_url(services, request.environ), results, operations, services.limits)
+        return respond_json(found, media_type="application/json")
 
     @lru_cache(maxsize=1)
     def docs_page() -> str:
@@ -47,8 +49,8 @@ def blueprint(services: Services) -> Blueprint:
         return render_template("landing.html", version=__version__, tenant_url=f"{_BASE}/", operational=not apart)
 
     def page(text: str) -> Response:
-        text = text.replace(_BASE, str(escape(scim.base_url(services, request.environ))))
-        return scim.respond(text.encode(), headers=_PAGE_HEADERS, media_type="text/html; charset=utf-8")
+        text = text.replace(_BASE, str(escape(base_url(services, request.environ))))
+        return respond(text.encode(), headers=_PAGE_HEADERS, media_type="text/html; charset=utf-8")
 
     @routes.get("/docs")
     def docs() -> Response:

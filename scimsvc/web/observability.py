@@ -10,12 +10,12 @@ from typing import Any
 
 from scimsvc.web import logs
 from scimsvc.web.background import Batches
+from scimsvc.web.http.environ import NOTE, REQUEST_ID, Wsgi
 from scimsvc.web.observe import request_log
 from scimsvc.web.observe.labels import Endpoints, id_of
 from scimsvc.web.observe.metrics import Metrics
 from scimsvc.web.observe.note import Note
 from scimsvc.web.observe.request_log import Done
-from scimsvc.web.target import Wsgi
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
@@ -52,8 +52,8 @@ class Observed:
         else:
             request_id = f"{random.getrandbits(128):032x}"
         note = Note(request_id, sent, environ.get("REMOTE_ADDR", ""))
-        environ["scimsvc.request_id"] = request_id
-        environ["scimsvc.note"] = note
+        environ[REQUEST_ID] = request_id
+        environ[NOTE] = note
         add = self._records.add
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:

@@ -14,8 +14,13 @@ from scimsvc.service.catalog import ServedType
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.tenants import ME, SCIM, Scope
-from scimsvc.web import scim, search
-from scimsvc.web.scim import Caller, Environ
+from scimsvc.web import search
+from scimsvc.web.http.authentication import Caller, authenticate
+from scimsvc.web.http.environ import Environ
+from scimsvc.web.http.negotiation import negotiate
+from scimsvc.web.http.request import base_url, json_body, note_of, query_parameters
+from scimsvc.web.http.response import respond
+from scimsvc.web.scim.dialect import apply_dialect
 from scimsvc.web.services import Services
 
 
@@ -39,8 +44,8 @@ class Endpoint:
 
     def served_to(self, environ: Environ) -> tuple[Caller, ServedType]:
         """Authenticate and find the resource type. Raises ScimError 401, 403, 404 or 406."""
-        scim.negotiate(environ)
-        caller = scim.authenticate(self._services, environ, self._scope)
+        negotiate(environ)
+        caller = authenticate(self._services, environ, self._scope)
         served = caller.catalog.types.get(self._name)
         if served is None:
             raise ScimError(404, f"This tenant has no endpoint /{self._name}; it has {', '.join(caller.catalog.endpoints())}.")
@@ -49,32 +54,32 @@ class Endpoint:
     def _begin(self, environ: Environ, body: bool = False) -> tuple[Request, ResourceService]:
         """The same, and read the request in its dialect. Raises ScimError 415 or 400, too."""
         caller, served = self.served_to(environ)
-        content = scim.json_body(self._services, environ) if body else None
+        content = json_body(self._services, environ) if body else None
         if body:
             self._services.limits.check_body(content)
-        asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
-        base = scim.base_url(self._services, environ)
+        asked = Request(environ["REQUEST_METHOD"], served.resource_type, query_parameters(environ), content)
+        base = base_url(self._services, environ)
         by_the_user = self._scope == ME
-        return scim.standard(environ, asked), ResourceService(
+        return apply_dialect(environ, asked), ResourceService(
             self._services.database, caller.tenant.id, served, base, by_the_user
         )
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
         environ = request.environ
-        return search.answer(self._services, *self.served_to(environ), environ, scim.parameters(environ))
+        return search.answer(self._services, *self.served_to(environ), environ, query_parameters(environ))
 
     def query_by_post(self) -> Response:
         """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
         environ = request.environ
         served = self.served_to(environ)
-        return search.answer(self._services, *served, environ, parse_search_request(scim.json_body(self._services, environ)))
+        return search.answer(self._services, *served, environ, parse_search_request(json_body(self._services, environ)))
 
     def create(self) -> Response:
         """Create a resource (§3.3)."""
         standard, service = self._begin(request.environ, body=True)
         rendered = service.create(standard.body, _projection(standard))
-        scim.note_of(request.environ).effect = rendered.effect
+        note_of(request.environ).effect = rendered.effect
         return _resource(rendered, 201, shown=True)
 
     def get(self, id_: str) -> Response:
@@ -85,7 +90,7 @@ class Endpoint:
         asked, known = _conditions(environ)
         etag.require(asked, rendered.version)
         if known is not None and etag.matches(known, rendered.version):
-            return scim.respond(None, 304, [("ETag", etag.etag(rendered.version))])
+            return respond(None, 304, [("ETag", etag.etag(rendered.version))])
         return _resource(rendered, shown=self._scope == ME)
 
     def replace(self, id_: str) -> Response:
@@ -94,7 +99,7 @@ class Endpoint:
         standard, service = self._begin(environ, body=True)
         if_match, if_none_match = _conditions(environ)
         rendered = service.replace(id_, standard.body, if_match, _projection(standard), if_none_match)
-        scim.note_of(environ).effect = rendered.effect
+        note_of(environ).effect = rendered.effect
         return _resource(rendered, shown=True)
 
     def patch(self, id_: str) -> Response:
@@ -103,17 +108,17 @@ class Endpoint:
         standard, service = self._begin(environ, body=True)
         if_match, if_none_match = _conditions(environ)
         rendered = service.patch(id_, standard.body, standard.policy, if_match, _projection(standard), if_none_match)
-        scim.note_of(environ).effect = rendered.effect
+        note_of(environ).effect = rendered.effect
         if rendered.body:
             return _resource(rendered, shown=True)
-        return scim.respond(None, 204, [("ETag", etag.etag(rendered.version))])
+        return respond(None, 204, [("ETag", etag.etag(rendered.version))])
 
     def delete(self, id_: str) -> Response:
         """Delete a resource (§3.6)."""
         environ = request.environ
         _, service = self._begin(environ)
         service.delete(id_, *_conditions(environ))
-        return scim.respond(None, 204)
+        return respond(None, 204)
 
 
 def blueprint(services: Services, name: str) -> Blueprint:
@@ -161,4 +166,4 @@ def _resource(rendered: Rendered, status: int = 200, shown: bool = False) -> Res
     headers = [("ETag", etag.etag(rendered.version)), ("Location", rendered.location)]
     if shown:
         headers.append(("Content-Location", rendered.location))
-    return scim.respond(rendered.body, status, headers)
+    return respond(rendered.body, status, headers)

@@ -11,8 +11,12 @@ from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.service.search import SearchService
-from scimsvc.web import scim
-from scimsvc.web.scim import Caller, Environ
+from scimsvc.web.http.authentication import Caller, authenticate
+from scimsvc.web.http.environ import Environ
+from scimsvc.web.http.negotiation import negotiate
+from scimsvc.web.http.request import base_url, json_body, query_parameters
+from scimsvc.web.http.response import respond
+from scimsvc.web.scim.dialect import apply_dialect
 from scimsvc.web.services import Services
 
 
@@ -24,16 +28,16 @@ def blueprint(services: Services) -> Blueprint:
     def query() -> Response:
         """Query all resources."""
         environ = request.environ
-        scim.negotiate(environ)
-        return answer_of_all(services, scim.authenticate(services, environ), environ, scim.parameters(environ))
+        negotiate(environ)
+        return answer_of_all(services, authenticate(services, environ), environ, query_parameters(environ))
 
     @routes.post("/.search")
     def query_by_post() -> Response:
         """The same with a body."""
         environ = request.environ
-        scim.negotiate(environ)
-        caller = scim.authenticate(services, environ)
-        return answer_of_all(services, caller, environ, parse_search_request(scim.json_body(services, environ)))
+        negotiate(environ)
+        caller = authenticate(services, environ)
+        return answer_of_all(services, caller, environ, parse_search_request(json_body(services, environ)))
 
     return routes
 
@@ -41,29 +45,25 @@ def blueprint(services: Services) -> Blueprint:
 def answer(services: Services, caller: Caller, served: ServedType, environ: Environ, parameters: Mapping[str, str]) -> Response:
     """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
-    base, limit = scim.base_url(services, environ), services.settings.scim.max_results
+    base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
-    standard = scim.standard(environ, Request("GET", served.resource_type, parameters))
+    standard = apply_dialect(environ, Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
     services.limits.check_filter(query.filter)
     if query.plain:
-        return scim.respond(
-            ResourceService(services.database, caller.tenant.id, served, base, listed_members=listed).query(query)
-        )
-    return scim.respond(
-        SearchService(services.database, caller.tenant.id, [served], base, services.cursors, listed).query([query])
-    )
+        return respond(ResourceService(services.database, caller.tenant.id, served, base, listed_members=listed).query(query))
+    return respond(SearchService(services.database, caller.tenant.id, [served], base, services.cursors, listed).query([query]))
 
 
 def answer_of_all(services: Services, caller: Caller, environ: Environ, parameters: Mapping[str, str]) -> Response:
     """What a query finds in all resource types of the tenant. Raises ScimError 400."""
     services.limits.check_parameters(parameters)
-    base, limit = scim.base_url(services, environ), services.settings.scim.max_results
+    base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]
-    asked = [(type_, scim.standard(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
+    asked = [(type_, apply_dialect(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)
-    return scim.respond(SearchService(services.database, caller.tenant.id, served, base, services.cursors, listed).query(queries))
+    return respond(SearchService(services.database, caller.tenant.id, served, base, services.cursors, listed).query(queries))

@@ -9,6 +9,7 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
+from scimsvc.web.http.environ import RETRY_AFTER
 
 _DETAILS = {
     400: "The request is no HTTP/1.1 as RFC 9112 has it.",
@@ -21,8 +22,6 @@ _DETAILS = {
     501: "The header Transfer-Encoding can only say chunked.",
     503: "Too many large requests arrive at the same time. Send the request again.",
 }
-RETRY_AFTER = 5
-"""Seconds after which a client may try again if the server was too busy."""
 
 
 def refusal(status: int) -> bytes:

@@ -32,8 +32,7 @@ from scimsvc.web.gunicorn.request import Snapshot, StrictRequest
 from scimsvc.web.gunicorn.response import Response
 from scimsvc.web.gunicorn.schedule import Verdict
 from scimsvc.web.gunicorn.threads import Threads
-from scimsvc.web.ops.management import LISTENER
-from scimsvc.web.overload import OVERLOADED
+from scimsvc.web.http.environ import LISTENER, OVERLOADED
 
 READ = 65536
 """Bytes that are read at once."""

@@ -34,7 +34,7 @@ class Application(Flask):
         self._fixed_paths: frozenset[str] | None = None
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return routes without a host: no route depends on one. `scim.base_url` checks the host if a URL is made of it."""
+        """Return routes without a host: no route depends on one. `request.base_url` checks the host if a URL is made of it."""
         if request is None:
             return None
         scheme, root = request.environ["wsgi.url_scheme"], request.environ.get("SCRIPT_NAME")

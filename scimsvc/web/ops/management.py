@@ -9,16 +9,11 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
-from scimsvc.web.target import Wsgi
+from scimsvc.web.http.environ import LISTENER, Wsgi
 
 OPERATIONAL = frozenset({"/healthz", "/readyz", "/metrics"})
 """The paths of the endpoints for operators."""
 
-LISTENER = "scimsvc.listener"
-"""The key of the WSGI environment by which the worker tells the address of the listener that a connection came to.
-
-gunicorn takes SERVER_NAME and SERVER_PORT from the Host header if it listens at a Unix socket, so a client could choose them.
-"""
 Address = tuple[Any, ...] | str | bytes
 """The address of a socket as Python has it: a tuple that begins with host and port, or the path of a Unix socket."""
 _management_address: Address | None = None

@@ -10,12 +10,9 @@ import orjson
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.authentication import Authenticator
-from scimsvc.web.gunicorn.errors import RETRY_AFTER
+from scimsvc.web.http.environ import NOTE, OVERLOADED, RETRY_AFTER, Wsgi
 from scimsvc.web.observe.note import Note
-from scimsvc.web.target import Wsgi
 
-OVERLOADED = "scimsvc.overloaded"
-"""The key of the WSGI environment by which the worker says so."""
 _ERROR = ScimError(
     429,
     "Too many requests of this tenant wait. Send the request again after the time in Retry-After.",
@@ -38,7 +35,7 @@ class Overload:
         """Answer a request (PEP 3333)."""
         if OVERLOADED not in environ:
             return self._application(environ, start_response)
-        note: Note = environ["scimsvc.note"]
+        note: Note = environ[NOTE]
         note.error = _ERROR
         note.credential = self._authenticator.known_credential(environ.get("HTTP_AUTHORIZATION", ""))
         headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(_BODY))), ("Retry-After", str(RETRY_AFTER))]

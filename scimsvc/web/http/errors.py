@@ -9,7 +9,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from scimsvc.protocol.errors import ScimError, too_many
 from scimsvc.store.database import DatabaseUnavailable, TookTooLong
 from scimsvc.store.tenants import ME, SCIM
-from scimsvc.web import scim
+from scimsvc.web.http.authentication import authenticate
+from scimsvc.web.http.environ import REQUEST_ID
+from scimsvc.web.http.request import note_of
+from scimsvc.web.http.response import respond, respond_json
 from scimsvc.web.services import Services
 
 log = structlog.get_logger()
@@ -25,15 +28,15 @@ def install(app: Flask, services: Services) -> None:
 
     @app.errorhandler(ScimError)
     def scim_error(error: ScimError) -> Response:
-        scim.note_of(request.environ).error = error
-        return scim.respond_json(error.document(), error.status, error.headers.items())
+        note_of(request.environ).error = error
+        return respond_json(error.document(), error.status, error.headers.items())
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         endpoints: list[str] = []
         if below_base_path():
             try:
-                endpoints = scim.authenticate(services, request.environ, SCIM, ME).catalog.endpoints()
+                endpoints = authenticate(services, request.environ, SCIM, ME).catalog.endpoints()
             except ScimError as refused:
                 return scim_error(refused)
             except DatabaseUnavailable as unavailable:
@@ -43,7 +46,7 @@ def install(app: Flask, services: Services) -> None:
                 error = NotFound()
         headers = {"Allow": ", ".join(_methods(error))} if isinstance(error, MethodNotAllowed) else {}
         if headers and request.method == "OPTIONS":
-            return scim.respond(None, 204, headers.items())
+            return respond(None, 204, headers.items())
         hint = "" if below_base_path() else f" The Tenant URL of this server ends in {base_path}/."
         return scim_error(ScimError(error.code or 500, _detail(error, endpoints, hint), headers=headers))
 
@@ -57,7 +60,7 @@ def install(app: Flask, services: Services) -> None:
                 )
             )
         code = {"sqlstate": error.sqlstate} if error.sqlstate else {}
-        log.error("database unavailable", request_id=request.environ.get("scimsvc.request_id"), reason=error.reason, **code)
+        log.error("database unavailable", request_id=request.environ.get(REQUEST_ID), reason=error.reason, **code)
         return scim_error(ScimError(503, error.in_words(), headers={"Retry-After": "5"}, rule=f"database {error.reason}"))
 
     @app.errorhandler(Exception)
@@ -67,9 +70,7 @@ def install(app: Flask, services: Services) -> None:
         while trace is not None:
             place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
             trace = trace.tb_next
-        log.error(
-            "unexpected error", request_id=request.environ.get("scimsvc.request_id"), error=type(error).__name__, place=place
-        )
+        log.error("unexpected error", request_id=request.environ.get(REQUEST_ID), error=type(error).__name__, place=place)
         return scim_error(
             ScimError(500, "Something went wrong here, and nothing was stored. The request id leads to the log line.")
         )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from scimsvc.protocol.dialects.entra import flag_inside_target
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from scimsvc.web.http.environ import NOTE, Wsgi
 
 
 class StandardTarget:
@@ -28,7 +27,7 @@ class StandardTarget:
         if query and self._below.fullmatch(environ["PATH_INFO"]):
             environ["PATH_INFO"], environ["QUERY_STRING"] = flag_inside_target(environ["PATH_INFO"], query)
             if environ["QUERY_STRING"] != query:
-                environ["scimsvc.note"].dialect = (flag_inside_target.__name__,)
+                environ[NOTE].dialect = (flag_inside_target.__name__,)
         match = self._below.fullmatch(environ["PATH_INFO"])
         if match:
             rest = f"/{match['rest'].rstrip('/')}" if match["rest"] else ""
