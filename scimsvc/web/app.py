@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
-from scimsvc.web import accounts, bulk, discovery, documents, health, logs, mappings, resources, search
+from scimsvc.web import accounts, health, logs, mappings
 from scimsvc.web.http import errors
 from scimsvc.web.http.application import Application
 from scimsvc.web.http.overload import Overload
@@ -18,6 +18,7 @@ from scimsvc.web.observability import Observed
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
 from scimsvc.web.ops.management import ManagementPort
+from scimsvc.web.scim import bulk, discovery, openapi, resources, search
 from scimsvc.web.scim.request_target import StandardTarget
 from scimsvc.web.services import make_services
 
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
     observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, behind_proxy=proxies > 0)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
-    app.register_blueprint(documents.blueprint(services))
+    app.register_blueprint(openapi.blueprint(services))
     app.register_blueprint(accounts.blueprint(services), url_prefix="/api/accounts")
     app.register_blueprint(resources.me(services), url_prefix=base_path)
     app.register_blueprint(bulk.blueprint(services), url_prefix=base_path)

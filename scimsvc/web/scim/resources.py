@@ -14,12 +14,12 @@ from scimsvc.service.catalog import ServedType
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.tenants import ME, SCIM, Scope
-from scimsvc.web import search
 from scimsvc.web.http.authentication import Caller, authenticate
 from scimsvc.web.http.environ import Environ
 from scimsvc.web.http.negotiation import negotiate
 from scimsvc.web.http.request import base_url, json_body, note_of, query_parameters
 from scimsvc.web.http.response import respond
+from scimsvc.web.scim import search
 from scimsvc.web.scim.dialect import apply_dialect
 from scimsvc.web.services import Services
 
