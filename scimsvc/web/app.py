@@ -10,7 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
-from scimsvc.web import accounts, health, logs, mappings
+from scimsvc.web import health, logs
+from scimsvc.web.api import accounts, mappings
 from scimsvc.web.http import errors
 from scimsvc.web.http.application import Application
 from scimsvc.web.http.overload import Overload
