@@ -10,14 +10,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from scimsvc.mapping.functions.plugins import failure_reports
 from scimsvc.settings import Settings
-from scimsvc.web import health, logs
 from scimsvc.web.api import accounts, mappings
 from scimsvc.web.http import errors
 from scimsvc.web.http.application import Application
 from scimsvc.web.http.overload import Overload
-from scimsvc.web.observability import Observed
+from scimsvc.web.observe import logs
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.observe.observability import Observed
+from scimsvc.web.ops import health
 from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.scim import bulk, discovery, openapi, resources, search
 from scimsvc.web.scim.request_target import StandardTarget

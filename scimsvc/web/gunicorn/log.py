@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from gunicorn.glogging import Logger as GunicornLogger
 
-from scimsvc.web.logs import SERVICE
+from scimsvc.web.observe.logs import SERVICE
 
 _OF_REQUESTS = ("Error handling request", "Socket error processing request", "Invalid request")
 """How gunicorn's messages about one request begin. What follows is from the request line."""

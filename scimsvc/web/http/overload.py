@@ -11,7 +11,7 @@ from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.authentication import Authenticator
 from scimsvc.web.http.environ import NOTE, OVERLOADED, RETRY_AFTER, Wsgi
-from scimsvc.web.observe.note import Note
+from scimsvc.web.http.note import Note
 
 _ERROR = ScimError(
     429,

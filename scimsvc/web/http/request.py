@@ -14,7 +14,7 @@ from scimsvc.protocol.messages import one_of_each
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.settings import HOST
 from scimsvc.web.http.environ import NOTE, Environ
-from scimsvc.web.observe.note import Note
+from scimsvc.web.http.note import Note
 from scimsvc.web.services import Services
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}

@@ -12,9 +12,9 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.service.rendering import Effect
-from scimsvc.web.logs import SERVICE
+from scimsvc.web.http.note import Note
 from scimsvc.web.observe.labels import Kind
-from scimsvc.web.observe.note import Note
+from scimsvc.web.observe.logs import SERVICE
 
 _LINE = (
     '{"event":%s,"request_id":"%s",%s,"status":%d%s%s%s,"level":"info","timestamp":"%s.%06dZ"'

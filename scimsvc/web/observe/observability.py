@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from scimsvc.web import logs
-from scimsvc.web.background import Batches
 from scimsvc.web.http.environ import NOTE, REQUEST_ID, Wsgi
-from scimsvc.web.observe import request_log
+from scimsvc.web.http.note import Note
+from scimsvc.web.observe import logs, request_log
+from scimsvc.web.observe.batches import Batches
 from scimsvc.web.observe.labels import Endpoints, id_of
 from scimsvc.web.observe.metrics import Metrics
-from scimsvc.web.observe.note import Note
 from scimsvc.web.observe.request_log import Done
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)

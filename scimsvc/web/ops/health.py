@@ -11,7 +11,7 @@ from scimsvc.store.database import DatabaseUnavailable
 from scimsvc.store.migrations import WrongDatabase
 from scimsvc.store.reindex import ids_in_conflict
 from scimsvc.web.http.response import respond_json
-from scimsvc.web.observability import Observed
+from scimsvc.web.observe.observability import Observed
 from scimsvc.web.services import Services
 
 BROKEN = "broken, the last valid versions stay in use; the log says what is wrong"

@@ -1,4 +1,4 @@
-"""The log: JSON lines on standard output, written in batches. gunicorn's own lines are made in `gunicorn_log.py`."""
+"""The log: JSON lines on standard output, written in batches. gunicorn's own lines are made in `web.gunicorn.log`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 from scimsvc import __version__
 from scimsvc.settings import LOG_LEVELS
-from scimsvc.web.background import Batches
+from scimsvc.web.observe.batches import Batches
 
 SERVICE = {"service": "scimsvc", "version": __version__}
 """What every line has: which program wrote it. In a container several write to one stream."""
@@ -21,7 +21,7 @@ SERVICE = {"service": "scimsvc", "version": __version__}
 class Lines:
     """A binary stream that takes lines and hands them on in batches: a system call a line costs what a small request does.
 
-    A killed process loses the lines of one interval (see `background`), an ended one none.
+    A killed process loses the lines of one interval (see `batches`), an ended one none.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
