@@ -1,9 +1,9 @@
-"""/healthz, /readyz and /metrics, for those who run the service."""
+"""/healthz, /readyz and /metrics, for operators."""
 
 from __future__ import annotations
 
 import peewee
-from flask import Blueprint, Response
+from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from scimsvc.service.readiness import unprepared
@@ -15,29 +15,35 @@ from scimsvc.web.observe.observability import Observed
 from scimsvc.web.services import Services
 
 BROKEN = "broken, the last valid versions stay in use; the log says what is wrong"
-"""What `/readyz` says of profiles that can't be used as they are."""
+"""What `/readyz` says if the file of a profile is invalid."""
 
 
-def blueprint(services: Services, observed: Observed) -> Blueprint:
-    """The endpoints that need no token, and tell nothing of any tenant."""
-    routes = Blueprint("health", __name__)
+_MOST_CONFLICTS = 100
+"""Ids that `/readyz` names at most; `scimsvc db migrate` lists all."""
 
-    @routes.get("/healthz")
-    def healthz() -> Response:
-        """The process is alive."""
+
+class Health:
+    """The endpoints that need no token and tell nothing about any tenant."""
+
+    def __init__(self, services: Services, observed: Observed) -> None:
+        self._services = services
+        self._observed = observed
+
+    def healthz(self) -> Response:
+        """Return 200: the process is alive."""
         return _json({"status": "ok"}, 200)
 
-    @routes.get("/readyz")
-    def readyz() -> Response:
-        """The database is reachable, has all migrations and an index in this version's form; 503 says what is missing.
+    def readyz(self) -> Response:
+        """Return 200 if the database answers and has all migrations and this version's index. Otherwise 503 says what is missing.
 
-        It needs no token, so it says that profiles are broken and not how: that may have names of tenants' profiles and paths. It
-        names the ids of resources whose unique values another resource has.
+        It needs no token. So it says that profiles are broken and not how, as that may name tenants' profiles and paths. It names
+        the ids of resources whose unique values another resource has.
         """
+        database, catalogs = self._services.database, self._services.catalogs
         try:
-            lacking = unprepared(services.database)
-            with services.database.reading():
-                conflicts = ids_in_conflict(services.database, _MOST_CONFLICTS + 1) if lacking is None else []
+            lacking = unprepared(database)
+            with database.reading():
+                conflicts = ids_in_conflict(database, _MOST_CONFLICTS + 1) if lacking is None else []
         except (DatabaseUnavailable, peewee.PeeweeException):
             return _json({"status": "unavailable", "reason": "the database can't be reached"}, 503)
         except WrongDatabase as error:
@@ -46,20 +52,13 @@ def blueprint(services: Services, observed: Observed) -> Blueprint:
             reason = "run: scimsvc db migrate"
             state = {"reindex": lacking.reindex._asdict()} if lacking.reindex else {"migrations": lacking.migrations}
             return _json({"status": "unavailable", "reason": reason} | state, 503)
-        services.catalogs.look()
-        broken = {"profiles": BROKEN} if services.catalogs.problem else {}
+        catalogs.look()
+        broken = {"profiles": BROKEN} if catalogs.problem else {}
         return _json({"status": "ok"} | broken | _named(conflicts), 200)
 
-    @routes.get("/metrics")
-    def metrics() -> Response:
-        """The metrics of all workers in Prometheus' text format."""
-        return Response(observed.exposition(), content_type=CONTENT_TYPE_LATEST)
-
-    return routes
-
-
-_MOST_CONFLICTS = 100
-"""Ids that are named; `scimsvc db migrate` lists all."""
+    def metrics(self) -> Response:
+        """Return the metrics of all workers in Prometheus' text format."""
+        return Response(self._observed.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _named(conflicts: list[str]) -> dict[str, object]:

@@ -10,9 +10,7 @@ import orjson
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.web.http.environ import LISTENER, Wsgi
-
-OPERATIONAL = frozenset({"/healthz", "/readyz", "/metrics"})
-"""The paths of the endpoints for operators."""
+from scimsvc.web.routes import OPERATIONAL
 
 Address = tuple[Any, ...] | str | bytes
 """The address of a socket as Python has it: a tuple that begins with host and port, or the path of a Unix socket."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from scimsvc.protocol.bulk import parse_bulk
 from scimsvc.protocol.limits import check_amounts, check_passwords
@@ -14,22 +14,22 @@ from scimsvc.web.http.response import respond_json
 from scimsvc.web.services import Services
 
 
-def blueprint(services: Services) -> Blueprint:
+class Bulk:
     """Many operations in one request."""
-    routes = Blueprint("bulk", __name__)
 
-    @routes.post("/bulk")
-    def bulk() -> Response:
-        """Carry them out; the answer is 200 whatever has become of each."""
-        negotiate(request.environ)
-        caller = authenticate(services, request.environ)
-        asked = parse_bulk(json_body(services, request.environ), services.settings.limits.bulk_operations)
-        check_amounts(one.data for one in asked.operations)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def run(self) -> Response:
+        """Run the operations. The answer is 200 even if some of them fail; each has a status of its own."""
+        services, environ = self._services, request.environ
+        negotiate(environ)
+        caller = authenticate(services, environ)
+        asked = parse_bulk(json_body(services, environ), services.settings.limits.bulk_operations)
+        check_amounts(operation.data for operation in asked.operations)
         if caller.catalog.profile.policies.passwords == "argon2":
-            check_passwords(one.data for one in asked.operations)
-        base = base_url(services, request.environ)
+            check_passwords(operation.data for operation in asked.operations)
+        base = base_url(services, environ)
         run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
-        note_of(request.environ).operations = run.results
+        note_of(environ).operations = run.results
         return respond_json(run.response)
-
-    return routes

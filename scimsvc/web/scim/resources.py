@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from werkzeug.routing import BaseConverter
 
 from scimsvc.protocol import etag
@@ -25,16 +25,16 @@ from scimsvc.web.services import Services
 
 
 class ResourceId(BaseConverter):
-    """What may be the id of a resource: not `.search`, which is no resource and has a method of its own."""
+    """Match the id of a resource in a path. `.search` is not an id: it has a route of its own."""
 
     regex = r"(?!\.search$)[^/]+"
     part_isolating = True
 
 
-class Endpoint:
-    """What can be done at one endpoint, such as `users`, which is that of a resource type in some tenants' profiles.
+class Resources:
+    """The resources of one endpoint, such as `users`. Not every tenant's profile needs to have a resource type there.
 
-    `scope` is that of the tokens that it opens to.
+    A token must have the scope `scope`.
     """
 
     def __init__(self, services: Services, name: str, scope: Scope = SCIM) -> None:
@@ -43,7 +43,7 @@ class Endpoint:
         self._scope = scope
 
     def served_to(self, environ: Environ) -> tuple[Caller, ServedType]:
-        """Authenticate and find the resource type. Raises ScimError 401, 403, 404 or 406."""
+        """Authenticate the request and return its caller and resource type. Raise ScimError 401, 403, 404, 406 or 503."""
         negotiate(environ)
         caller = authenticate(self._services, environ, self._scope)
         served = caller.catalog.types.get(self._name)
@@ -52,7 +52,7 @@ class Endpoint:
         return caller, served
 
     def _begin(self, environ: Environ, body: bool = False) -> tuple[Request, ResourceService]:
-        """The same, and read the request in its dialect. Raises ScimError 415 or 400, too."""
+        """Do the same, and return the standard form of the request and the service that answers it. Raise also 400 or 415."""
         caller, served = self.served_to(environ)
         content = json_body(self._services, environ) if body else None
         if body:
@@ -70,7 +70,7 @@ class Endpoint:
         return search.answer(self._services, *self.served_to(environ), environ, query_parameters(environ))
 
     def query_by_post(self) -> Response:
-        """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
+        """Query resources with a body, if the query is too long or too private for a URL (§3.4.3)."""
         environ = request.environ
         served = self.served_to(environ)
         return search.answer(self._services, *served, environ, parse_search_request(json_body(self._services, environ)))
@@ -83,7 +83,7 @@ class Endpoint:
         return _resource(rendered, 201, shown=True)
 
     def get(self, id_: str) -> Response:
-        """Retrieve a resource (§3.4.1); 304 where If-None-Match has its version, 412 where If-Match has another."""
+        """Retrieve a resource (§3.4.1): 304 if If-None-Match has its version, 412 if If-Match has only others."""
         environ = request.environ
         standard, service = self._begin(environ)
         rendered = service.get(id_, _projection(standard))
@@ -103,7 +103,7 @@ class Endpoint:
         return _resource(rendered, shown=True)
 
     def patch(self, id_: str) -> Response:
-        """Change a resource (§3.5.2): 200 with the resource, 204 for a group."""
+        """Change a resource (§3.5.2). Return 200 with the resource, or 204 for a group."""
         environ = request.environ
         standard, service = self._begin(environ, body=True)
         if_match, if_none_match = _conditions(environ)
@@ -121,38 +121,8 @@ class Endpoint:
         return respond(None, 204)
 
 
-def blueprint(services: Services, name: str) -> Blueprint:
-    """The routes of an endpoint."""
-    # The slash keeps its name apart from those of the service's own blueprints.
-    routes = Blueprint(f"/{name}", __name__)
-    endpoint = Endpoint(services, name)
-    routes.get("")(endpoint.query)
-    routes.post("")(endpoint.create)
-    routes.post("/.search")(endpoint.query_by_post)
-    routes.get("/<resource:id_>")(endpoint.get)
-    routes.put("/<resource:id_>")(endpoint.replace)
-    routes.patch("/<resource:id_>")(endpoint.patch)
-    routes.delete("/<resource:id_>")(endpoint.delete)
-    return routes
-
-
-def me(services: Services) -> Blueprint:
-    """/Me: the user of the token (§3.11), for tokens of that scope alone. Users can't delete their own account."""
-    routes = Blueprint("me", __name__)
-    endpoint = Endpoint(services, "users", ME)
-
-    @routes.route("/me", methods=["GET", "PUT", "PATCH"])
-    def of_token() -> Response:
-        """Read or change the account of the token's user."""
-        caller, _ = endpoint.served_to(request.environ)
-        do = {"PUT": endpoint.replace, "PATCH": endpoint.patch}.get(request.method, endpoint.get)
-        return do(caller.subject or "")
-
-    return routes
-
-
 def _conditions(environ: Environ) -> tuple[str | None, str | None]:
-    """If-Match and If-None-Match (RFC 9110 §13.1)."""
+    """Return the headers If-Match and If-None-Match (RFC 9110 §13.1)."""
     return environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH")
 
 
@@ -162,7 +132,7 @@ def _projection(standard: Request) -> Projection:
 
 
 def _resource(rendered: Rendered, status: int = 200, shown: bool = False) -> Response:
-    """`shown`: the answer shows a resource whose URI isn't that of the request (RFC 9110 §8.7)."""
+    """Return an answer with a resource. `shown` is whether its URI differs from that of the request (RFC 9110 §8.7)."""
     headers = [("ETag", etag.etag(rendered.version)), ("Location", rendered.location)]
     if shown:
         headers.append(("Content-Location", rendered.location))

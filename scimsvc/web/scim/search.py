@@ -1,10 +1,10 @@
-"""Queries: of one endpoint, and of the root, which has the resources of all (RFC 7644 §3.4.2 and §3.4.3)."""
+"""Queries of one endpoint, and of the root, which has the resources of all endpoints (RFC 7644 §3.4.2 and §3.4.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
@@ -20,30 +20,28 @@ from scimsvc.web.scim.dialect import apply_dialect
 from scimsvc.web.services import Services
 
 
-def blueprint(services: Services) -> Blueprint:
-    """The root: every resource of every type."""
-    routes = Blueprint("search", __name__)
+class Search:
+    """The root: the resources of all types."""
 
-    @routes.get("/")
-    def query() -> Response:
-        """Query all resources."""
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def query(self) -> Response:
+        """Query all resources (§3.4.2.1)."""
         environ = request.environ
         negotiate(environ)
-        return answer_of_all(services, authenticate(services, environ), environ, query_parameters(environ))
+        return answer_of_all(self._services, authenticate(self._services, environ), environ, query_parameters(environ))
 
-    @routes.post("/.search")
-    def query_by_post() -> Response:
-        """The same with a body."""
+    def query_by_post(self) -> Response:
+        """Query all resources with a body (§3.4.3)."""
         environ = request.environ
         negotiate(environ)
-        caller = authenticate(services, environ)
-        return answer_of_all(services, caller, environ, parse_search_request(json_body(services, environ)))
-
-    return routes
+        caller = authenticate(self._services, environ)
+        return answer_of_all(self._services, caller, environ, parse_search_request(json_body(self._services, environ)))
 
 
 def answer(services: Services, caller: Caller, served: ServedType, environ: Environ, parameters: Mapping[str, str]) -> Response:
-    """What a query finds in one resource type; parameter names are in lower case. Raises ScimError 400."""
+    """Answer a query of one resource type. Names of `parameters` are in lower case. Raise ScimError 400."""
     services.limits.check_parameters(parameters)
     base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
@@ -56,7 +54,7 @@ def answer(services: Services, caller: Caller, served: ServedType, environ: Envi
 
 
 def answer_of_all(services: Services, caller: Caller, environ: Environ, parameters: Mapping[str, str]) -> Response:
-    """What a query finds in all resource types of the tenant. Raises ScimError 400."""
+    """Answer a query of all resource types of the tenant. Raise ScimError 400."""
     services.limits.check_parameters(parameters)
     base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
