@@ -98,7 +98,7 @@ class Answering(Room):
                     pieces.close()
             return bool(response.should_close())
         except Exception as error:
-            # Nothing has left yet, so the answer is an error, whole.
+            # Nothing has been sent yet, so a complete error can replace the answer.
             out.pieces.clear()
             self.handle_error(request, out, conn.client, error)
             return True

@@ -23,7 +23,7 @@ RETURNED = 16
 class Loop(BaseWorker):
     """Watch sockets and call a step of the connection whose socket is ready.
 
-    `_read_or_send`, `_advance`, `_checked`, `_go_on` and `_check_deadline` are the steps; the classes above this one define them.
+    `_read_or_send`, `_advance`, `_checked`, `_go_on` and `_check_deadline` are the steps; later layers define them.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -108,7 +108,7 @@ class Loop(BaseWorker):
         self._connections.discard(conn)
         conn.sock.close()
 
-    # Steps that the classes above define
+    # Steps that later layers define
 
     def _read_or_send(self, conn: Connection) -> None:
         """Read or send after the socket has become ready."""

@@ -45,7 +45,7 @@ class Reading(Answering):
             return
         if conn.state is not State.READING:
             with self._threads.lock:
-                # A thread may have finished just now.
+                # A thread may have finished in the meantime.
                 reading = conn.reading
                 if not reading:
                     conn.incoming.feed(data)
@@ -112,7 +112,7 @@ class Reading(Answering):
             if not self._has_room(conn):
                 return
         if incoming.expects_continue and not conn.told_to_continue:
-            # The client sends nothing more before it is told to.
+            # The client waits for this before it sends the body.
             conn.told_to_continue = True
             if not self._send_now(conn, _CONTINUE):
                 return

@@ -1,4 +1,4 @@
-"""Bound what clients make a worker keep: connections, bodies that have not arrived, answers that nobody takes."""
+"""Bound what clients make a worker keep: connections, bodies that have not arrived, answers that clients do not take."""
 
 from __future__ import annotations
 

@@ -35,17 +35,17 @@ class Worker(Listening):
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Refuse TLS: gunicorn's needs a thread that waits for the client."""
+        """Refuse TLS: with gunicorn's TLS a thread waits for the client."""
         if cfg.is_ssl:
             raise SystemExit("scimsvc can't start:\ncertfile, keyfile: let a proxy end TLS, see deploy/nginx.conf")
 
     def init_process(self) -> None:
-        """Make what a process needs for itself, and run the loop until the worker stops."""
+        """Open what each process needs, and run the loop until the worker stops."""
         self._open()
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Load the application and take from it what the loop must know: limits, and tokens that were seen."""
+        """Load the application, and take from it what the loop needs: limits, and the tokens that are remembered."""
         super().load_wsgi()
         application: Any = self.wsgi
         services = application.extensions["scimsvc"]
@@ -59,7 +59,7 @@ class Worker(Listening):
         self._threads = Threads(self.cfg.threads, queued, self._serve, self._leave, self.log.exception)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Stop: at SIGTERM."""
+        """Stop gracefully, at SIGTERM."""
         super().handle_exit(sig, frame)
         self._wake()
 

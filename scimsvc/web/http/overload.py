@@ -1,4 +1,4 @@
-"""429 for a request that the worker has no room for."""
+"""Answer 429 to a request that the worker has no room for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scimsvc.web.http.note import Note
 
 _ERROR = ScimError(
     429,
-    "Too many requests of this tenant wait. Send the request again after the time in Retry-After.",
+    "Too many requests of this tenant are waiting. Retry after the seconds in the header Retry-After.",
     rule="limits.queued_requests",
 )
 _BODY = orjson.dumps(_ERROR.document())
@@ -24,7 +24,7 @@ _BODY = orjson.dumps(_ERROR.document())
 class Overload:
     """WSGI middleware: answer 429 instead of the application if too many requests of a tenant wait (see `web.gunicorn.schedule`).
 
-    It stands inside of what logs and counts requests, so that these are logged and counted as well.
+    It is inside `Observed`, so that these requests are logged and counted as well.
     """
 
     def __init__(self, application: Wsgi, authenticator: Authenticator) -> None:

@@ -22,13 +22,13 @@ _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
 
 def note_of(environ: Environ) -> Note:
-    """Return what is noted of this request for its log line and the metrics."""
+    """Return the note of a request, for its log line and the metrics."""
     note: Note = environ[NOTE]
     return note
 
 
 def base_url(services: Services, environ: Environ) -> str:
-    """The absolute URL of the SCIM endpoint as the client sees it, without a trailing slash. Raises ScimError 400."""
+    """Return the absolute URL of the SCIM endpoint as the client sees it, without a slash at its end. Raise ScimError 400."""
     scim = services.settings.scim
     if scim.public_url:
         return scim.public_url.rstrip("/") + scim.base_path
@@ -39,7 +39,7 @@ def base_url(services: Services, environ: Environ) -> str:
 @lru_cache(maxsize=256)
 def _origin(scheme: str, host: str) -> str:
     if scheme not in _DEFAULT_PORTS:
-        # The proxy handed on what a client sent; it would be the beginning of each location.
+        # The proxy passed on what a client sent. It would be in every URL of the answer.
         raise ScimError(400, "The header X-Forwarded-Proto must be http or https.", rule="X-Forwarded-Proto")
     match = HOST.fullmatch(host)
     if match is None:
@@ -48,17 +48,17 @@ def _origin(scheme: str, host: str) -> str:
 
 
 def query_parameters(environ: Environ) -> Mapping[str, str]:
-    """Return the query parameters, names in lower case, without empty ones. Raises ScimError 400 for one that is repeated."""
+    """Return the query parameters, names in lower case, without empty ones. Raise ScimError 400 if a name is repeated."""
     query = environ.get("QUERY_STRING")
     if not query:
         return {}
-    # WSGI has bytes as Latin-1 (PEP 3333).
+    # WSGI passes bytes as Latin-1 text (PEP 3333).
     text = query.encode("latin-1", "replace").decode("utf-8", "replace")
     return one_of_each(parse_qsl(text, keep_blank_values=True))
 
 
 def json_body(services: Services, environ: Environ) -> Any:
-    """The body as JSON. Raises ScimError 400, 408, 413, 415 or 501."""
+    """Return the JSON value of the body. Raise ScimError 400, 408, 413, 415 or 501."""
     content_type = environ.get("CONTENT_TYPE", "")
     if not _is_json(content_type):
         raise ScimError(415, f"Send JSON with Content-Type: {MEDIA_TYPE}, not {content_type[:64]}.", rule="Content-Type")
@@ -66,15 +66,15 @@ def json_body(services: Services, environ: Environ) -> Any:
         raise ScimError(415, "Send the body without Content-Encoding.", rule="Content-Encoding")
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise ScimError(
-            501, "Send the body as it is or in chunks; no other Transfer-Encoding is understood.", rule="Transfer-Encoding"
+            501, "Send the body as it is or in chunks; no other Transfer-Encoding is supported.", rule="Transfer-Encoding"
         )
     body = _body(environ, services.settings.limits.request_bytes)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise invalid_syntax(f"The body is not JSON: {error}.") from None
+        raise invalid_syntax(f"The body is not valid JSON: {error}.") from None
     limit = services.settings.limits.nesting
-    # Counting brackets is quick and clears nearly every body; only a suspicious one is walked.
+    # Counting brackets is fast and clears nearly every body, so few bodies are walked.
     if body.count(b"{") + body.count(b"[") > limit and _depth(parsed) > limit:
         raise invalid_syntax(f"The body is nested more than {limit} deep.", "limits.nesting")
     return parsed
@@ -92,7 +92,7 @@ def _body(environ: Environ, limit: int) -> bytes:
         except TimeoutError:
             raise ScimError(408, "The body did not arrive in time.", rule="server.read_timeout") from None
         except Exception:
-            # Each server has errors of its own for a connection that breaks and for chunks that are none.
+            # Each WSGI server has its own exceptions for a broken connection and for malformed chunks.
             raise invalid_syntax("The body could not be read to its end.") from None
     if len(body) > limit or (length or 0) > limit:
         raise ScimError(413, f"The body is larger than {limit} bytes; send less at once.", rule="limits.request_bytes")
@@ -110,7 +110,10 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level:
         level = [
-            below for one in level if isinstance(one, (dict, list)) for below in (one.values() if isinstance(one, dict) else one)
+            below
+            for item in level
+            if isinstance(item, (dict, list))
+            for below in (item.values() if isinstance(item, dict) else item)
         ]
         depth += 1
     return depth - 1

@@ -110,7 +110,7 @@ class Metrics:
         self._queue.set(self._database.queued)
 
     def exposition(self) -> bytes:
-        """Return the metrics of all processes of this run, or of this one alone if it has no folder of a run."""
+        """Return the metrics of all processes of this run, or of this process if the run has no folder."""
         directory = os.environ.get(run_directory.METRICS_DIRECTORY)
         if not self._exposing.acquire(blocking=False):
             # Another thread makes one. A thread that waited here would be missing for requests.
@@ -132,7 +132,7 @@ class Metrics:
                     self._exposed = (time.monotonic(), shared.read_bytes())
                     return self._exposed[1]
             except OSError:
-                # There is none yet.
+                # There is no exposition yet.
                 pass
             text = self._expose(str(directory))
             self._exposed = (time.monotonic(), text)
@@ -156,7 +156,7 @@ class Metrics:
             return generate_latest(registry) + told
 
     def _families(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is true of the installation, and so the same in every process."""
+        """Yield the metrics of the installation, which are the same in every process."""
         told = self._statistics()
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("scimsvc_build_info", "1; the labels say which version runs.", build, "version", "python")
@@ -167,7 +167,7 @@ class Metrics:
 
     def _statistics(self) -> Statistics | None:
         if time.monotonic() - self._asked >= ASKED_EVERY:
-            types = {served.resource_type.name for one in self._catalogs.all().values() for served in one.types.values()}
+            types = {served.resource_type.name for catalog in self._catalogs.all().values() for served in catalog.types.values()}
             self._told = None
             try:
                 self._told = statistics(self._database, MAX_TENANTS, types)
@@ -220,13 +220,13 @@ def _of_database(told: Statistics) -> Iterator[GaugeMetricFamily]:
 
 
 def _seconds(moment: str) -> float:
-    """Return seconds since the epoch for a time in the store's form."""
+    """Return seconds since the epoch for a time as the store writes it."""
     return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
 
 
 @contextmanager
 def _turn(lock: Path) -> Iterator[bool]:
-    """Hold a lock over processes; yield False, without waiting, if another process has it."""
+    """Hold a lock between processes. Yield False, without waiting, if another process holds it."""
     handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -13,7 +13,7 @@ def apply_dialect(environ: Environ, sent: Request) -> Request:
     request = standardise(sent)
     if request.rules or request.ignored:
         note = note_of(environ)
-        # A query of the root is one of each resource type.
+        # A query of the root passes here once for each resource type.
         note.dialect = tuple(dict.fromkeys(note.dialect + request.rules))
         note.ignored = request.ignored
     return request

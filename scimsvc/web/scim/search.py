@@ -59,7 +59,7 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
-    types = [one.resource_type for one in served]
+    types = [type_.resource_type for type_ in served]
     asked = [(type_, apply_dialect(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
     for query in queries:
