@@ -15,5 +15,5 @@ def apply_dialect(environ: Environ, sent: Request) -> Request:
         note = note_of(environ)
         # A query of the root passes here once for each resource type.
         note.dialect = tuple(dict.fromkeys(note.dialect + request.rules))
-        note.ignored = request.ignored
+        note.ignored += request.ignored
     return request

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from flask import Response, request
 
 from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
+from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request, unknown_members
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.service.search import SearchService
 from scimsvc.web.http.authentication import Caller, authenticate
 from scimsvc.web.http.environ import Environ
 from scimsvc.web.http.negotiation import negotiate
-from scimsvc.web.http.request import base_url, json_body, query_parameters
+from scimsvc.web.http.request import base_url, json_body, note_of, query_parameters
 from scimsvc.web.http.response import respond
 from scimsvc.web.scim.dialect import apply_dialect
 from scimsvc.web.services import Services
@@ -37,7 +37,15 @@ class Search:
         environ = request.environ
         negotiate(environ)
         caller = authenticate(self._services, environ)
-        return answer_of_all(self._services, caller, environ, parse_search_request(json_body(self._services, environ)))
+        return answer_of_all(self._services, caller, environ, search_request(self._services, environ))
+
+
+def search_request(services: Services, environ: Environ) -> dict[str, str]:
+    """Return the parameters of a query in the body (§3.4.3), and note which members will be ignored. Raise ScimError."""
+    body = json_body(services, environ)
+    parameters = parse_search_request(body)
+    note_of(environ).ignored = unknown_members(body)
+    return parameters
 
 
 def answer(services: Services, caller: Caller, served: ServedType, environ: Environ, parameters: Mapping[str, str]) -> Response:
@@ -59,8 +67,12 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
-    types = [type_.resource_type for type_ in served]
-    asked = [(type_, apply_dialect(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
+    note = note_of(environ)
+    ignored = note.ignored
+    requests = [apply_dialect(environ, Request("GET", type_.resource_type, parameters)) for type_ in served]
+    asked = [(standard.resource_type, standard.parameters) for standard in requests]
+    # A name that one of the types has is not ignored.
+    note.ignored = ignored + tuple(name for name in requests[0].ignored if all(name in other.ignored for other in requests))
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)
