@@ -1,4 +1,4 @@
-"""The log: JSON lines on standard output, written in batches. gunicorn's own lines are made in `gunicorn_log.py`."""
+"""The log: JSON lines on standard output, written in batches. `web.gunicorn.log` writes gunicorn's own lines."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import structlog
 
 from scimsvc import __version__
 from scimsvc.settings import LOG_LEVELS
-from scimsvc.web.background import Batches
+from scimsvc.web.observe.batches import Batches
 
 SERVICE = {"service": "scimsvc", "version": __version__}
-"""What every line has: which program wrote it. In a container several write to one stream."""
+"""The fields of every line: which program wrote it. In a container several programs may write to one stream."""
 
 
 class Lines:
-    """A binary stream that takes lines and hands them on in batches: a system call a line costs what a small request does.
+    """A binary stream that writes lines in batches, because a system call costs as much as a small request.
 
-    A killed process loses the lines of one interval (see `background`), an ended one none.
+    A killed process loses the lines of one interval (see `batches`), a process that ends loses none.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -31,7 +31,7 @@ class Lines:
         self.write: Callable[[bytes], None] = self._batches.add
 
     def flush(self) -> None:
-        """Nothing: flushing each line is what this class is there to avoid."""
+        """Do nothing: this class exists to avoid a flush after each line."""
 
     def send(self, lines: bytes) -> None:
         """Write lines at once."""
@@ -39,12 +39,12 @@ class Lines:
             self._stream.write(lines)
             self._stream.flush()
         except (OSError, ValueError):
-            # Nobody reads the log any more; that is no reason to stop serving.
+            # The reader of the log is gone. The server goes on.
             return
 
 
 def configure(level: str) -> Lines:
-    """Set structlog up, and give the stream it writes to. `level` is one of LOG_LEVELS, in any case."""
+    """Configure structlog, and return the stream it writes to. `level` is one of LOG_LEVELS; case does not count."""
     lines = Lines(sys.stdout.buffer)
     structlog.configure(
         processors=[
@@ -65,12 +65,12 @@ def line_of(event: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(fields, default=str)
     except TypeError:
-        # A path may have bytes that are not UTF-8. A line that can't be written must not stop what it tells of.
+        # A path may contain bytes that are not UTF-8. Logging it must not stop the operation that logs.
         return json.dumps(fields, default=str).encode()
 
 
 def informative(level: str) -> bool:
-    """Whether a log of this level has the lines of single requests."""
+    """Return whether a log of this level has a line for each request."""
     return _LEVELS[level.lower()] <= logging.INFO
 
 

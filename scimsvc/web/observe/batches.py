@@ -1,4 +1,4 @@
-"""What a request need not wait for: collected, and handled in batches by a thread of its own."""
+"""Collect what a request need not wait for, and handle it in batches in another thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 
 class Batches(Generic[Item]):
-    """Collects items and passes all that came within INTERVAL to `handle` at once; the rest when the process ends."""
+    """Collect items, and pass all of one INTERVAL to `handle` together. When the process ends, pass the rest."""
 
     def __init__(self, name: str, handle: Callable[[list[Item]], None]) -> None:
         self._name = name
@@ -28,14 +28,14 @@ class Batches(Generic[Item]):
         atexit.register(self.drain)
 
     def add(self, item: Item) -> None:
-        """Take an item."""
+        """Add an item."""
         self._items.append(item)
-        # A thread doesn't come over a fork, so each process starts its own.
+        # A thread does not survive a fork, so each process starts its own.
         if self._process != os.getpid():
             self._start()
 
     def drain(self) -> None:
-        """Handle what has been collected, now."""
+        """Handle the collected items now."""
         with self._draining:
             items = [self._items.popleft() for _ in range(len(self._items))]
             if items:

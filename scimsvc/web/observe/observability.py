@@ -1,4 +1,4 @@
-"""Request ids, one log line and the metrics of each request. None of them has attribute values: no bodies, no queries."""
+"""The id, the log line and the metrics of each request. None of them contains attribute values: no bodies, no queries."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from scimsvc.web import logs
-from scimsvc.web.background import Batches
-from scimsvc.web.observe import request_log
+from scimsvc.web.http.environ import NOTE, REQUEST_ID, Wsgi
+from scimsvc.web.http.note import Note
+from scimsvc.web.observe import logs, request_log
+from scimsvc.web.observe.batches import Batches
 from scimsvc.web.observe.labels import Endpoints, id_of
 from scimsvc.web.observe.metrics import Metrics
-from scimsvc.web.observe.note import Note
 from scimsvc.web.observe.request_log import Done
-from scimsvc.web.target import Wsgi
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 
 _Record = tuple[float, float, Note, str, str, str]
-"""Seconds since the epoch at its end, seconds it took, what was noted of it, method, path, status."""
+"""Seconds since the epoch at the end of the request, seconds that it took, its note, method, path, status."""
 
 
 class Observed:
-    """WSGI middleware: give every request an id; count, time and log it, after the answer has left.
+    """WSGI middleware: give every request an id; count, time and log it after the answer has left.
 
-    With `behind_proxy` the id that a trusted proxy sends in X-Request-Id is the request's own, if it is a plain token. Without
-    it anyone could send it, so it is only noted beside the server's own. Without `lines` nothing is logged.
+    With `behind_proxy`, the server uses the id that a trusted proxy sends in X-Request-Id if it is a plain token. Otherwise any
+    client could send the header, so it is only noted beside the server's id. Without `lines` nothing is logged.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class Observed:
         self._records: Batches[_Record] = Batches("requests", self._note)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """A WSGI application (PEP 3333)."""
+        """Answer a request (PEP 3333)."""
         began = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID")
         if sent and not _REQUEST_ID.fullmatch(sent):
@@ -52,8 +51,8 @@ class Observed:
         else:
             request_id = f"{random.getrandbits(128):032x}"
         note = Note(request_id, sent, environ.get("REMOTE_ADDR", ""))
-        environ["scimsvc.request_id"] = request_id
-        environ["scimsvc.note"] = note
+        environ[REQUEST_ID] = request_id
+        environ[NOTE] = note
         add = self._records.add
 
         def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
@@ -67,7 +66,7 @@ class Observed:
         return self._application(environ, started)
 
     def exposition(self) -> bytes:
-        """Return the metrics of all processes in Prometheus' text format. They are a second old at most."""
+        """Return the metrics of all processes in Prometheus' text format. They are at most a second old."""
         self._records.drain()
         return self._metrics.exposition()
 
@@ -96,7 +95,7 @@ class Observed:
 
     @staticmethod
     def _resource_id(note: Note, endpoint: str) -> str:
-        """Return the id of the resource that a request is on if its path has none: from the answer to a create, or the token."""
+        """Return the id of the resource if the path has none: from the answer to a create, or from the token."""
         if note.location:
             return id_of(note.location.rpartition("/")[2])
         if endpoint == "/me" and note.credential and note.credential.subject:

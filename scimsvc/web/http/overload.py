@@ -1,4 +1,4 @@
-"""429 for a request that the worker has no room for."""
+"""Answer 429 to a request that the worker has no room for."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import orjson
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.authentication import Authenticator
-from scimsvc.web.gunicorn.errors import RETRY_AFTER
-from scimsvc.web.observe.note import Note
-from scimsvc.web.target import Wsgi
+from scimsvc.web.http.environ import NOTE, OVERLOADED, RETRY_AFTER, Wsgi
+from scimsvc.web.http.note import Note
 
-OVERLOADED = "scimsvc.overloaded"
-"""The key of the WSGI environment by which the worker says so."""
 _ERROR = ScimError(
     429,
-    "Too many requests of this tenant wait. Send the request again after the time in Retry-After.",
+    "Too many requests of this tenant are waiting. Retry after the seconds in the header Retry-After.",
     rule="limits.queued_requests",
 )
 _BODY = orjson.dumps(_ERROR.document())
@@ -27,7 +24,7 @@ _BODY = orjson.dumps(_ERROR.document())
 class Overload:
     """WSGI middleware: answer 429 instead of the application if too many requests of a tenant wait (see `web.gunicorn.schedule`).
 
-    It stands inside of what logs and counts requests, so that these are logged and counted as well.
+    It is inside `Observed`, so that these requests are logged and counted as well.
     """
 
     def __init__(self, application: Wsgi, authenticator: Authenticator) -> None:
@@ -38,7 +35,7 @@ class Overload:
         """Answer a request (PEP 3333)."""
         if OVERLOADED not in environ:
             return self._application(environ, start_response)
-        note: Note = environ["scimsvc.note"]
+        note: Note = environ[NOTE]
         note.error = _ERROR
         note.credential = self._authenticator.known_credential(environ.get("HTTP_AUTHORIZATION", ""))
         headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(_BODY))), ("Retry-After", str(RETRY_AFTER))]

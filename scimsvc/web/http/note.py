@@ -1,4 +1,4 @@
-"""What is noted of a request while it is answered, for its log line and the metrics. It never has an attribute's value."""
+"""What is noted about a request while it is answered, for its log line and the metrics. It contains no attribute's value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from scimsvc.store.tenants import Credential
 
 @dataclass(slots=True)
 class Note:
-    """The ids of a request, whose token it has and what came of it. `location` is that of a resource which it has created;
-    `operations` are those of a bulk request.
+    """The ids of a request, its credential, and its outcome.
 
-    `dialect` are the names of the dialect's rules that changed the request; `ignored` are the names in a resource that no schema
-    has, as the client sent them, so they must not be logged without a look at them.
-
-    `client_request_id` is the client's own X-Request-Id, if it is a plain token and no trusted proxy sent it.
+    `client_request_id` is the client's X-Request-Id, if it is a plain token and no trusted proxy sent it. `location` is the URL
+    of a created resource; `operations` are those of a bulk request. `dialect` are the names of the dialect's rules that changed
+    the request. `ignored` are names that no schema has. The client chose them, so check them before logging.
     """
 
     request_id: str
