@@ -8,7 +8,7 @@ from functools import cached_property
 
 from scimsvc.mapping import Profile
 from scimsvc.mapping.inverse import Inverse
-from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.mapping.profile.policies import DEFAULT, Policies
 from scimsvc.schema.core import GROUPS, MEMBERS
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.documents import RESERVED

@@ -7,10 +7,10 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.querying import index
 from scimsvc.store.querying.index import Indexer, UniqueRule, key
