@@ -14,7 +14,7 @@ from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.documents import RESERVED
 from scimsvc.schema.model import ResourceType, Schema
 from scimsvc.schema.paths import AttributePath
-from scimsvc.store.index import Indexer, UniqueRule
+from scimsvc.store.querying.index import Indexer, UniqueRule
 
 
 @dataclass(frozen=True)

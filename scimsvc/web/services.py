@@ -1,4 +1,4 @@
-"""What the blueprints call."""
+"""The services that the views call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scimsvc.store.database import Database, DatabaseUnavailable
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one application."""
+    """The services of one application."""
 
     settings: Settings
     database: Database
@@ -32,20 +32,20 @@ class Services:
 
     @cached_property
     def cursors(self) -> Cursors:
-        """What makes and reads cursors."""
+        """Return the service that makes and reads cursors."""
         return Cursors(self.database)
 
     @cached_property
     def limits(self) -> Limits:
-        """What a client may send at once."""
+        """Return the limits of one request."""
         limits = self.settings.limits
         return Limits(limits.filter_length, limits.patch_operations, limits.members, limits.filter_scans)
 
 
 def make_services(settings: Settings) -> Services:
-    """The parts as the settings want them; no connection stays open.
+    """Make the services that the settings describe. No connection stays open.
 
-    Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
+    Raise ProfileError if profiles are wrong, ValueError if the database URL or plugins are.
     """
     configured = settings.database
     database = Database(configured.url, configured.statement_timeout, configured.prepared_statements)
@@ -63,5 +63,5 @@ def _followed(database: Database) -> set[str] | None:
     except (DatabaseUnavailable, peewee.PeeweeException):
         return None
     finally:
-        # Processes that are forked from this one must not share it.
+        # Processes that are forked from this one must not share the connection.
         database.close()

@@ -166,7 +166,7 @@ def test_why_the_database_fails_is_said_and_logged_in_fixed_words(
 ) -> None:
     headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
     logged: list[dict[str, str]] = []
-    monkeypatch.setattr("scimsvc.web.errors.log.error", lambda event, **fields: logged.append({"event": event, **fields}))
+    monkeypatch.setattr("scimsvc.web.http.errors.log.error", lambda event, **fields: logged.append({"event": event, **fields}))
 
     def fail(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("secret", reason)

@@ -15,7 +15,7 @@ from scimsvc.mapping.profile.policies import DEFAULT, Policies
 from scimsvc.mapping.profile.record import Record
 from scimsvc.mapping.profile.scope import ScopingFilter
 from scimsvc.mapping.profile.source_attributes import SourceDefinition
-from scimsvc.protocol.dialects.entra.filters import FILTER_RULES, TARGET_RULES, standard_filter
+from scimsvc.protocol.dialects.entra.filters import FILTER_RULES, TARGET_RULES, standard_path
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
@@ -97,7 +97,7 @@ def parse_target(text: str, resource_type: ResourceType, *, bare_strings: bool =
     Raise ScimError, also for a string without quotation marks, as in `emails[type eq work].value`, unless `bare_strings`.
     """
     rules = FILTER_RULES if bare_strings else TARGET_RULES
-    path = parse_path(standard_filter(resource_type, text, rules), resource_type)
+    path = parse_path(standard_path(resource_type, text, rules), resource_type)
     if path.value_filter is not None and path.sub_attribute is None and path.attribute.value() != path.attribute:
         return _value_path(path)
     return path
