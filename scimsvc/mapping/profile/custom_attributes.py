@@ -67,14 +67,14 @@ def adopting(resource_type: ResourceType, urn: str | None, others: Iterable[Reso
     if urn is None or _has(resource_type, urn):
         return resource_type
     known = (extension for other in others for extension in other.extensions if extension.id.lower() == urn.lower())
-    found = next(known, None)
-    return replace(resource_type, extensions=(*resource_type.extensions, found)) if found else resource_type
+    extension = next(known, None)
+    return replace(resource_type, extensions=(*resource_type.extensions, extension)) if extension else resource_type
 
 
 def sharing(resource_type: ResourceType, other: ResourceType) -> ResourceType:
     """Return the resource type with those of its schemas that another one has, as they are there with custom attributes."""
     own = (resource_type.schema, *resource_type.extensions)
-    theirs = {one.id.lower(): one for one in (other.schema, *other.extensions)}
+    theirs = {schema.id.lower(): schema for schema in (other.schema, *other.extensions)}
     schema, *extensions = shared = tuple(theirs.get(one.id.lower(), one) for one in own)
     return resource_type if shared == own else replace(resource_type, schema=schema, extensions=tuple(extensions))
 
@@ -108,7 +108,7 @@ def alike(one: Attribute, other: Attribute) -> bool:
 
 
 def _has(resource_type: ResourceType, urn: str) -> bool:
-    return urn.lower() in (one.lower() for one in resource_type.schema_ids)
+    return urn.lower() in (schema_id.lower() for schema_id in resource_type.schema_ids)
 
 
 def obstacle(resource_type: ResourceType, name: Name, others: Iterable[ResourceType] = ()) -> str | None:
@@ -145,8 +145,10 @@ def extended(resource_type: ResourceType, name: Name, attribute: Attribute) -> R
     urn = (name.urn or resource_type.schema.id).lower()
     if urn == resource_type.schema.id.lower():
         return replace(resource_type, schema=_with(resource_type.schema, name, attribute))
-    extensions = [_with(one, name, attribute) if one.id.lower() == urn else one for one in resource_type.extensions]
-    if name.urn and urn not in (one.id.lower() for one in extensions):
+    extensions = [
+        _with(extension, name, attribute) if extension.id.lower() == urn else extension for extension in resource_type.extensions
+    ]
+    if name.urn and urn not in (extension.id.lower() for extension in extensions):
         fresh = Schema(name.urn, name.urn.split(":")[-1], "Custom attributes.", ())
         extensions.append(_with(fresh, name, attribute))
     return replace(resource_type, extensions=tuple(extensions))
@@ -157,10 +159,10 @@ def _with(schema: Schema, name: Name, attribute: Attribute) -> Schema:
         return replace(schema, attributes=(*schema.attributes, attribute))
     lowered = name.attribute.lower()
     grown = tuple(
-        replace(one, sub_attributes=(*one.sub_attributes, attribute)) if one.name.lower() == lowered else one
-        for one in schema.attributes
+        replace(known, sub_attributes=(*known.sub_attributes, attribute)) if known.name.lower() == lowered else known
+        for known in schema.attributes
     )
-    if all(one.name.lower() != lowered for one in schema.attributes):
+    if all(known.name.lower() != lowered for known in schema.attributes):
         grown += (_parent(name, attribute),)
     return replace(schema, attributes=grown)
 
@@ -178,7 +180,7 @@ def _parent(name: Name, attribute: Attribute) -> Attribute:
             Attribute("type", description="What the value is for."),
             Attribute("primary", "boolean", "Whether this is the preferred value; true at most once."),
         )
-    own = tuple(one for one in defaults if one.name.lower() != attribute.name.lower())
+    own = tuple(default for default in defaults if default.name.lower() != attribute.name.lower())
     return Attribute(
         name.attribute,
         "complex",

@@ -151,7 +151,7 @@ class ObjectMapping:
                 names[row.source] = None
             if row.expression is not None:
                 names |= dict.fromkeys(row.expression.source_attributes)
-        names |= dict.fromkeys(clause.attribute for one in self.scope for clause in one.clauses)
+        names |= dict.fromkeys(clause.attribute for scoping_filter in self.scope for clause in scoping_filter.clauses)
         return tuple(names)
 
     def sends(self, flow_type: FlowType) -> bool:

@@ -30,15 +30,15 @@ class ScopingFilter:
 
 def in_scope(filters: Sequence[ScopingFilter], attributes: Mapping[str, Any]) -> bool:
     """Return whether any of the filters lets an object through, or there are no filters."""
-    return not filters or any(all(_holds(clause, attributes) for clause in one.clauses) for one in filters)
+    return not filters or any(all(_holds(clause, attributes) for clause in scoping_filter.clauses) for scoping_filter in filters)
 
 
 def undecided(filters: Sequence[ScopingFilter], known: Mapping[str, Any]) -> list[str]:
     """Return the attributes besides the known ones that are needed to tell whether the filters let an object through."""
     possible = [
-        {clause.attribute: None for clause in one.clauses if clause.attribute not in known}
-        for one in filters
-        if all(_holds(clause, known) for clause in one.clauses if clause.attribute in known)
+        {clause.attribute: None for clause in scoping_filter.clauses if clause.attribute not in known}
+        for scoping_filter in filters
+        if all(_holds(clause, known) for clause in scoping_filter.clauses if clause.attribute in known)
     ]
     return list({name: None for names in possible for name in names}) if all(possible) else []
 
@@ -60,8 +60,8 @@ def _matches(text: str, pattern: str) -> bool:
 
 
 def _compare(text: str, value: str, holds: Callable[[float, float], bool]) -> bool:
-    one, other = as_number(text), as_number(value)
-    return one is not None and other is not None and holds(one, other)
+    left, right = as_number(text), as_number(value)
+    return left is not None and right is not None and holds(left, right)
 
 
 WITHOUT_VALUE: dict[str, Callable[[str], bool]] = {
@@ -79,7 +79,7 @@ _WITH_VALUE: dict[str, Callable[[str, str], bool]] = {
     "!&": lambda text, value: text not in value,
     "REGEX MATCH": _matches,
     "NOT REGEX MATCH": lambda text, value: not _matches(text, value),
-    "Greater_Than": lambda text, value: _compare(text, value, lambda one, other: one > other),
-    "Greater_Than_OR_EQUALS": lambda text, value: _compare(text, value, lambda one, other: one >= other),
+    "Greater_Than": lambda text, value: _compare(text, value, lambda left, right: left > right),
+    "Greater_Than_OR_EQUALS": lambda text, value: _compare(text, value, lambda left, right: left >= right),
 }
 OPERATORS = (*_WITH_VALUE, *WITHOUT_VALUE)

@@ -27,7 +27,7 @@ def no_documents(name: str) -> None:
 
 def read_documents(source: Source, node: yaml.Node | None, documents: Documents) -> dict[str, Any]:
     """Return the JSON of the profile's documents by the names of their files. Note what is wrong with them."""
-    found: dict[str, Any] = {}
+    contents: dict[str, Any] = {}
     for entry in source.sequence(node, "documents"):
         name = source.text_of(entry, "a document")
         if name is None:
@@ -41,10 +41,10 @@ def read_documents(source: Source, node: yaml.Node | None, documents: Documents)
             source.complain(entry, f"{name}: {problem}")
             continue
         try:
-            found[name] = json_of(content)
+            contents[name] = json_of(content)
         except ValueError as error:
             source.complain(entry, f"{name}: {error}")
-    return found
+    return contents
 
 
 def resource_types_of(source: Source, node: yaml.Node | None, documents: Mapping[str, Any]) -> list[ResourceType]:

@@ -54,19 +54,19 @@ def _look_at_keys(source: Source, node: yaml.Node) -> None:
         else:
             seen.add(key.value)
         _look_at_keys(source, value)
-    for one in node.value if isinstance(node, yaml.SequenceNode) else ():
-        _look_at_keys(source, one)
+    for element in node.value if isinstance(node, yaml.SequenceNode) else ():
+        _look_at_keys(source, element)
 
 
 def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected: yaml.MappingNode) -> None:
     try:
         flows, unknown = mapper.known_flows(given)
-        found = {flow.row.target_key: flow.value for flow in flows}
+        values = {flow.row.target_key: flow.value for flow in flows}
     except ExpressionError as error:
         source.complain(entry, f"the example can't be worked out: {error.message}")
         return
     except SkippedObject:
-        found, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
+        values, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
     else:
         for row, must_be in refused_values(flows):
             source.warn(entry, "create-refused", f"{row.target_text} {must_be}, so the create of this example is refused")
@@ -76,11 +76,11 @@ def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected:
         target = _key_of(name, mapper.table)
         if target in reasons:
             source.complain(key, f"an example can't expect {name}: {reasons[target]}")
-        elif target not in found:
+        elif target not in values:
             targets = [row.target_text for row in mapper.table.mappings]
             source.complain(key, f"no mapping has the target {name!r}{did_you_mean(name, targets)}")
-        elif found[target] != _plain(value):
-            source.complain(value, f"{name} comes to {_shown(found[target])}, not to {_shown(_plain(value))}")
+        elif values[target] != _plain(value):
+            source.complain(value, f"{name} comes to {_shown(values[target])}, not to {_shown(_plain(value))}")
 
 
 def _key_of(name: str, table: ObjectMapping) -> Hashable:
@@ -99,7 +99,7 @@ def _plain(node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         return {str(key.value): _plain(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(one) for one in node.value]
+        return [_plain(element) for element in node.value]
     text = str(node.value)
     if node.tag.endswith(":null"):
         return None

@@ -14,7 +14,7 @@ def read_flow_types(source: Source, node: yaml.Node | None) -> tuple[FlowType, .
     """Return the flow types of a table in Graph's order, or None if the table does not list them. Note mistakes."""
     if node is None:
         return None
-    found: set[str] = set()
+    listed: set[str] = set()
     for entry in source.sequence(node, "flowTypes"):
         text = source.text_of(entry, "a flow type")
         if text is None:
@@ -23,13 +23,13 @@ def read_flow_types(source: Source, node: yaml.Node | None) -> tuple[FlowType, .
             meant = _OTHER_NAMES.get(text.lower())
             hint = f", did you mean {meant!r}?" if meant else did_you_mean(text, FLOW_TYPES)
             source.complain(entry, f"unknown flow type {text!r:.40}{hint}; known are {', '.join(FLOW_TYPES)}")
-        elif text in found:
+        elif text in listed:
             source.complain(entry, f"{text} is here twice")
-        found.add(text)
+        listed.add(text)
     if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
         return None
     if isinstance(node, yaml.SequenceNode) and not node.value:
         source.complain(
             node, "flowTypes is empty, so Entra would do nothing: list some of Add, Update, Delete, or leave out the table"
         )
-    return tuple(flow for flow in FLOW_TYPES if flow in found)
+    return tuple(flow for flow in FLOW_TYPES if flow in listed)

@@ -68,12 +68,12 @@ def _field(source: Source, name: str, node: yaml.Node, resource_type: ResourceTy
 
 
 def _paths(source: Source, node: yaml.Node, expression: Expression, resource_type: ResourceType) -> Iterable[tuple[str, Path]]:
-    for one in nodes(expression.tree):
-        if isinstance(one, SourceAttribute):
+    for attribute in nodes(expression.tree):
+        if isinstance(attribute, SourceAttribute):
             try:
-                yield one.name, _readable(one.name, resource_type)
+                yield attribute.name, _readable(attribute.name, resource_type)
             except ScimError as error:
-                source.in_expression(node, f"no such SCIM attribute: {error.detail.rstrip('.')}", one.column)
+                source.in_expression(node, f"no such SCIM attribute: {error.detail.rstrip('.')}", attribute.column)
 
 
 def _readable(text: str, resource_type: ResourceType) -> Path:

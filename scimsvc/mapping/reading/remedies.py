@@ -125,7 +125,7 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
         return value
     if "escape character" in problem:
         return "a backslash in double quotes begins an escape: put the value in single quotes"
-    indicator = next((one for one in _INDICATORS if repr(one) in problem), None)
+    indicator = next((sign for sign in _INDICATORS if repr(sign) in problem), None)
     if indicator:
         return f"a value that begins with {indicator} needs single quotes"
     colon = _COLON.search(text)

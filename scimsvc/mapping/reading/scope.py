@@ -19,18 +19,22 @@ _CLAUSE_KEYS = ("attribute", "operator", "value")
 
 def read_scope(source: Source, node: yaml.Node | None, unknown: Callable[[str], str | None]) -> tuple[ScopingFilter, ...]:
     """Return the scoping filters of a table. Note mistakes; `unknown` returns what is wrong with an attribute's name, or None."""
-    found: list[ScopingFilter] = []
+    filters: list[ScopingFilter] = []
     for entry in source.sequence(node, "scope"):
         entries = source.mapping(entry, "a scoping filter", _FILTER_KEYS)
         if not isinstance(entry, yaml.MappingNode):
             continue
         listed = entries.get("clauses")
-        clauses = [clause for one in source.sequence(listed, "clauses") if (clause := _clause(source, one, unknown)) is not None]
+        clauses = [
+            clause
+            for clause_node in source.sequence(listed, "clauses")
+            if (clause := _clause(source, clause_node, unknown)) is not None
+        ]
         if listed is None or listed.value == [] or listed.tag.endswith(":null"):
             source.complain(entry, "a scoping filter needs `clauses`, each with attribute, operator and value")
-        name = source.text_of(entries.get("name"), "name") or f"Scoping filter {len(found) + 1}"
-        found.append(ScopingFilter(name, tuple(clauses)))
-    return tuple(found)
+        name = source.text_of(entries.get("name"), "name") or f"Scoping filter {len(filters) + 1}"
+        filters.append(ScopingFilter(name, tuple(clauses)))
+    return tuple(filters)
 
 
 def _clause(source: Source, node: yaml.Node, unknown: Callable[[str], str | None]) -> Clause | None:

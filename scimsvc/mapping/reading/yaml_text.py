@@ -73,7 +73,7 @@ class Source:
                 half = SURROGATE.search(event.value) if isinstance(event, yaml.ScalarEvent) else None
                 if half:
                     self._note(*_place(event.start_mark), f"a text can't have U+{ord(half[0]):04X}, half of a character")
-            found = None if self.wrong else yaml.compose(self.text, Loader=yaml.SafeLoader)
+            root = None if self.wrong else yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             self._no_yaml(error)
             return None
@@ -84,9 +84,9 @@ class Source:
             return None
         if self.wrong:
             return None
-        if found is None:
+        if root is None:
             self._note(1, 1, "the file is empty")
-        return found
+        return root
 
     def _no_yaml(self, error: yaml.MarkedYAMLError) -> None:
         """Note what YAML's parser says.
@@ -152,10 +152,10 @@ class Source:
         if not isinstance(node, yaml.SequenceNode):
             self.complain(node, f"{what} must be a list")
             return
-        for one in node.value:
+        for element in node.value:
             if self._counts["error"] > MAX_FINDINGS:
                 return
-            yield one
+            yield element
 
     def text_of(self, node: yaml.Node | None, what: str) -> str | None:
         """Return the text of a scalar, as it is written; None if it is missing or, with a finding, not a scalar."""
@@ -264,6 +264,6 @@ def _in_brackets(node: yaml.Node, what: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `, did you mean 'x'?` if a known name is similar, else an empty string."""
-    spellings = {one.lower(): one for one in known}
+    spellings = {spelling.lower(): spelling for spelling in known}
     close = difflib.get_close_matches(name.lower(), spellings, 1)
     return f", did you mean {spellings[close[0]]!r}?" if close else ""

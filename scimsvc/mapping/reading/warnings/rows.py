@@ -48,13 +48,13 @@ class Overlaps:
         names = tuple(step.name for step in row.target.target.steps)
         chosen = row.target.value_filter is not None
         above = [names[:length] for length in range(1, len(names) + chosen)]
-        found = next((self._wholes[name] for name in above if name in self._wholes), None)
+        other = next((self._wholes[name] for name in above if name in self._wholes), None)
         if not chosen:
-            found = found or self._parts.get(names)
+            other = other or self._parts.get(names)
             self._wholes.setdefault(names, row.target_text)
         for name in above:
             self._parts.setdefault(name, row.target_text)
-        return found
+        return other
 
 
 def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, known: KnownAttributes) -> None:

@@ -81,7 +81,7 @@ def _warn_of_boolean(source: Source, node: yaml.Node, row: AttributeMapping) -> 
 def _combinations(row: AttributeMapping) -> Iterator[Mapping[str, Any]]:
     """Yield values of the row's source attributes to try: booleans as Entra has them, and the strings of the expression."""
     assert row.expression is not None
-    texts = [one.value for one in nodes(row.expression.tree) if isinstance(one, Text)]
+    texts = [node.value for node in nodes(row.expression.tree) if isinstance(node, Text)]
     values = list(dict.fromkeys(["True", "False", *texts, "x"]))
     names = row.source_names
     yield {}
