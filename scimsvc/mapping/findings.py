@@ -8,6 +8,26 @@ from pathlib import PurePath
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+Rule = Literal[
+    "canonical-value",
+    "create-refused",
+    "custom-attribute-name",
+    "exponential-pattern",
+    "filter-target",
+    "group-without-members",
+    "matched-by-expression",
+    "no-source",
+    "overlapping-rows",
+    "plugin-function",
+    "roles-without-expression",
+    "self-service",
+    "several-values",
+    "switch-without-default",
+    "unknown-directory",
+    "unknown-source-attribute",
+    "unsupported-by-entra",
+]
+"""The names of the rules that give warnings, for programs that read findings."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +44,7 @@ class Finding:
     message: str
     text: str = ""
     severity: Severity = "error"
+    rule: Rule | None = None
 
     def __str__(self) -> str:
         warning = "warning: " if self.severity == "warning" else ""

@@ -123,3 +123,22 @@ def test_no_differences_are_an_empty_array(run: Run, folder: Path):
     (folder / "s.json").write_bytes(orjson.dumps(export_schema(profile(TITLE), installed())))
     result = run("mappings", "diff", "p", "s.json", "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [
+        (["- {source: givenname, target: title}"], "unknown-source-attribute"),
+        (["- {target: title}"], "no-source"),
+        (["- {source: otherMails, target: title}"], "several-values"),
+        (["- {source: appRoleAssignments, target: roles}"], "roles-without-expression"),
+        (['- {expression: \'Switch([city], , "x", "y")\', target: title}'], "switch-without-default"),
+        (["- {source: mail, target: emails}", "- {source: mail, target: emails.type}"], "overlapping-rows"),
+    ],
+)
+def test_warning_names_its_rule(run: Run, folder: Path, rows: list[str], rule: str):
+    login = "- {source: userPrincipalName, target: userName}"
+    listed = "".join(f"    {row}\n" for row in (MATCH, login, *rows))
+    (folder / "doubted.yaml").write_text(f"profile: p\nusers:\n  mappings:\n{listed}")
+    found = json.loads(run("mappings", "check", "--format", "json", "doubted.yaml").stdout)
+    assert [(finding["severity"], finding["rule"]) for finding in found] == [("warning", rule)]

@@ -79,7 +79,7 @@ def test_clauses_must_all_hold_and_one_filter_is_enough():
         ("{clauses: [{attribute: city, operator: EQUAL, value: x}]}", 46, "unknown operator 'EQUAL', did you mean 'EQUALS'?"),
         ("{clauses: [{attribute: city, operator: EQUALS}]}", 46, "EQUALS needs a value"),
         ("{clauses: [{attribute: city, operator: IS NULL, value: x}]}", 62, "IS NULL takes no value"),
-        ("{clauses: [{attribute: city, operator: Greater_Than, value: x}]}", 67, "needs a whole number, not 'x'"),
+        ("{clauses: [{attribute: city, operator: Greater_Than, value: x}]}", 67, "needs an integer, not 'x'"),
         ("{clauses: [{attribute: city, operator: REGEX MATCH, value: (}]}", 66, "the regular expression '(' can't be read"),
         ("{clauses: [{operator: EQUALS, value: x}]}", 18, "a clause needs an attribute and an operator"),
         ("{clauses: [x]}", 18, "a clause must be a mapping"),

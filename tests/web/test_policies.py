@@ -610,9 +610,9 @@ def test_policies_of_a_profile():
         ("[]", "policies must be a mapping"),
         ("{unknownMember: pending}", "unknown key 'unknownMember' in policies, did you mean 'unknownMembers'?"),
         ("{recreate: restor}", "recreate must be conflict or restore, did you mean 'restore'?"),
-        ("{recreate: [restore]}", "recreate must be a text"),
+        ("{recreate: [restore]}", "recreate must be a string"),
         ("{deleteAfter: -1}", "deleteAfter must be from 0 to 3650 days"),
-        ("{deleteAfter: soon}", "deleteAfter must be a whole number"),
+        ("{deleteAfter: soon}", "deleteAfter must be an integer"),
     ]:
         with pytest.raises(ProfileError, match=message.replace("?", r"\?")):
             read(block)

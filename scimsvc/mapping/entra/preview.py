@@ -50,7 +50,7 @@ def _unknown_names(kind: Kind, table: ObjectMapping, source: Mapping[str, Any]) 
     """Yield a warning for each source attribute that neither Entra nor the table nor the object has."""
     for name in table.source_names:
         if name not in source and name not in table.source_attributes and not has_source_attribute(kind, name):
-            yield f"the object has no {name}, and it is no attribute of Entra's {kind.lower()}s, so it counts as empty"
+            yield f"the object has no {name}, and it is not an attribute of Entra's {kind.lower()}s, so it counts as empty"
 
 
 def _sent(kind: Kind, table: ObjectMapping, source: Mapping[str, Any], explain: bool) -> dict[str, Any]:
@@ -104,9 +104,9 @@ def _check(kind: Kind, found: Any) -> None:
     if nested_too_deep(found):
         raise PreviewError(f"is nested more than {MAX_DEPTH} deep")
     if isinstance(found.get("error"), Mapping):
-        raise PreviewError(f"is no {kind.lower()}, but an error of Microsoft Graph: {str(found['error'].get('code'))[:80]}")
+        raise PreviewError(f"is not a {kind.lower()} but an error of Microsoft Graph: {str(found['error'].get('code'))[:80]}")
     if not source_of(kind, found).keys() - {"IsSoftDeleted"} and "IsSoftDeleted" not in found:
-        raise PreviewError(f"is no {kind.lower()}: it has none of the attributes that one has in Microsoft Graph, such as id")
+        raise PreviewError(f"is not a {kind.lower()}: it has no attribute that Microsoft Graph returns for one, such as id")
     for name in REFERENCES:
         value = found.get(name)
         many = name != "manager"

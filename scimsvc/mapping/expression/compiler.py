@@ -242,7 +242,7 @@ def _check_constant(node: Text | Number, parameter: Parameter) -> None:
         return
     number = as_number(node.value)
     if parameter.type == "integer" and (number is None or number != int(number)):
-        raise ExpressionError(f"{parameter.name} must be a whole number, not {node.value[:40]!r}", node.column)
+        raise ExpressionError(f"{parameter.name} must be an integer, not {node.value[:40]!r}", node.column)
     if parameter.type == "dateTime":
         try:
             read(node.value)

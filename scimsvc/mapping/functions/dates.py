@@ -172,7 +172,7 @@ def _styles(value: Any) -> frozenset[str]:
         return _DEFAULT_STYLES
     styles = {style.strip() for style in text.replace("|", ",").split(",") if style.strip()}
     for style in styles - _STYLES - WHITE_STYLES:
-        raise FunctionError(f"{style[:40]!r} is no DateTimeStyles; there are {', '.join(sorted(_STYLES | WHITE_STYLES))}")
+        raise FunctionError(f"{style[:40]!r} is not a DateTimeStyles; there are {', '.join(sorted(_STYLES | WHITE_STYLES))}")
     return frozenset(styles | WHITE_STYLES if "AllowWhiteSpaces" in styles else styles)
 
 

@@ -85,7 +85,7 @@ def read(text: str) -> Moment:
         match = known.fullmatch(text)
         if match:
             return _moment(match.groupdict(), text)
-    raise FunctionError(f"{text[:40]!r} is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
+    raise FunctionError(f"{text[:40]!r} is not a date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
 
 
 Hour: TypeAlias = Callable[[int, str], int | None]
@@ -137,7 +137,7 @@ def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.
         raise FunctionError(f"{text[:40]!r} is a date or time that doesn't exist") from None
     weekday = parts.get("weekday")
     if weekday and weekday[:3].lower() != _DAYS[clock.weekday()][:3].lower():
-        raise FunctionError(f"{text[:40]!r} is no {weekday}, but a {_DAYS[clock.weekday()]}")
+        raise FunctionError(f"{text[:40]!r} is not a {weekday} but a {_DAYS[clock.weekday()]}")
     return Moment(clock, int(fraction[6]), _offset(parts.get("zone"), text))
 
 
@@ -192,7 +192,7 @@ def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
         raise FunctionError("a date format can't be empty")
     if len(format_) == 1:
         if format_ not in _STANDARD:
-            raise FunctionError(f"{format_!r} is no date format; a single letter is one of {', '.join(_STANDARD)}")
+            raise FunctionError(f"{format_!r} is not a date format; a single letter is one of {', '.join(_STANDARD)}")
         format_ = _STANDARD[format_]
     found = []
     for match in _PIECE.finditer(format_):
@@ -200,7 +200,7 @@ def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
         if letters:
             # .NET takes what is longer than the longest specifier for that one.
             if len(letters) > _LONGEST[letters[0]] and letters[0] in "fFK":
-                raise FunctionError(f"{letters[:12]!r} is no part of a date format")
+                raise FunctionError(f"{letters[:12]!r} is not a part of a date format")
             found.append((letters[: _LONGEST[letters[0]]], ""))
         elif match["other"] in ("'", '"', "\\"):
             raise FunctionError(f"the date format {format_[:40]!r} has a quotation mark or backslash without its other part")
@@ -357,7 +357,7 @@ def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
         text = text.rstrip()
     match = _reader(format_, "AllowInnerWhite" in styles).fullmatch(text)
     if match is None:
-        raise FunctionError(f"{text[:40]!r} is no date in the format {format_[:40]!r}")
+        raise FunctionError(f"{text[:40]!r} is not a date in the format {format_[:40]!r}")
     today = datetime.min if NO_CURRENT_DATE in styles else datetime.now(UTC)
     twelve = any(form[:1] == "h" for form, _ in _pieces(format_))
     return _moment(match.groupdict(), text, today, _hour_of_12 if twelve else _hour_of_24)

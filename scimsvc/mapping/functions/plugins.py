@@ -125,7 +125,7 @@ def _guarded(function: Function) -> Function:
         value = guarded(work)
         stranger = _stranger(value)
         if stranger:
-            raise FunctionError(f"{function.name} gave {stranger}, which is no value of an attribute")
+            raise FunctionError(f"{function.name} gave {stranger}, which an attribute can't have")
         return value
 
     def build(arguments: Sequence[Lazy | None]) -> Lazy:
@@ -154,7 +154,7 @@ def _stranger(value: Any, depth: int = 0) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and not is_64_bit(value):
-        return "a whole number of more than 64 bits"
+        return "an integer of more than 64 bits"
     if isinstance(value, str) and SURROGATE.search(value):
         return "a text with half of a character"
     return None if value is None or isinstance(value, _VALUES) else f"a {type(value).__name__}"
@@ -166,9 +166,9 @@ def _unknown_type(type_: Any) -> str:
 
 def _problem(function: Any) -> str | None:
     if not isinstance(function, Function):
-        return f"{function!r:.80} is no Function"
+        return f"{function!r:.80} is not a Function"
     if not isinstance(function.name, str) or not _NAME.fullmatch(function.name):
-        return f"{function.name!r:.80} is no name that an expression could call"
+        return f"{function.name!r:.80} is not a name that an expression could call"
     if not isinstance(function.help, str) or not function.help:
         return f"the function {function.name} has no help"
     for part, parameters in (("parameters", function.parameters), ("repeating", function.repeating)):
@@ -183,5 +183,5 @@ def _problem(function: Any) -> str | None:
         if not callable(work) and (work is not None or part == "build"):
             return f"the {part} of the function {function.name} can't be called"
     if type(function.at_least) is not int or function.at_least < 0:
-        return f"the at_least of the function {function.name} must be a whole number"
+        return f"the at_least of the function {function.name} must be an integer"
     return None

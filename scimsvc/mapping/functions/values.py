@@ -136,7 +136,7 @@ def as_integer(value: Any, name: str) -> int:
         return int(value)
     number = as_number(value)
     if number is None or number != int(number):
-        raise FunctionError(f"{name} must be a whole number, not {_shown(value)}")
+        raise FunctionError(f"{name} must be an integer, not {_shown(value)}")
     return int(number)
 
 

@@ -48,9 +48,9 @@ def _look_at_keys(source: Source, node: yaml.Node) -> None:
     seen = set()
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if not isinstance(key, yaml.ScalarNode):
-            source.complain(key, "the name of an attribute must be a text")
+            source.complain(key, "the name of an attribute must be a string")
         elif key.value in seen:
-            source.complain(key, f"{key.value} stands here twice")
+            source.complain(key, f"{key.value} is here twice")
         else:
             seen.add(key.value)
         _look_at_keys(source, value)
@@ -69,7 +69,7 @@ def _run(source: Source, entry: yaml.Node, mapper: Mapper, given: Any, expected:
         found, unknown = {row.target_key: None for row in mapper.table.mappings}, {}
     else:
         for row, must_be in refused_values(flows):
-            source.warn(entry, f"{row.target_text} {must_be}, so the create of this example is refused")
+            source.warn(entry, "create-refused", f"{row.target_text} {must_be}, so the create of this example is refused")
     reasons = {_key_of(target, mapper.table): reason for target, reason in unknown.items()}
     for key, value in expected.value:
         name = str(key.value)

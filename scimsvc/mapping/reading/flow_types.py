@@ -24,7 +24,7 @@ def read_flow_types(source: Source, node: yaml.Node | None) -> tuple[FlowType, .
             hint = f", did you mean {meant!r}?" if meant else did_you_mean(text, FLOW_TYPES)
             source.complain(entry, f"unknown flow type {text!r:.40}{hint}; known are {', '.join(FLOW_TYPES)}")
         elif text in found:
-            source.complain(entry, f"{text} stands here twice")
+            source.complain(entry, f"{text} is here twice")
         found.add(text)
     if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
         return None

@@ -97,5 +97,5 @@ def _directory(source: Source, node: yaml.Node | None) -> str:
     directory = (source.text_of(node, "directory") or ENTRA).lower()
     close = did_you_mean(directory, [ENTRA])
     if close and directory != ENTRA:
-        source.warn(node, f"of the directory {directory!r} no source attribute is known{close}")
+        source.warn(node, "unknown-directory", f"no source attribute of the directory {directory!r} is known{close}")
     return directory

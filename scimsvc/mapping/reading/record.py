@@ -36,7 +36,7 @@ def read_record(source: Source, node: yaml.Node | None, resource_type: ResourceT
         if name is None:
             continue
         if name in fields:
-            source.complain(key, f"{name} stands here twice")
+            source.complain(key, f"{name} is here twice")
         elif not 0 < len(name) <= MAX_NAME_LENGTH:
             source.complain(key, f"the name of a field has 1 to {MAX_NAME_LENGTH} characters")
         else:

@@ -45,12 +45,12 @@ def _clause(source: Source, node: yaml.Node, unknown: Callable[[str], str | None
         return None
     message = unknown(attribute)
     if message:
-        source.warn(entries["attribute"], message)
+        source.warn(entries["attribute"], "unknown-source-attribute", message)
     problem = _problem_of(operator, value)
     if problem:
         source.complain(entries.get("value", entries["operator"]) if operator in OPERATORS else entries["operator"], problem)
     elif doubt := doubt_about_clause(operator, value):
-        source.warn(entries["value"], doubt)
+        source.warn(entries["value"], "exponential-pattern", doubt)
     return Clause(attribute, operator, value)
 
 
@@ -63,7 +63,7 @@ def _problem_of(operator: str, value: str | None) -> str | None:
     if value is None or value == "":
         return f"{operator} needs a value"
     if operator.startswith("Greater") and (as_number(value) is None or as_number(value) != int(as_number(value) or 0)):
-        return f"{operator} needs a whole number, not {value!r:.40}"
+        return f"{operator} needs an integer, not {value!r:.40}"
     if operator.endswith("REGEX MATCH"):
         try:
             compiled(value)

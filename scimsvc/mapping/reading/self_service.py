@@ -53,9 +53,9 @@ def read_self_service(
         if name in identifying or path.is_read_only:
             source.complain(entry, f"users can't be allowed to change {name}: it identifies the account or decides its rights")
         elif name in of_directory:
-            source.warn(entry, f"a mapping row targets {name}, so the directory overwrites what users change")
+            source.warn(entry, "self-service", f"a mapping row targets {name}, so the directory overwrites what users change")
         elif name in of_record:
-            source.warn(entry, f"record: reads {name}, so users change what the application sees of them")
+            source.warn(entry, "self-service", f"record: reads {name}, so users change what the application sees of them")
         allowed[path.name] = path
     return tuple(allowed.values())
 

@@ -71,6 +71,6 @@ def read_source_attributes(source: Source, node: yaml.Node | None) -> Mapping[st
         if not name or any(character in "[]" or character.isspace() for character in name):
             source.complain(entries["name"], "the name of a source attribute has no spaces and no brackets, as in dirSyncEnabled")
         elif name in definitions:
-            source.complain(entries["name"], f"{name} stands here twice")
+            source.complain(entries["name"], f"{name} is here twice")
         definitions[name] = SourceDefinition(name, type_ or "String", multi_valued)
     return definitions

@@ -83,7 +83,9 @@ class _Clashes:
             spelled = "" if former == row.target_text else f", which is {former} too"
             self._source.complain(entry, f"two mappings for {row.target_text}{spelled}")
         elif other := self._overlaps.with_others(row):
-            self._source.warn(entry, f"{row.target_text} and {other} write the same values; the later row wins")
+            self._source.warn(
+                entry, "overlapping-rows", f"{row.target_text} and {other} write the same values; the later row wins"
+            )
         self._targets.setdefault(row.target_key, row.target_text)
         if row.matching in self._precedences:
             other = self._precedences[row.matching]

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from scimsvc.mapping.findings import Finding, Severity
+from scimsvc.mapping.findings import Finding, Rule, Severity
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import SURROGATE
 from scimsvc.mapping.reading import remedies
@@ -38,19 +38,18 @@ class Source:
     findings: list[Finding] = field(default_factory=list)
     _counts: Counter[Severity] = field(default_factory=Counter)
 
-    def complain(self, node: yaml.Node | None, message: str, offset: int = 0, severity: Severity = "error") -> None:
-        """Note a finding at a node, `offset` characters into it; without a node, at the file's beginning."""
-        line, column = _place(node.start_mark if node else None)
-        self._note(line, column + offset, message, severity)
+    def complain(self, node: yaml.Node | None, message: str) -> None:
+        """Add an error at a node, or at the beginning of the file if there is no node."""
+        self._note(*_place(node.start_mark if node else None), message)
 
-    def warn(self, node: yaml.Node | None, message: str, offset: int = 0) -> None:
-        """Add a warning at a node."""
-        self.complain(node, message, offset, "warning")
+    def warn(self, node: yaml.Node | None, rule: Rule, message: str) -> None:
+        """Add a warning of a rule at a node, or at the beginning of the file if there is no node."""
+        self._note(*_place(node.start_mark if node else None), message, rule)
 
-    def in_expression(self, node: yaml.Node, message: str, column: int, severity: Severity = "error") -> None:
-        """Note a finding at a column, counted from 1, of the expression that a node is."""
+    def in_expression(self, node: yaml.Node, message: str, column: int, rule: Rule | None = None) -> None:
+        """Add an error, or a warning of a rule, at a column, counted from 1, of the expression that a node is."""
         assert isinstance(node, yaml.ScalarNode)
-        self._note(*self._line_and_column(written_at(self.text, node, column - 1)), message, severity)
+        self._note(*self._line_and_column(written_at(self.text, node, column - 1)), message, rule)
 
     @property
     def wrong(self) -> bool:
@@ -125,9 +124,9 @@ class Source:
         for key, value in node.value:
             name = str(key.value)
             if not isinstance(key, yaml.ScalarNode):
-                self.complain(key, f"a key of {what} must be a text; known are {', '.join(names)}")
+                self.complain(key, f"a key of {what} must be a string; known are {', '.join(names)}")
             elif name in entries:
-                self.complain(key, f"{name} stands here twice, first in line {lines[name]}")
+                self.complain(key, f"{name} is here twice, first in line {lines[name]}")
             elif name not in names:
                 known_are = f"{did_you_mean(name, names)}; known are {', '.join(names)}"
                 self.complain(key, f"unknown key {name!r} in {what}{self._remedy_for_key(key, names) or known_are}")
@@ -165,7 +164,7 @@ class Source:
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             empty = isinstance(node, yaml.ScalarNode) and not node.value
             hidden = remedies.comment(self._lines[node.start_mark.line]) if empty else None
-            self.complain(node, f"{what} must be a text{f'; {hidden[1]}' if hidden else _in_brackets(node, what)}")
+            self.complain(node, f"{what} must be a string{f'; {hidden[1]}' if hidden else _in_brackets(node, what)}")
             return None
         return str(node.value)
 
@@ -178,17 +177,18 @@ class Source:
             return int(node.value)
         if kind is bool and plain and node.tag.endswith(":bool"):
             return node.value.lower() in ("true", "yes", "on")
-        self.complain(node, f"{what} must be {'a whole number' if kind is int else 'true or false'}")
+        self.complain(node, f"{what} must be {'an integer' if kind is int else 'true or false'}")
         return None
 
-    def _note(self, line: int, column: int, message: str, severity: Severity = "error") -> None:
+    def _note(self, line: int, column: int, message: str, rule: Rule | None = None) -> None:
+        severity: Severity = "warning" if rule else "error"
         self._counts[severity] += 1
         if self._counts[severity] > MAX_FINDINGS + 1:
             return
         if self._counts[severity] > MAX_FINDINGS:
             message = "and more, here and elsewhere"
         text = self._lines[line - 1] if line <= len(self._lines) else ""
-        self.findings.append(Finding(self.path, line, column, message, text, severity))
+        self.findings.append(Finding(self.path, line, column, message, text, severity, rule))
 
     @cached_property
     def _lines(self) -> list[str]:

@@ -166,7 +166,7 @@ class _Reader:
                 self.left_out.append(LeftOut(place, "enabled", table, False))
             found[table] = self._table(schema, mapping, table, resource_type, place)
         if not found and not self.problems:
-            self.problems.append("synchronizationRules: there is no mapping of users and none of groups")
+            self.problems.append("synchronizationRules: there is no mapping of users or groups")
         return found
 
     def _by_enabled(self, schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
@@ -251,7 +251,7 @@ class _Reader:
         if not isinstance(target, str) or not target:
             self.problems.append(f"{place}: there is no targetAttributeName")
         if not isinstance(priority, int) or isinstance(priority, bool) or priority < 0:
-            self.problems.append(f"{place}: matchingPriority must be a whole number")
+            self.problems.append(f"{place}: matchingPriority must be an integer")
         if len(self.problems) > before:
             return None
         found["target"] = target

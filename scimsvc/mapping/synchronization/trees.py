@@ -127,7 +127,7 @@ def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
     if kind == "constant":
         return _constant(name, tree.get("expression"))
     if kind != "function":
-        raise TreeError(f"{kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
+        raise TreeError(f"{kind!r:.40} is not a type of a source; there are Attribute, Constant and Function")
     return Call(name, tuple(_arguments(name, tree.get("parameters") or [], registry, depth)))
 
 

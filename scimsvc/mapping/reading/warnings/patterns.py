@@ -24,7 +24,7 @@ def advise_on_patterns(source: Source, node: yaml.Node, expression: Expression) 
             call.arguments[_PATTERN] if isinstance(call, Call) and call.name == "Replace" and len(call.arguments) > 2 else None
         )
         if isinstance(pattern, Text) and can_explode(pattern.value):
-            source.in_expression(node, CAN_EXPLODE, pattern.column, "warning")
+            source.in_expression(node, CAN_EXPLODE, pattern.column, "exponential-pattern")
 
 
 def doubt_about_clause(operator: str, value: str | None) -> str | None:

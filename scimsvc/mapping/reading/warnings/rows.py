@@ -61,13 +61,13 @@ def _source_attributes(source: Source, entries: Mapping[str, yaml.Node], row: At
     if row.source is not None:
         doubt = known.doubt(row.source)
         if doubt:
-            source.warn(entries["source"], doubt)
+            source.warn(entries["source"], "unknown-source-attribute", doubt)
     if row.expression is not None:
         for node in nodes(row.expression.tree):
             if isinstance(node, SourceAttribute):
                 doubt = known.doubt(node.name)
                 if doubt:
-                    source.in_expression(entries["expression"], doubt, node.column, "warning")
+                    source.in_expression(entries["expression"], doubt, node.column, "unknown-source-attribute")
 
 
 def plugin_functions(row: AttributeMapping, registry: Registry) -> list[Call]:
@@ -80,14 +80,13 @@ def plugin_functions(row: AttributeMapping, registry: Registry) -> list[Call]:
 def _plugins(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
     for call in plugin_functions(row, source.registry):
         message = f"Entra has no function {call.name}, so it can't work this row out; a plugin's functions belong in record:"
-        source.in_expression(entries["expression"], message, call.column, "warning")
+        source.in_expression(entries["expression"], message, call.column, "plugin-function")
 
 
 def _nothing(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
     if not entries.keys() & {"source", "constant", "expression", "default"}:
-        source.warn(
-            entries["target"], f"nothing is sent for {row.target_text}: give it a source, a constant, an expression or a default"
-        )
+        message = f"nothing is sent for {row.target_text}: give it a source, a constant, an expression or a default"
+        source.warn(entries["target"], "no-source", message)
 
 
 def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
@@ -100,6 +99,7 @@ def _matching(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
     else:
         source.warn(
             entries["expression"],
+            "matched-by-expression",
             f"{row.target_text} is matched by an expression: if its result changes, Entra no longer finds the account",
         )
 
@@ -127,7 +127,7 @@ def _cautions(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
             message = "Entra doesn't support a reference in Switch"
         else:
             continue
-        source.in_expression(entries["expression"], message, node.column, "warning")
+        source.in_expression(entries["expression"], message, node.column, "unsupported-by-entra")
 
 
 def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
@@ -144,7 +144,7 @@ def _switches(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMa
                 entries["expression"],
                 "Switch without a default: for any other value nothing is sent, and the account keeps what it has",
                 node.column,
-                "warning",
+                "switch-without-default",
             )
 
 

@@ -28,13 +28,15 @@ def advise_on_table(source: Source, node: yaml.Node | None, table: ObjectMapping
     sending = {row.target.target.steps[0].name for row in table.mappings if _can_send(row)}
     for name in table.required_besides(sending):
         reason = "its row sends nothing" if name in names else "no row has it"
-        source.warn(node, f"{name} is required and {reason}, so every create is refused")
+        source.warn(node, "create-refused", f"{name} is required and {reason}, so every create is refused")
     if table.resource_type.name == "Group" and "members" not in sending:
-        source.warn(node, "no row has the target members, so groups stay empty: add {source: members, target: members}")
+        message = "no row has the target members, so groups stay empty: add {source: members, target: members}"
+        source.warn(node, "group-without-members", message)
     warned = {row.target_text for row in table.mappings if _warn_of_boolean(source, node, row)}
     for row, must_be in _refused_of_nothing(table):
         if row.target_text not in warned:
-            source.warn(node, f"{row.target_text} {must_be}; of an object without any attributes every create is refused")
+            message = f"{row.target_text} {must_be}; of an object without any attributes every create is refused"
+            source.warn(node, "create-refused", message)
 
 
 def advise_on_custom_attributes(source: Source, node: yaml.Node | None, kind: str) -> None:
@@ -47,7 +49,8 @@ def advise_on_custom_attributes(source: Source, node: yaml.Node | None, kind: st
         name = next((value for key, value in pairs if key.value == "name" and isinstance(value, yaml.ScalarNode)), None)
         if name is not None and name.value.lower().startswith("urn:") and not _ENTRA_EXTENSION.match(name.value):
             form = f"urn:ietf:params:scim:schemas:extension:NAME:2.0:{kind}:ATTRIBUTE"
-            source.warn(name, f"Entra leaves {name.value} out of creates; custom attributes have the form {form}")
+            message = f"Entra leaves {name.value} out of creates; custom attributes have the form {form}"
+            source.warn(name, "custom-attribute-name", message)
 
 
 def _can_send(row: AttributeMapping) -> bool:
@@ -71,7 +74,7 @@ def _warn_of_boolean(source: Source, node: yaml.Node, row: AttributeMapping) -> 
     if example is None:
         return False
     message = f"{row.target_text} must be true or false, and the expression gives only texts such as {example!r:.40}"
-    source.warn(node, f"{message}; every create is refused")
+    source.warn(node, "create-refused", f"{message}; every create is refused")
     return True
 
 

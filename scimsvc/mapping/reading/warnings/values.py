@@ -29,18 +29,21 @@ def advise_on_values(source: Source, entries: Mapping[str, yaml.Node], row: Attr
     if row.source == _ROLES:
         source.warn(
             entries["source"],
+            "roles-without-expression",
             "appRoleAssignments arrives as XML: map it with an expression, such as "
             "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])",
         )
     elif row.target.value_filter is None and not row.target.target.leaf.multi_valued and (name := _several_values(row, several)):
         source.warn(
             entries["source" if row.source is not None else "expression"],
+            "several-values",
             f"{name} has several values and {row.target_text} has one: Entra sends the first",
         )
     if row.target_text.endswith("]") and row.matching is not None:
         source.complain(entries["target"], f"Entra can't match by {row.target_text}: write {row.target_text}.value")
     elif row.target_text.endswith("]"):
-        source.warn(entries["target"], f"{row.target_text} ends in a filter and means its value: write {row.target_text}.value")
+        message = f"{row.target_text} ends in a filter and means its value: write {row.target_text}.value"
+        source.warn(entries["target"], "filter-target", message)
     _canonical_values(source, entries, row)
 
 
@@ -58,7 +61,8 @@ def _canonical_values(source: Source, entries: Mapping[str, yaml.Node], row: Att
         normalise = normaliser(attribute)
         if known and normalise(value) not in map(normalise, known):
             hint = did_you_mean(str(value), known)
-            source.warn(entries[key], f"{attribute.name} is usually one of {', '.join(known)}, not {value!r:.60}{hint}")
+            message = f"{attribute.name} is usually one of {', '.join(known)}, not {value!r:.60}{hint}"
+            source.warn(entries[key], "canonical-value", message)
 
 
 def _several_values(row: AttributeMapping, several: Collection[str]) -> str | None:
