@@ -49,7 +49,7 @@ def make_services(settings: Settings) -> Services:
     """
     configured = settings.database
     database = Database(configured.url, configured.statement_timeout, configured.prepared_statements)
-    registry = load_registry(settings.plugins, settings.folder)
+    registry = load_registry(settings.plugins, settings.folder.resolve())
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None
     catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database), packaged=True)

@@ -8,11 +8,14 @@ import jsonschema
 import pytest
 import yaml
 
-from scimsvc.mapping import Finding, ProfileError, load_profile, parse_profile
-from scimsvc.mapping import examples as examples_module
-from scimsvc.mapping import loader as loader_module
-from scimsvc.mapping import source_attributes as source_attributes_module
-from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping import Finding, ProfileError, parse_profile
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.reading import custom_attributes as custom_attributes_module
+from scimsvc.mapping.reading import examples as examples_module
+from scimsvc.mapping.reading import rows as rows_module
+from scimsvc.mapping.reading import source_attributes as source_attributes_module
+from scimsvc.mapping.reading import tables as tables_module
+from scimsvc.service.profiles.files import load_profile
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
 
@@ -213,9 +216,9 @@ def test_shipped_profile_has_no_findings_and_fits_the_schema_for_editors(path: P
 @pytest.mark.parametrize(
     ("keys", "definition"),
     [
-        (loader_module._ROW_KEYS, "mapping"),
-        (loader_module._TABLE_KEYS, "table"),
-        (loader_module._ATTRIBUTE_KEYS, "attribute"),
+        (rows_module._ROW_KEYS, "mapping"),
+        (tables_module._TABLE_KEYS, "table"),
+        (custom_attributes_module._ATTRIBUTE_KEYS, "attribute"),
         (examples_module._KEYS, "example"),
         (source_attributes_module._KEYS, "sourceAttribute"),
     ],

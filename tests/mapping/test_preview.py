@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.cli import main
-from scimsvc.mapping import Profile, load_profile, parse_profile
-from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
-from scimsvc.mapping.preview import PreviewError, preview
+from scimsvc.mapping import Profile, parse_profile
+from scimsvc.mapping.entra.directory import has_source_attribute, source_attributes, source_of
+from scimsvc.mapping.entra.preview import PreviewError, preview
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.store.database import Database
 from tests.cli.conftest import Run
 from tests.support.server import BASE_PATH, ROOT, new_token

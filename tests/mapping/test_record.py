@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scimsvc.mapping import ProfileError, parse_profile
-from scimsvc.mapping.record import Record
+from scimsvc.mapping.profile.record import Record
 
 TABLE = "  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
 JANE = {

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from scimsvc.mapping import ProfileError, parse_profile
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.remedies import SYNONYMS, quoted
+from scimsvc.mapping.functions.synonyms import SYNONYMS
+from scimsvc.mapping.reading.remedies import quoted
 
 BEFORE = "profile: a\nusers:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
 AFTER = "groups:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"

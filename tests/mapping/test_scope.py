@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.entra.preview import preview
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.preview import preview
-from scimsvc.mapping.scope import OPERATORS, Clause, ScopingFilter, in_scope
-from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.profile.scope import OPERATORS, Clause, ScopingFilter, in_scope
+from scimsvc.mapping.synchronization import ImportProblem, export_schema, import_schema
+from tests.mapping.words import differences
 from tests.support.server import ROOT
 
 REGISTRY = installed()

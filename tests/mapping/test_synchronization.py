@@ -12,15 +12,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.mapping import Profile, load_profile, parse_profile
+from scimsvc.mapping import Profile, parse_profile
 from scimsvc.mapping.expression import compile_expression, parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.scope import OPERATORS
-from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.profile.scope import OPERATORS
+from scimsvc.mapping.synchronization import ImportProblem, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
 from scimsvc.schema.paths import resolve
+from scimsvc.service.profiles.files import load_profile
 from tests.cli.conftest import Run
+from tests.mapping.words import differences, left_out
 from tests.support.server import ROOT
 
 SHIPPED = ["entra", "entra-default", "okta"]
@@ -215,7 +217,7 @@ def test_what_a_profile_does_not_have_is_told():
         {"sourceObjectName": "Device", "attributeMappings": []},
         {"sourceObjectName": "User", "enabled": False, "attributeMappings": []},
     ]
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == [
         "synchronizationRules[0].objectMappings[0].attributeMappings[1]: flowType MultiValueAddOnly of emails; "
         "a profile has always and create",
         "synchronizationRules[0].objectMappings[0].scope.inputFilterGroups: a profile has filters by which objects fall out of "
@@ -224,7 +226,7 @@ def test_what_a_profile_does_not_have_is_told():
     ]
     group = users(MATCH)["synchronizationRules"][0]["objectMappings"][1] | {"enabled": False, "flowTypes": "Add"}
     rule["objectMappings"] = [*users(MATCH, groups=False)["synchronizationRules"][0]["objectMappings"], group]
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == [
         "synchronizationRules[0].objectMappings[1]: the mapping of groups is not enabled, so Entra sends none of them",
     ]
 
@@ -238,7 +240,7 @@ def test_flow_types_that_a_profile_does_not_know_are_told(flow_types: Any, lost:
     schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = flow_types
     place = "synchronizationRules[0].objectMappings[0].flowTypes"
     told = [f"{place}: {lost}; a profile has Add, Update, Delete"] if lost else []
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == told
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == told
 
 
 def function(**more: Any) -> dict[str, Any]:

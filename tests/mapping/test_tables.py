@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.entra.preview import PreviewError, preview
 from scimsvc.mapping.expression import compile_expression
-from scimsvc.mapping.preview import PreviewError, preview
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database

@@ -20,8 +20,8 @@ from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.model import Attribute
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Database
-from scimsvc.store.filters import condition, cut
 from scimsvc.store.models import Resource
+from scimsvc.store.querying.filter_sql import condition, cut
 from scimsvc.store.tenants import TenantRecord, create_tenant
 from tests.store.resources import Resources
 

@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from scimsvc.mapping import ProfileError, parse_profile
-from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.mapping.profile.policies import DEFAULT, Policies
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app

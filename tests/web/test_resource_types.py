@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from scimsvc.mapping import ProfileError, load_profile
+from scimsvc.mapping import ProfileError
 from scimsvc.schema.documents import DocumentProblem, read_resource_types
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Response, request
 
+from scimsvc.mapping.entra.preview import PreviewError, objects_in, preview
 from scimsvc.mapping.functions.regular_expressions import budget
-from scimsvc.mapping.preview import PreviewError, objects_in, preview
-from scimsvc.mapping.profile import ObjectMapping
+from scimsvc.mapping.profile.model import ObjectMapping
 from scimsvc.protocol.errors import ScimError, invalid_value, too_many
 from scimsvc.web.http.authentication import authenticate
 from scimsvc.web.http.request import json_body, query_parameters

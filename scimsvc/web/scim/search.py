@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from flask import Response, request
 
 from scimsvc.protocol.dialects import Request
+from scimsvc.protocol.filter import read_filter
 from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request, unknown_members
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
@@ -67,6 +68,9 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     base, limit = base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
+    if "filter" in parameters:
+        # Read once, whatever each type makes of it.
+        parameters = {**parameters, "filter": read_filter(parameters["filter"])}
     note = note_of(environ)
     ignored = note.ignored
     requests = [apply_dialect(environ, Request("GET", type_.resource_type, parameters)) for type_ in served]
