@@ -175,7 +175,7 @@ def combined(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def value_path(name: str) -> st.SearchStrategy[str]:
-    inner = VALUE_PATHS[name]
+    inner: Any = VALUE_PATHS[name]
     terms = comparisons(inner) | st.sampled_from([f"{one} pr" for one in inner])
     return combined(terms).map(lambda text: f"{name}[{text}]")
 

@@ -27,14 +27,14 @@ class Accounts:
     def page(self) -> Response:
         """List accounts in the order of their last changes: `?changedSince=`, `?count=`, and `?cursor=` for the next page."""
         service = self._service()
-        asked = query_parameters(request.environ)
-        unknown = [name for name in asked if name not in map(str.lower, _PARAMETERS)]
+        parameters = query_parameters(request.environ)
+        unknown = [name for name in parameters if name not in map(str.lower, _PARAMETERS)]
         if unknown:
             raise invalid_value(f"There is no parameter {unknown[0][:64]!r}; known are {', '.join(_PARAMETERS)}.")
-        start = since(asked["changedsince"]) if asked.get("changedsince") else BEGINNING
-        if asked.get("cursor"):
-            start = service.position_of(asked["cursor"])
-        count = _count(asked.get("count"), self._services.settings.scim.max_results)
+        start = since(parameters["changedsince"]) if parameters.get("changedsince") else BEGINNING
+        if parameters.get("cursor"):
+            start = service.position_of(parameters["cursor"])
+        count = _count(parameters.get("count"), self._services.settings.scim.max_results)
         return respond_json(service.page(start, count), media_type="application/json")
 
     def get(self, id_: str) -> Response:

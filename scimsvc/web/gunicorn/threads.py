@@ -32,8 +32,8 @@ class Threads:
         self._leave = leave
         self._failed = failed
         self._started: SimpleQueue[Connection] = SimpleQueue()
-        for place in range(number):
-            Thread(target=self._run, name=f"requests-{place}", daemon=True).start()
+        for index in range(number):
+            Thread(target=self._run, name=f"requests-{index}", daemon=True).start()
 
     def submit(self, conn: Connection, tenant: Hashable) -> Verdict:
         """Have a connection served: now (RUN), when its turn comes (WAIT), or not at all (FULL)."""

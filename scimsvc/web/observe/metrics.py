@@ -48,11 +48,11 @@ class Metrics:
     def __init__(self, database: Database, catalogs: Catalogs) -> None:
         self._database = database
         self._catalogs = catalogs
-        self._told: Statistics | None = None
-        self._asked = -ASKED_EVERY
+        self._latest: Statistics | None = None
+        self._latest_at = -ASKED_EVERY
         self._retries = 0
-        self._exposing = threading.Lock()
-        self._exposed = (-EXPOSED_FOR, b"")
+        self._exposition_lock = threading.Lock()
+        self._last_exposition = (-EXPOSED_FOR, b"")
         self._registry = registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         text = "Requests by method, endpoint and status."
@@ -112,30 +112,30 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return the metrics of all processes of this run, or of this process if the run has no folder."""
         directory = os.environ.get(run_directory.METRICS_DIRECTORY)
-        if not self._exposing.acquire(blocking=False):
+        if not self._exposition_lock.acquire(blocking=False):
             # Another thread makes one. A thread that waited here would be missing for requests.
-            return self._exposed[1] or self._expose(directory)
+            return self._last_exposition[1] or self._expose(directory)
         try:
             if directory is not None:
                 return self._shared_exposition(Path(directory))
-            if time.monotonic() - self._exposed[0] >= EXPOSED_FOR:
-                self._exposed = (time.monotonic(), self._expose(None))
-            return self._exposed[1]
+            if time.monotonic() - self._last_exposition[0] >= EXPOSED_FOR:
+                self._last_exposition = (time.monotonic(), self._expose(None))
+            return self._last_exposition[1]
         finally:
-            self._exposing.release()
+            self._exposition_lock.release()
 
     def _shared_exposition(self, directory: Path) -> bytes:
         shared = directory / "exposition"
-        with _turn(directory / "exposition.lock") as mine:
+        with _turn(directory / "exposition.lock") as is_mine:
             try:
-                if not mine or time.time() - shared.stat().st_mtime < EXPOSED_FOR:
-                    self._exposed = (time.monotonic(), shared.read_bytes())
-                    return self._exposed[1]
+                if not is_mine or time.time() - shared.stat().st_mtime < EXPOSED_FOR:
+                    self._last_exposition = (time.monotonic(), shared.read_bytes())
+                    return self._last_exposition[1]
             except OSError:
                 # There is no exposition yet.
                 pass
             text = self._expose(str(directory))
-            self._exposed = (time.monotonic(), text)
+            self._last_exposition = (time.monotonic(), text)
             fresh = directory / f"exposition.{os.getpid()}"
             fresh.write_bytes(text)
             fresh.replace(shared)
@@ -145,36 +145,36 @@ class Metrics:
         self._catalogs.look()
         self._broken.set(self._catalogs.problem is not None)
         self._sample()
-        told_registry = CollectorRegistry()
-        told_registry.register(_Families(list(self._families())))
-        told = generate_latest(told_registry)
+        statistics_registry = CollectorRegistry()
+        statistics_registry.register(_Families(list(self._families())))
+        from_database = generate_latest(statistics_registry)
         if directory is None:
-            return generate_latest(self._registry) + told
+            return generate_latest(self._registry) + from_database
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, directory)
         with ended_workers.reading(Path(directory)):
-            return generate_latest(registry) + told
+            return generate_latest(registry) + from_database
 
     def _families(self) -> Iterator[GaugeMetricFamily]:
         """Yield the metrics of the installation, which are the same in every process."""
-        told = self._statistics()
+        latest = self._statistics()
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("scimsvc_build_info", "1; the labels say which version runs.", build, "version", "python")
-        yield _gauge("scimsvc_database_up", "1 if the database answers.", {(): told is not None})
-        if told is not None:
-            yield from _of_tenants(told)
-            yield from _of_database(told)
+        yield _gauge("scimsvc_database_up", "1 if the database answers.", {(): latest is not None})
+        if latest is not None:
+            yield from _of_tenants(latest)
+            yield from _of_database(latest)
 
     def _statistics(self) -> Statistics | None:
-        if time.monotonic() - self._asked >= ASKED_EVERY:
+        if time.monotonic() - self._latest_at >= ASKED_EVERY:
             types = {served.resource_type.name for catalog in self._catalogs.all().values() for served in catalog.types.values()}
-            self._told = None
+            self._latest = None
             try:
-                self._told = statistics(self._database, MAX_TENANTS, types)
+                self._latest = statistics(self._database, MAX_TENANTS, types)
             except DatabaseUnavailable:
                 return None
-            self._asked = time.monotonic()
-        return self._told
+            self._latest_at = time.monotonic()
+        return self._latest
 
 
 class _Families(Collector):
@@ -194,29 +194,29 @@ def _gauge(name: str, text: str, values: Mapping[Labels, float], *labels: str) -
     return family
 
 
-def _of_tenants(told: Statistics) -> Iterator[GaugeMetricFamily]:
+def _of_tenants(latest: Statistics) -> Iterator[GaugeMetricFamily]:
     text = "When a token of a tenant was last used, at most a minute late."
-    used = {(tenant,): _seconds(moment) for tenant, moment in told.last_used.items()}
+    used = {(tenant,): _seconds(moment) for tenant, moment in latest.last_used.items()}
     yield _gauge("scimsvc_tenant_last_contact_timestamp_seconds", text, used, "tenant")
     text = "When the first of a tenant's live tokens of a scope expires."
-    expires = {labels: _seconds(moment) for labels, moment in told.expires.items()}
+    expires = {labels: _seconds(moment) for labels, moment in latest.expires.items()}
     yield _gauge("scimsvc_token_expiry_timestamp_seconds", text, expires, "tenant", "scope")
     text = "Members of groups that do not exist yet (unknownMembers: pending)."
-    yield _gauge("scimsvc_members_awaited", text, {(): told.members_awaited})
+    yield _gauge("scimsvc_members_awaited", text, {(): latest.members_awaited})
     text = "Deleted resources that can still be restored, or wait for db purge."
-    yield _gauge("scimsvc_resources_awaiting_purge", text, {(): told.awaiting_purge})
+    yield _gauge("scimsvc_resources_awaiting_purge", text, {(): latest.awaiting_purge})
 
 
-def _of_database(told: Statistics) -> Iterator[GaugeMetricFamily]:
-    if told.wal_bytes is not None:
-        yield _gauge("scimsvc_database_wal_bytes", "Size of SQLite's write-ahead log.", {(): told.wal_bytes})
-    if told.most_connections is not None:
+def _of_database(latest: Statistics) -> Iterator[GaugeMetricFamily]:
+    if latest.wal_bytes is not None:
+        yield _gauge("scimsvc_database_wal_bytes", "Size of SQLite's write-ahead log.", {(): latest.wal_bytes})
+    if latest.most_connections is not None:
         text = "Connections to this PostgreSQL database, of all programs, by state."
-        states = {(state,): number for state, number in told.connections.items()}
+        states = {(state,): number for state, number in latest.connections.items()}
         yield _gauge("scimsvc_database_connections", text, states, "state")
         text = "Connections to this PostgreSQL database that wait for a lock."
-        yield _gauge("scimsvc_database_connections_waiting", text, {(): told.waiting or 0})
-        yield _gauge("scimsvc_database_max_connections", "PostgreSQL's max_connections.", {(): told.most_connections})
+        yield _gauge("scimsvc_database_connections_waiting", text, {(): latest.waiting or 0})
+        yield _gauge("scimsvc_database_max_connections", "PostgreSQL's max_connections.", {(): latest.most_connections})
 
 
 def _seconds(moment: str) -> float:

@@ -25,11 +25,11 @@ class Bulk:
         services, environ = self._services, request.environ
         negotiate(environ)
         caller = authenticate(services, environ)
-        asked = parse_bulk(json_body(services, environ), services.settings.limits.bulk_operations)
-        check_amounts(operation.data for operation in asked.operations)
+        bulk_request = parse_bulk(json_body(services, environ), services.settings.limits.bulk_operations)
+        check_amounts(operation.data for operation in bulk_request.operations)
         if caller.catalog.profile.policies.passwords == "argon2":
-            check_passwords(operation.data for operation in asked.operations)
+            check_passwords(operation.data for operation in bulk_request.operations)
         base = base_url(services, environ)
-        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
+        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(bulk_request)
         note_of(environ).operations = run.results
         return respond_json(run.response)

@@ -56,12 +56,10 @@ class Resources:
         content = json_body(self._services, environ) if body else None
         if body:
             self._services.limits.check_body(content)
-        asked = Request(environ["REQUEST_METHOD"], served.resource_type, query_parameters(environ), content)
+        sent = Request(environ["REQUEST_METHOD"], served.resource_type, query_parameters(environ), content)
         base = base_url(self._services, environ)
         by_the_user = self._scope == ME
-        return apply_dialect(environ, asked), ResourceService(
-            self._services.database, caller.tenant.id, served, base, by_the_user
-        )
+        return apply_dialect(environ, sent), ResourceService(self._services.database, caller.tenant.id, served, base, by_the_user)
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
@@ -86,9 +84,9 @@ class Resources:
         environ = request.environ
         standard, service = self._begin(environ)
         rendered = service.get(id_, _projection(standard))
-        asked, known = _conditions(environ)
-        etag.require(asked, rendered.version)
-        if known is not None and etag.matches(known, rendered.version):
+        if_match, if_none_match = _conditions(environ)
+        etag.require(if_match, rendered.version)
+        if if_none_match is not None and etag.matches(if_none_match, rendered.version):
             return respond(None, 304, [("ETag", etag.etag(rendered.version))])
         return _resource(rendered, shown=self._scope == ME)
 
@@ -126,8 +124,8 @@ def _conditions(environ: Environ) -> tuple[str | None, str | None]:
 
 
 def _projection(standard: Request) -> Projection:
-    asked = standard.parameters
-    return parse_projection(standard.resource_type, asked.get("attributes"), asked.get("excludedattributes"))
+    parameters = standard.parameters
+    return parse_projection(standard.resource_type, parameters.get("attributes"), parameters.get("excludedattributes"))
 
 
 def _resource(rendered: Rendered, status: int = 200, shown: bool = False) -> Response:

@@ -74,10 +74,10 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     note = note_of(environ)
     ignored = note.ignored
     requests = [apply_dialect(environ, Request("GET", type_.resource_type, parameters)) for type_ in served]
-    asked = [(standard.resource_type, standard.parameters) for standard in requests]
+    of_types = [(standard.resource_type, standard.parameters) for standard in requests]
     # A name that one of the types has is not ignored.
     note.ignored = ignored + tuple(name for name in requests[0].ignored if all(name in other.ignored for other in requests))
-    queries = parse_query_of_several(asked, limit)
+    queries = parse_query_of_several(of_types, limit)
     for query in queries:
         services.limits.check_filter(query.filter)
     return respond(SearchService(services.database, caller.tenant.id, served, base, services.cursors, listed).query(queries))
