@@ -14,7 +14,7 @@ class Request(NamedTuple):
 
     `policy` is how PATCH is to act where the dialect means something else than the standard. `rules` are the names of the
     dialect's rules that changed the request; `ignored` are the names in a resource that no schema has, as the client sent them;
-    a name that is also a value is empty.
+    a name that is also a value is empty. `unknown` are the names in parameters that no schema has.
     """
 
     method: str
@@ -24,3 +24,4 @@ class Request(NamedTuple):
     policy: Policy = STRICT
     rules: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()

@@ -11,9 +11,10 @@ from scimsvc.web.http.request import note_of
 def apply_dialect(environ: Environ, sent: Request) -> Request:
     """Return a request as RFC 7644 defines it. Note for the log which rules changed it and which names will be ignored."""
     request = standardise(sent)
-    if request.rules or request.ignored:
+    if request.rules or request.ignored or request.unknown:
         note = note_of(environ)
         # A query of the root passes here once for each resource type.
         note.dialect = tuple(dict.fromkeys(note.dialect + request.rules))
-        note.ignored += request.ignored
+        # A query may have a value by mistake, so its names are counted only.
+        note.ignored += request.ignored + ("",) * len(request.unknown)
     return request

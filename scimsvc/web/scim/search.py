@@ -76,7 +76,8 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     requests = [apply_dialect(environ, Request("GET", type_.resource_type, parameters)) for type_ in served]
     of_types = [(standard.resource_type, standard.parameters) for standard in requests]
     # A name that one of the types has is not ignored.
-    note.ignored = ignored + tuple(name for name in requests[0].ignored if all(name in other.ignored for other in requests))
+    unknown = set(requests[0].unknown).intersection(*(other.unknown for other in requests))
+    note.ignored = ignored + ("",) * len(unknown)
     queries = parse_query_of_several(of_types, limit)
     for query in queries:
         services.limits.check_filter(query.filter)

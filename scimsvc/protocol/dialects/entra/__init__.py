@@ -43,7 +43,7 @@ def standardise(request: Request) -> Request:
     applied.forget()
     if request.parameters:
         parameters = _parameters(request.resource_type, request.parameters)
-        request = request._replace(parameters=parameters, ignored=unknown_names(request.resource_type, parameters))
+        request = request._replace(parameters=parameters, unknown=unknown_names(request.resource_type, parameters))
     if isinstance(request.body, dict):
         if request.method == "PATCH":
             return request._replace(body=_patch(request.resource_type, request.body), policy=POLICY, rules=applied.names())
@@ -56,7 +56,7 @@ def standardise(request: Request) -> Request:
         root = request.resource_type.root
         ignored = () if body.keys() <= root.names else _ignored(root, body)
         body = values.standard_value(root, body)
-        return request._replace(body=body, rules=applied.names(), ignored=request.ignored + ignored)
+        return request._replace(body=body, rules=applied.names(), ignored=ignored)
     rules = applied.names()
     return request._replace(rules=rules) if rules else request
 
