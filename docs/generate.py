@@ -81,7 +81,8 @@ def commands() -> str:
         "no terminal to ask on, 130 and 143 that it was interrupted.",
     ]
     for path, command in _commands(main, "scimsvc"):
-        context = click.Context(command, info_name=path)
+        # As the group makes it: click remembers the first help option that a command is asked for.
+        context = click.Context(command, info_name=path, **main.context_settings)
         usage = " ".join(command.collect_usage_pieces(context))
         lines.append(f"\n## {path}\n\n`{path} {usage}`\n\n{_help(command)}\n")
         options = [one.get_help_record(context) for one in command.params]
