@@ -103,6 +103,13 @@ class LimitsSettings:
 
 
 @dataclass(frozen=True)
+class JournalSettings:
+    """The journal of what happened: `scimsvc db purge` deletes rows that are older than so many days."""
+
+    retention_days: int = 400
+
+
+@dataclass(frozen=True)
 class LogSettings:
     """Log lines are JSON on standard output, of this level and above."""
 
@@ -118,6 +125,7 @@ class Settings:
     mappings: MappingsSettings = field(default_factory=MappingsSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     log: LogSettings = field(default_factory=LogSettings)
     plugins: tuple[str, ...] = ()
     """Modules with functions for expressions; besides those of installed packages, which need no mention."""
@@ -344,6 +352,7 @@ _RANGES = {
     "limits.filter_scans": (0, 256),
     "limits.listed_members": (1, 10_000_000),
     "limits.queued_requests": (1, 10_000),
+    "journal.retention_days": (0, 36_500),
 }
 """What a number may be; a server that starts with another would fail in its requests."""
 OWN_ROUTES = ("/api/accounts", "/api/mappings", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")

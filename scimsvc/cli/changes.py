@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles,
 from scimsvc.mapping.loader import is_name, read_file
 from scimsvc.mapping.revision import revisions
 from scimsvc.mapping.versions import former_of, place_of, profile_with, put
+from scimsvc.service.actor import Actor
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
@@ -58,7 +60,7 @@ def apply(new: Path, approval: Approval) -> None:
     The plan comes first, and then a question. Problems stop the command with exit status 1, unless --force is given. Without
     a terminal and without --yes nothing is changed and the exit status is 2. Running servers follow by themselves.
     """
-    _put(_catalog_in(new).profile.name, new, approval)
+    _put(_catalog_in(new).profile.name, new, approval, Actor("command", "mappings apply"))
 
 
 @click.command()
@@ -75,7 +77,7 @@ def rollback(name: str, approval: Approval) -> None:
     former = former_of(place)
     if not former.exists():
         raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
-    _put(name, former, approval)
+    _put(name, former, approval, Actor("command", "mappings rollback"))
 
 
 @click.command()
@@ -169,7 +171,7 @@ def _place_of(name: str) -> Path:
         raise click.ClickException(str(error)) from error
 
 
-def _put(name: str, new: Path, approval: Approval) -> None:
+def _put(name: str, new: Path, approval: Approval, actor: Actor) -> None:
     _catalog_in(new)
     place = _place_of(name)
     try:
@@ -200,9 +202,17 @@ def _put(name: str, new: Path, approval: Approval) -> None:
             except OSError as error:
                 raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
             interruption.done(f"the new profile is in place in {place}{continuation(following)}")
+            _note(found, name, following, actor, before, content)
         kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back"
         click.echo(f"{place}{' is new' if before is None else kept}")
         index_again(found, following, interruption, f"the new profile is in place in {place}")
+
+
+def _note(found: Database, name: str, following: Following, actor: Actor, before: bytes | None, content: bytes) -> None:
+    """Write to the journal which file replaced which, by their digests."""
+    contents = {"before": before, "after": content}
+    digests = {key: {"sha256": sha256(one).hexdigest()} for key, one in contents.items() if one is not None}
+    tenants.note_profile(found, name, [tenant.id for tenant, _ in following], actor, **digests)
 
 
 def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Catalog]]:

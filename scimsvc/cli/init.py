@@ -9,6 +9,7 @@ import click
 from scimsvc.cli.common import database, make_database_folder, profile_named, program, settings
 from scimsvc.cli.db import index_anew
 from scimsvc.cli.secrets import TOKEN_FILE, secret_in_file
+from scimsvc.service.actor import Actor
 from scimsvc.settings import is_origin
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
@@ -45,8 +46,9 @@ def init(url: str, token_file: Path | None) -> None:
                 click.echo(f"{len(there) - _SHOWN_TENANTS} more tenants: {program()} tenant list")
             click.echo(f"Make another token with: {program()} token create --tenant {there[0].name}")
             return
-        tenant = tenants.create_tenant(found, DEFAULT_TENANT, DEFAULT_PROFILE)
-        made = tenants.create_token(found, tenant, "made by scimsvc init", None, secret=secret)
+        actor = Actor("command", "init")
+        tenant = tenants.create_tenant(found, DEFAULT_TENANT, DEFAULT_PROFILE, actor)
+        made = tenants.create_token(found, tenant, "made by scimsvc init", None, secret=secret, actor=actor)
     click.echo(f"Tenant URL:   {base}{configured.scim.base_path}/")
     if secret is None:
         click.echo(f"Secret Token: {made}")

@@ -15,9 +15,10 @@ from scimsvc.web.http.application import Application
 from scimsvc.web.observability import Observed
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.observe.refusals import Refusals
 from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.overload import Overload
-from scimsvc.web.services import make_services
+from scimsvc.web.services import database_of, make_services
 from scimsvc.web.target import StandardTarget
 
 
@@ -45,7 +46,9 @@ def create_app(settings: Settings) -> Flask:
     types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
     proxies = settings.server.trusted_proxies
     metrics = Metrics(services.database, services.catalogs)
-    observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, behind_proxy=proxies > 0)
+    # Made before what passes refused writes on, so that at the end of the process it stores the last of them.
+    refusals = app.extensions["scimsvc.refusals"] = Refusals(database_of(settings))
+    observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, refusals, behind_proxy=proxies > 0)
     app.register_blueprint(health.blueprint(services, observed))
     app.register_blueprint(mappings.blueprint(services), url_prefix="/api/mappings")
     app.register_blueprint(documents.blueprint(services))

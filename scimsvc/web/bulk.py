@@ -25,7 +25,8 @@ def blueprint(services: Services) -> Blueprint:
         if caller.catalog.profile.policies.passwords == "argon2":
             check_passwords(one.data for one in asked.operations)
         base = scim.base_url(services, request.environ)
-        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(asked)
+        service = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits, caller.actor)
+        run = service.run(asked)
         scim.note_of(request.environ).operations = run.results
         return scim.respond_json(run.response)
 

@@ -55,8 +55,8 @@ class Endpoint:
             self._services.limits.check_body(content)
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
-        by_the_user = self._scope == ME
-        return standardise(asked), ResourceService(self._services.database, caller.tenant.id, served, base, by_the_user)
+        database, by_the_user = self._services.database, self._scope == ME
+        return standardise(asked), ResourceService(database, caller.tenant.id, served, base, by_the_user, actor=caller.actor)
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""

@@ -15,6 +15,7 @@ from werkzeug.datastructures import Headers
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.protocol.messages import one_of_each
 from scimsvc.protocol.openapi import MEDIA_TYPE
+from scimsvc.service.actor import Actor
 from scimsvc.service.authentication import TokenRefused
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import HOST
@@ -38,10 +39,13 @@ def note_of(environ: Environ) -> Note:
 
 
 class Caller(NamedTuple):
-    """The tenant that sends the request, what its profile serves, and where the token is of one user that one's id."""
+    """The tenant that sends the request, what its profile serves, who the journal names for what is changed, and the id of the
+    user if the token is one user's.
+    """
 
     tenant: TenantRecord
     catalog: Catalog
+    actor: Actor
     subject: str | None = None
 
 
@@ -66,7 +70,7 @@ def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller
             headers={"Retry-After": "60"},
             rule="profile not loaded",
         )
-    return Caller(tenant, catalog, credential.subject)
+    return Caller(tenant, catalog, Actor("token", str(credential.token_id), note.request_id), credential.subject)
 
 
 def negotiate(environ: Environ) -> None:

@@ -42,13 +42,18 @@ class Services:
         return Limits(limits.filter_length, limits.patch_operations, limits.members, limits.filter_scans)
 
 
+def database_of(settings: Settings) -> Database:
+    """The database of the settings. Raises ValueError where its URL is wrong."""
+    configured = settings.database
+    return Database(configured.url, configured.statement_timeout, configured.prepared_statements)
+
+
 def make_services(settings: Settings) -> Services:
     """The parts as the settings want them; no connection stays open.
 
     Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
     """
-    configured = settings.database
-    database = Database(configured.url, configured.statement_timeout, configured.prepared_statements)
+    database = database_of(settings)
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None
