@@ -9,14 +9,20 @@ endif
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test soak lint format bench bench-mapping bench-protocol lock clean
+.PHONY: run test wheel soak lint format bench bench-mapping bench-protocol lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
-	@exec $(BIN)/gunicorn wsgi:app
+	@exec $(BIN)/scimsvc serve
 
 test: .venv/test.stamp
 	$(BIN)/pytest $(ARGS)
+
+# What can be installed without a checkout.
+wheel: .venv/run.stamp
+# What a former build left in build/ would get into the wheel.
+	rm -rf build
+	$(BIN)/pip wheel -q --no-deps -w dist .
 
 # Tests that take minutes: rolling restarts behind nginx (Debian package nginx).
 soak: .venv/test.stamp
@@ -50,15 +56,15 @@ lock: .venv/test.stamp
 .venv/run.stamp: setup.cfg requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("scimsvc needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-# What venv brings along is as old as Python itself: pip before 25.3 and setuptools before 78.1.1 have known vulnerabilities.
+# setuptools warns about every editable install. What venv brings along is as old as Python itself: pip before 25.3 and setuptools before 78.1.1 have known vulnerabilities.
 	$(BIN)/pip install -q --disable-pip-version-check --upgrade 'pip>=25.3'
-	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e .
+	PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e .
 	$(BIN)/pip uninstall -q -y setuptools
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
+	PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '.[test]'
 	@touch $@
 
 clean:
-	rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

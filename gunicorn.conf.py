@@ -1,4 +1,7 @@
-"""gunicorn's settings, from scimsvc's own (see config.yaml, section `server`); gunicorn reads this file by itself."""
+"""gunicorn's settings, from scimsvc's own (see config.yaml, section `server`).
+
+`scimsvc serve` reads this file; gunicorn itself does in a checkout.
+"""
 
 import atexit
 import errno
@@ -127,7 +130,7 @@ def _problem_with(address):
         return f"{host!r} is no address of this machine; set HOST, for example HOST=127.0.0.1, or server.bind"
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"port {port} of {host} is in use; choose another, for example: PORT={port + 1} make run"
+            return f"port {port} of {host} is in use; choose another by the variable PORT, for example PORT={port + 1}"
         return f"can't listen at {host}:{port}: {error.strerror}; set HOST and PORT, or server.bind"
     return None
 

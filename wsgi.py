@@ -1,6 +1,5 @@
-"""The WSGI application: `gunicorn wsgi:app`."""
+"""The WSGI application in a checkout: `gunicorn wsgi:app`."""
 
-from scimsvc.settings import load
-from scimsvc.web.app import create_app
+from scimsvc.web.wsgi import app
 
-app = create_app(load())
+__all__ = ["app"]

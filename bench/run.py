@@ -259,15 +259,8 @@ def drive(server, row, seconds, folder):
     """Requests a second and microseconds of CPU for each."""
     if row == "remove":
         server.fill_groups()
-    program = folder / "wrk.lua"
-    program.write_text(script(server, row, uuid.uuid4().hex[:8]))
     before = server.cpu()
-    report = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(program), f"http://127.0.0.1:{server.port}"],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
+    report = wrk(server, row, seconds, folder, CONNECTIONS)
     used = server.cpu() - before
     total = int(re.search(r"(\d+) requests in", report)[1])
     refused = int((re.search(r"Non-2xx or 3xx responses: (\d+)", report) or (0, 0))[1])
@@ -278,6 +271,14 @@ def drive(server, row, seconds, folder):
     return rate, used / total * 1e6
 
 
+def wrk(server, row, seconds, folder, connections):
+    """What wrk reports of the requests of a row."""
+    program = folder / "wrk.lua"
+    program.write_text(script(server, row, uuid.uuid4().hex[:8]))
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(program), f"http://127.0.0.1:{server.port}"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def measure(rows, rounds, seconds, kind, compared, cluster):
     """For each row, what each round has of both servers: requests a second and microseconds of CPU."""
     results = {row: [] for row in rows}
@@ -285,6 +286,8 @@ def measure(rows, rounds, seconds, kind, compared, cluster):
         with servers(kind, compared, cluster) as (both, folder):
             for server in both:
                 server.fill(rows, seconds)
+                # Every process has started and connected then; the first row would pay for it.
+                wrk(server, "get", 1, folder, 8 * CONNECTIONS)
             for row in rows:
                 # Whoever comes second finds the machine as the first left it, so they take turns.
                 turn = both if number % 2 else both[::-1]

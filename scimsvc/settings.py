@@ -140,6 +140,11 @@ class Settings:
         return f"configuration file: {self.file.absolute()}" if self.file else "no configuration file was read"
 
 
+def is_configured_elsewhere(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether SCIMSVC_CONFIG names the configuration file, which must be there then."""
+    return bool(environ.get(f"{PREFIX}CONFIG"))
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the file and the environment. Raises SettingsError.
 

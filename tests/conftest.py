@@ -103,6 +103,20 @@ def app(database: Database, settings: Settings) -> Iterator[Flask]:
     made.extensions["scimsvc"].database.close()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, those with a server last, so that a mistake shows early."""
+    """Mark what `-m sqlite` chooses. Quick tests first, those with a server last, so that a mistake shows early."""
+    for item in items:
+        names = {*getattr(item, "fixturenames", ()), *_parameters(item)}
+        if names.isdisjoint(_SLOW) and not {"faults", "compliance", "deploy", "installation"} & set(Path(item.path).parts):
+            item.add_marker("sqlite")
     items.sort(key=lambda item: ("server" in getattr(item, "fixturenames", ()), Path(str(item.fspath)).parent.name == "faults"))
+
+
+_SLOW = frozenset({"postgresql", "server", "client", "new_server"})
+"""Fixtures and parameters of tests that `-m sqlite` leaves out: they start PostgreSQL or gunicorn."""
+
+
+def _parameters(item: pytest.Item) -> list[str]:
+    callspec = getattr(item, "callspec", None)
+    return [value for value in callspec.params.values() if isinstance(value, str)] if callspec else []

@@ -1,10 +1,8 @@
 """The documentation says what is: its session works, and every command, setting and dependency is in it."""
 
 import re
-import shlex
 from configparser import ConfigParser
 from pathlib import Path
-from string import Template
 from typing import get_type_hints
 
 import click
@@ -14,30 +12,14 @@ from scimsvc.mapping import parse_profile
 from scimsvc.settings import sections
 from tests.support.client import Client
 from tests.support.server import ROOT
+from tests.support.session import run_session
 
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 
 
 def test_session_of_the_readme_works(client: Client) -> None:
-    (session,) = re.findall(r"```sh session\n(.*?)```", README, re.DOTALL)
-    names: dict[str, str] = {}
-    last = ""
-    requests = 0
-    for line in session.splitlines():
-        if line.startswith("scim "):
-            command, _, status = line.rpartition("#")
-            _, method, path, *body = shlex.split(Template(command.replace("'$JANE'", "$JANE")).safe_substitute(names))
-            answer = client(method, path.replace(" ", "+"), raw=body[0].encode() if body else None)
-            assert answer.status == int(status), f"{line}\n{answer.raw!r}"
-            last = answer.body["id"] if answer.status == 201 else ""
-            requests += 1
-        elif "=..." in line:
-            names[line.partition("=")[0]] = last
-            assert last
-        else:
-            assert not line or line.startswith("#")
-    assert requests == 11
+    run_session(client)
 
 
 def commands(group: click.Group, before: str) -> list[str]:

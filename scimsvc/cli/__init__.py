@@ -13,6 +13,7 @@ from scimsvc.cli.db import db
 from scimsvc.cli.expression import expression
 from scimsvc.cli.init import init
 from scimsvc.cli.mappings import mappings
+from scimsvc.cli.serve import serve
 from scimsvc.cli.tenant import tenant
 from scimsvc.cli.token import token
 from scimsvc.mapping.functions.plugins import failure_reports
@@ -33,7 +34,7 @@ def _show_failure(function: str, error: Exception) -> None:
     click.echo("".join(traceback.format_exception(error)), nl=False, err=True)
 
 
-for _command in (init, db, tenant, token, mappings, expression, activity):
+for _command in (init, serve, db, tenant, token, mappings, expression, activity):
     main.add_command(_command)
 for _change in (plan, apply, rollback, reindex):
     mappings.add_command(_change)

@@ -24,6 +24,7 @@ from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
 from scimsvc.service.plan import plan as make_plan
 from scimsvc.service.plan import reindex as index_anew
+from scimsvc.service.profiles.packaged import packaged_profiles, with_packaged
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.tenants import TenantRecord
@@ -187,6 +188,7 @@ def _put(name: str, new: Path, approval: Approval, actor: Actor) -> None:
         before = read_file(place) if os.path.lexists(place) else None
     except OSError as error:
         raise click.ClickException(f"{place} can't be read: {error.strerror}") from error
+    packaged = packaged_profiles().get(name) if before is None else None
     with database() as found, Interruption(NOT_CHANGED) as interruption:
         following = _following(found, catalog)
         problems = report(found, catalog, present_profiles().get(name), following)
@@ -198,14 +200,21 @@ def _put(name: str, new: Path, approval: Approval, actor: Actor) -> None:
             return
         with interruption.held():
             try:
-                put(place, content)
+                put(place, content, packaged.read_bytes() if packaged else None)
             except OSError as error:
                 raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
             interruption.done(f"the new profile is in place in {place}{continuation(following)}")
             _note(found, name, following, actor, before, content)
-        kept = f" is replaced; what it was is {former_of(place)}, and scimsvc mappings rollback brings it back"
-        click.echo(f"{place}{' is new' if before is None else kept}")
+        click.echo(_placed(name, place, before is None, packaged is not None))
         index_again(found, following, interruption, f"the new profile is in place in {place}")
+
+
+def _placed(name: str, place: Path, new: bool, packaged: bool) -> str:
+    """Return what has become of a profile's file, and of the version before."""
+    if new and not packaged:
+        return f"{place} is new"
+    changed = "is new; the packaged version" if packaged else "is replaced; what it was"
+    return f"{place} {changed} is {former_of(place)}, and scimsvc mappings rollback --profile {name} brings it back"
 
 
 def _note(found: Database, name: str, following: Following, actor: Actor, before: bytes | None, content: bytes) -> None:
@@ -224,8 +233,9 @@ def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Ca
 
 def present_profiles() -> Mapping[str, Profile]:
     """Return the profiles that are valid now, by name. Without the present one a plan can't tell what changes in it."""
+    directory = settings().mappings.directory
     try:
-        return sort_profiles(read_profiles(settings().mappings.directory), registry()).profiles
+        return sort_profiles(with_packaged(read_profiles(directory), directory), registry()).profiles
     except ProfileError:
         return {}
 

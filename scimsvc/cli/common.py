@@ -20,6 +20,7 @@ from scimsvc.mapping.encoding import json_in_utf8
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
 from scimsvc.mapping.loader import json_of
+from scimsvc.service.profiles.packaged import with_packaged
 from scimsvc.service.readiness import unprepared
 from scimsvc.settings import Settings, SettingsError, doubts, load
 from scimsvc.store import tenants
@@ -129,15 +130,21 @@ def profile_named(name: str) -> Profile:
 
 
 def loaded_profiles() -> Loaded:
-    """The valid profiles of the mappings folder, and what is wrong with the other files. Raises click.ClickException."""
+    """Return the valid profiles of the mappings folder and the packaged ones, and what is wrong with other files.
+
+    Raises click.ClickException.
+    """
     return sort_profiles(files_of_profiles(), registry())
 
 
 def files_of_profiles() -> Mapping[Path, bytes | Finding]:
-    """What the files of the mappings folder hold. Raises click.ClickException if there is no such folder."""
+    """Return what the files of the mappings folder hold, and those of packaged profiles that it does not have.
+
+    Raises click.ClickException if there is no such folder.
+    """
     configured = settings()
     try:
-        return read_profiles(configured.mappings.directory)
+        return with_packaged(read_profiles(configured.mappings.directory), configured.mappings.directory)
     except ProfileError as error:
         raise click.ClickException(f"{error} ({configured.origin})") from error
 

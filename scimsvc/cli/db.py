@@ -54,13 +54,14 @@ def index_anew(found: Database) -> int:
     indexed = _reindexed(found)
     if indexed:
         click.echo(f"indexed {indexed} resources")
-    conflicts = settle(found, _catalog_of)
-    for one in conflicts:
+    in_conflict = False
+    for one in settle(found, _catalog_of):
+        in_conflict = True
         keeper = one.kept_by or "another"
         click.echo(
             f"! tenant {one.tenant}: {one.resource_type} {one.id} has the {one.attribute} of {keeper}, which keeps it as unique"
         )
-    if conflicts:
+    if in_conflict:
         click.echo("! both stay as they are, and both are found by that value; change it in one of them, or delete one", err=True)
     return indexed
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ class Interruption:
         self.state: Callable[[], str] = lambda: state
         self._held = False
         self._signal: int | None = None
-        self._former: dict[int, object] = {}
+        self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
         # Python gives signals to the main thread alone.
@@ -39,7 +40,7 @@ class Interruption:
 
     def __exit__(self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for one, handler in self._former.items():
-            signal.signal(one, handler)  # type: ignore[arg-type]  # it came from there
+            signal.signal(one, handler)
         if isinstance(error, Interrupted):
             click.echo(f"interrupted: {self.state()}", err=True)
             raise SystemExit(128 + (self._signal or signal.SIGINT)) from None

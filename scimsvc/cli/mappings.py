@@ -32,6 +32,9 @@ from scimsvc.mapping.preview import preview as preview_of
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
 from scimsvc.service.catalog import Catalog
 
+PACKAGED = "packaged"
+"""Where a profile comes from that is in no file of the mappings folder."""
+
 
 @click.group()
 def mappings() -> None:
@@ -192,11 +195,19 @@ def _json(file: Path) -> Any:
 @mappings.command("list")
 @JSON
 def list_(as_json: bool) -> None:
-    """All valid profiles in the mappings folder, one a line: name and title. Exit status 1 if another file is wrong."""
+    """List all valid profiles, one a line: name, title, and its file, or `packaged` if it comes with scimsvc.
+
+    A profile in the mappings folder is used instead of the packaged one of the same name. Exit status 1 if another file is wrong.
+    """
     loaded = loaded_profiles()
-    titles = {name: profile.title for name, profile in sorted(loaded.profiles.items())}
-    rows = [{"name": name, "title": title if as_json else one_line(title)} for name, title in titles.items()]
-    show(("name", "title"), rows, as_json)
+    directory = settings().mappings.directory
+    rows = []
+    for name, profile in sorted(loaded.profiles.items()):
+        path = loaded.paths[name]
+        origin = str(path) if path.parent == directory else PACKAGED
+        row = {"name": name, "title": profile.title, "from": origin}
+        rows.append(row if as_json else {column: one_line(text) for column, text in row.items()})
+    show(("name", "title", "from"), rows, as_json)
     if loaded.findings:
         warn_of(loaded)
         raise SystemExit(1)

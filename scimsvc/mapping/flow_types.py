@@ -46,3 +46,12 @@ def flow_types_of(value: Any) -> tuple[FlowType, ...] | None:
     listed = {flow.strip().lower() for flow in value.split(",")}
     flows = tuple(flow for flow in FLOW_TYPES if flow.lower() in listed)
     return None if len(flows) == len(FLOW_TYPES) or not flows else flows
+
+
+def unknown_flow_types(value: Any) -> list[str]:
+    """Return what Graph's `flowTypes` lists besides Add, Update and Delete, such as `None`; nothing if it is missing."""
+    if value is None or value == "":
+        return []
+    known = {flow.lower() for flow in FLOW_TYPES}
+    listed = value.split(",") if isinstance(value, str) and value.strip() else [repr(value)]
+    return [flow.strip()[:40] for flow in listed if flow.strip().lower() not in known]

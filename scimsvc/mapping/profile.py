@@ -15,7 +15,7 @@ from scimsvc.mapping.policies import DEFAULT, Policies
 from scimsvc.mapping.record import Record
 from scimsvc.mapping.scope import ScopingFilter
 from scimsvc.mapping.source_attributes import SourceDefinition
-from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.dialects.entra.filters import FILTER_RULES, TARGET_RULES, standard_filter
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import Filter, Path, meaning, parse_path
 from scimsvc.schema.model import ResourceType
@@ -70,13 +70,14 @@ class AttributeMapping:
         return _value_path(self.target)
 
 
-def parse_target(text: str, resource_type: ResourceType) -> Path:
+def parse_target(text: str, resource_type: ResourceType, *, bare_strings: bool = False) -> Path:
     """Return the target that a text spells, also in the portal's way, as in `roles[primary eq "True"].value`.
 
     A target that ends in a filter means the `value` of the elements: `emails[type eq "work"]` is `emails[type eq "work"].value`.
-    Raises ScimError.
+    Raises ScimError, also for a string without quotation marks, as in `emails[type eq work].value`, unless `bare_strings`.
     """
-    path = parse_path(standard_filter(resource_type, text), resource_type)
+    rules = FILTER_RULES if bare_strings else TARGET_RULES
+    path = parse_path(standard_filter(resource_type, text, rules), resource_type)
     if path.value_filter is not None and path.sub_attribute is None and path.attribute.value() != path.attribute:
         return _value_path(path)
     return path

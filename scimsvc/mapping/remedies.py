@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-_FILTERED = re.compile(r"\b(?P<key>target|name|attribute):\s+(?P<text>[A-Za-z][\w:.$-]*\[[^\]\n]*\][\w.:]*)")
+_MARK = "[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`]?"
+"""A quotation mark that is none to YAML."""
+_FILTERED = re.compile(rf"\b(?P<key>target|name|attribute)[\"']?:\s+{_MARK}(?P<text>[A-Za-z][\w:.$-]*\[[^\]\n]*\][\w.:]*)")
 """A key whose value has a filter and no quotes: YAML takes the bracket for the beginning of a list."""
-_CALL = re.compile(r"(?P<before>^|[\s{,])(?P<key>expression|[A-Za-z]\w*):\s+(?P<call>[A-Za-z_]\w*\()")
+_CALL = re.compile(rf"(?P<before>^|[\s{{,])(?P<key>expression|[A-Za-z]\w*):\s+{_MARK}(?P<call>[A-Za-z_]\w*\()")
 """A key whose value is a function's call without quotes."""
 _COLON = re.compile(r"(?P<key>[A-Za-z]\w*):\s+(?P<text>[^\s'\"{\[|>&*][^,}\n]*?:(?:\s[^,}\n]*)?)\s*(?=[,}]|$)")
 """A key whose value has a colon before a space, and no quotes."""
+_NESTED = re.compile(r"\b(?P<key>\w+)[\"']?:\s+(?P<mark>[\"'])(?P<text>[A-Za-z][\w:.$-]*\[[^\]\n]*\][\w.:]*)(?P=mark)")
+"""A key whose value has a filter and stands in quotation marks."""
+_NESTED_CALL = re.compile(r"\b(?P<key>\w+)[\"']?:\s+(?P<mark>[\"'])(?P<call>[A-Za-z_]\w*\()")
+"""A key whose value is a function's call and stands in quotation marks."""
+_KEYS = "source|constant|expression|target|matching|unique|default|apply|name|type|multiValued|required|exactCase|description"
+_NEXT_KEY = re.compile(rf"[\s;](?P<key>{_KEYS}):(?:\s|$)")
+"""A key that stands where a value goes on."""
+_NO_SPACE = re.compile(rf"\s*(?:-\s+)?(?P<key>{_KEYS})(?P<colon>:?)(?P<space>\s*)(?P<value>[^\s:].*)")
+"""A line with a key, and perhaps without the colon or the space that belong behind it."""
 _INDENTATION = re.compile(r"[ \t]*(?P<character>[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])")
+_DASH = re.compile(r"-(?=\w)|[\u2010-\u2015\u2022\u2212]")
+"""What is typed for the dash and the space that a row begins with."""
+_SPACE_BEHIND_DASH = "put a space behind the dash"
 _INDICATORS = "@`%"
 
 SYNONYMS = {
@@ -81,6 +95,30 @@ def unquoted(line: str) -> str | None:
     return f"put the expression in single quotes: {quoted(text)}" if text else None
 
 
+def nested(line: str) -> str | None:
+    """Return how to write a value of a line that stands in the quotation marks that it has itself, or None."""
+    filtered = _NESTED.search(line)
+    if filtered and _ends_early(filtered["text"], filtered["mark"]):
+        return _in_single_quotes(filtered["key"], filtered["text"], filtered["mark"])
+    call = _NESTED_CALL.search(line)
+    text = _call_at(line, call.start("call")) if call else None
+    if call and text and _ends_early(text, call["mark"]) and line[call.start("call") + len(text) :].startswith(call["mark"]):
+        return _in_single_quotes(call["key"], text, call["mark"])
+    return None
+
+
+def no_space(key: str, known: Collection[str]) -> str | None:
+    """Return what to do about an unknown key that is a known one with its value, `source:mail`, or None."""
+    if key[:1].isspace() and key.strip() in known:
+        return f"the space before {key.strip()} is U+{ord(key[0]):04X}: put a plain space in its place"
+    name, colon, value = key.partition(":")
+    if not colon or name not in known or not value:
+        return None
+    if value[0].isspace():
+        return f"the space behind {name}: is U+{ord(value[0]):04X}: put a plain space in its place"
+    return f"put a space behind the colon: {name}: {value}"
+
+
 def odd_indentation(lines: Sequence[str], until: int) -> Misplaced | None:
     """Return the first line, of those up to a number, that begins with a space that YAML doesn't take for one."""
     for number, line in enumerate(lines[:until], 1):
@@ -101,26 +139,56 @@ def for_yaml(problem: str, lines: Sequence[str], line: int, column: int, begins:
     text = lines[line - 1] if line <= len(lines) else ""
     if r"'\t'" in problem:
         return "use spaces for the indentation, not tabs"
-    value = unquoted(text)
+    value = nested(text) or unquoted(text)
     if value:
         return value
+    if "escape character" in problem:
+        return "a backslash in double quotes begins an escape: put the value in single quotes"
     indicator = next((one for one in _INDICATORS if repr(one) in problem), None)
     if indicator:
         return f"a value that begins with {indicator} needs single quotes"
     colon = _COLON.search(text)
+    following = _NEXT_KEY.search(colon["text"]) if colon else None
+    if following and "flow mapping" in problem:
+        return f"put a comma before {following['key']}"
     if colon and ("':'" in problem or "mapping values" in problem):
         return f"a value with a colon needs single quotes: {quoted(colon['text'])}"
+    if "mapping values" in problem or "could not find expected ':'" in problem:
+        above = _NO_SPACE.match(lines[line - 2] if "mapping values" in problem and line > 1 else text)
+        if above and not (above["colon"] and above["space"]):
+            return f"a colon and a space belong behind a key: {above['key']}: {above['value']}"
     if "mapping values" in problem:
         return "the line above goes on here: begin both lines at the same column"
     if "<block end>" in problem and begins:
+        before, here = text[: column - 1], text[column - 1 :]
+        if before.strip():
+            return f"this row ends in column {column - 1}: remove {here.strip()[:20]!r}"
+        if _DASH.match(here):
+            return f"a row begins with a plain dash and a space, not with {here[0]!r}" if here[0] != "-" else _SPACE_BEHIND_DASH
+        if column == begins[1]:
+            return f"this line begins in the column of the keys that begin in line {begins[0]}: indent it as the rows above"
         return (
             f"this line begins at column {column}, and line {begins[0]}, to whose list or keys it belongs, at column {begins[1]}"
         )
     if "quoted scalar" in problem or "end of stream" in problem:
         return "the closing quotation mark is missing"
+    if "flow node" in problem and "<stream end>" in problem:
+        return "the closing } or ] is missing"
     if "',' or '}'" in problem or "',' or ']'" in problem:
         return f"a comma or the closing {'}' if '}' in problem else ']'} is missing"
     return None
+
+
+def _ends_early(text: str, mark: str) -> bool:
+    """Whether a quotation mark in a text ends it, since it is not escaped as YAML wants."""
+    return mark in text.replace('\\"' if mark == '"' else "''", "")
+
+
+def _in_single_quotes(key: str, text: str, mark: str) -> str:
+    """How to write a target or expression whose texts have the quotation mark that is around it."""
+    in_pairs = mark == "'" and text.count(mark) % 2 == 0
+    right = quoted(text.replace(mark, '"') if in_pairs else text)
+    return f"put the {key} in single quotes, and texts in it in double ones: {right}"
 
 
 def _call_at(line: str, start: int) -> str | None:

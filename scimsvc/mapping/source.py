@@ -6,7 +6,7 @@ import difflib
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -123,15 +123,18 @@ class Source:
                 self.complain(key, f"{name} stands here twice, first in line {lines[name]}")
             elif name not in names:
                 known_are = f"{did_you_mean(name, names)}; known are {', '.join(names)}"
-                self.complain(key, f"unknown key {name!r} in {what}{self._remedy_for_key(key) or known_are}")
+                self.complain(key, f"unknown key {name!r} in {what}{self._remedy_for_key(key, names) or known_are}")
             else:
                 entries[name] = value
                 lines[name] = key.start_mark.line + 1
         return entries
 
-    def _remedy_for_key(self, key: yaml.ScalarNode) -> str | None:
+    def _remedy_for_key(self, key: yaml.ScalarNode, names: Collection[str]) -> str | None:
         """What to do about a key that YAML made of something else: of odd spaces, or of a part of an expression."""
         line = key.start_mark.line
+        space = remedies.no_space(str(key.value), names)
+        if space:
+            return f"; {space}"
         remedy = remedies.odd_indentation(self._lines[line : line + 1], 1)
         value = remedies.unquoted(self._lines[line]) if line < len(self._lines) else None
         return f"; {remedy.message}" if remedy else f"; {value}" if value else None
@@ -153,7 +156,7 @@ class Source:
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
-            self.complain(node, f"{what} must be a text")
+            self.complain(node, f"{what} must be a text{_in_brackets(node, what)}")
             return None
         return str(node.value)
 
@@ -238,6 +241,16 @@ def _next(text: str, place: int, character: str, style: str | None) -> int:
         else:
             place = end.end() if end else place + 1
     return place
+
+
+def _in_brackets(node: yaml.Node, what: str) -> str:
+    """What to do about a text that is a list to YAML, `source: [mail]`; nothing about anything else."""
+    entry = node.value[0] if isinstance(node, yaml.SequenceNode) and len(node.value) == 1 else None
+    if not isinstance(entry, yaml.ScalarNode):
+        return ""
+    if what == "expression":
+        return f"; put it in single quotes: '[{entry.value}]'"
+    return f"; write {what}: {entry.value} without brackets" if what == "source" else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -8,7 +8,9 @@ import yaml
 
 from scimsvc.mapping.expression.tree import SourceAttribute
 from scimsvc.mapping.profile import AttributeMapping
-from scimsvc.mapping.source import Source
+from scimsvc.mapping.source import Source, did_you_mean
+from scimsvc.protocol.patch import equalities
+from scimsvc.schema.types import normaliser
 
 _ROLES = "appRoleAssignments"
 _OF_SEVERAL_VALUES = frozenset(
@@ -18,9 +20,10 @@ _OF_SEVERAL_VALUES = frozenset(
 
 
 def advise_on_values(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping, several: Collection[str]) -> None:
-    """Note as warnings what Microsoft advises against: roles without an expression, several values for a target of one, and a
-    target that ends in a filter. `several` are the source attributes with several values. Microsoft's own default sends several
-    to a target with a filter, `emails[type eq "other"].value`, so there is no warning about those.
+    """Note as warnings what Microsoft advises against: roles without an expression, several values for a target of one, a
+    target that ends in a filter, and values that are not canonical. `several` are the source attributes with several values.
+    Microsoft's own default sends several to a target with a filter, `emails[type eq "other"].value`, so there is no warning
+    about those.
     """
     if row.source == _ROLES:
         source.warn(
@@ -37,6 +40,24 @@ def advise_on_values(source: Source, entries: Mapping[str, yaml.Node], row: Attr
         source.complain(entries["target"], f"Entra can't match by {row.target_text}: write {row.target_text}.value")
     elif row.target_text.endswith("]"):
         source.warn(entries["target"], f"{row.target_text} ends in a filter and means its value: write {row.target_text}.value")
+    _canonical_values(source, entries, row)
+
+
+def _canonical_values(source: Source, entries: Mapping[str, yaml.Node], row: AttributeMapping) -> None:
+    """Warn of values in the target's filter, and of a constant or default, that are none of the schema's canonicalValues.
+
+    RFC 7643 §7: canonicalValues are suggestions, so other values are no errors.
+    """
+    terms = equalities(row.target.value_filter) if row.target.value_filter else []
+    given = [("target", term.path.leaf, term.literal) for term in terms]
+    texts = (("constant", row.constant), ("default", row.default))
+    given += [(key, row.target.target.value().leaf, text) for key, text in texts if text is not None]
+    for key, attribute, value in given:
+        known = attribute.canonical_values
+        normalise = normaliser(attribute)
+        if known and normalise(value) not in map(normalise, known):
+            hint = did_you_mean(str(value), known)
+            source.warn(entries[key], f"{attribute.name} is usually one of {', '.join(known)}, not {value!r:.60}{hint}")
 
 
 def _several_values(row: AttributeMapping, several: Collection[str]) -> str | None:

@@ -60,16 +60,18 @@ def profile_with(path: Path, content: bytes, name: str, registry: Registry) -> P
     return loaded.profiles[name]
 
 
-def put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes, before: bytes | None = None) -> None:
     """Give a profile's file another content and keep the one that it had. Raises OSError, and then the file is as it was.
 
-    A symbolic link stays one: what it leads to is replaced.
+    A symbolic link stays one: what it leads to is replaced. `before` is kept if there is no file yet: a packaged profile.
     """
     file = Path(os.path.realpath(path))
     fresh = _written(file, content)
     try:
         if file.exists():
-            _written(path, file.read_bytes()).replace(former_of(path))
+            before = file.read_bytes()
+        if before is not None:
+            _written(path, before).replace(former_of(path))
         fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)

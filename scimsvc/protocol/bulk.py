@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from scimsvc.protocol.errors import ScimError, invalid_syntax, invalid_value
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.protocol.messages import require_schema
 from scimsvc.protocol.references import bulk_id_of
 
@@ -55,7 +56,7 @@ def parse_bulk(body: Any, max_operations: int) -> BulkRequest:
     """
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a bulk request is an object with `schemas` and `Operations`.")
-    members = {str(name).lower(): value for name, value in body.items()}
+    members = by_lower_case(body)
     require_schema("a bulk request", members.get("schemas"), BULK_REQUEST_URN)
     operations = members.get("operations")
     if not isinstance(operations, list):
@@ -78,7 +79,10 @@ def parse_bulk(body: Any, max_operations: int) -> BulkRequest:
 def _operation(one: Any, taken: set[str]) -> BulkOperation:
     if not isinstance(one, dict):
         return BulkOperation("", problem=invalid_syntax("An operation must be an object with `method`, `path` and `data`."))
-    members = {str(name).lower(): value for name, value in one.items()}
+    try:
+        members = by_lower_case(one)
+    except ScimError as error:
+        return BulkOperation("", problem=error)
     method, path, bulk_id, version = (members.get(name) for name in ("method", "path", "bulkid", "version"))
     known = method.upper() if isinstance(method, str) and method.upper() in METHODS else ""
     named = bulk_id if isinstance(bulk_id, str) and bulk_id else None

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from scimsvc.protocol.errors import invalid_path, invalid_syntax, invalid_value, mutability, no_target, too_many
 from scimsvc.protocol.filter import And, Comparison, Filter, Path, matches, parse_path, terms
 from scimsvc.protocol.immutable import kept_in_element, require_mutable
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.protocol.messages import require_schema
 from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.elements import identifying, identity_of
@@ -68,7 +69,7 @@ def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
     """
     if not isinstance(body, dict):
         raise invalid_syntax("The body of a PATCH is an object with `schemas` and `Operations`.")
-    members = {name.lower(): value for name, value in body.items()}
+    members = by_lower_case(body)
     # WSO2's samples send an empty array, which says as little as a body without `schemas`.
     require_schema("a PATCH", members.get("schemas") or None, PATCH_URN)
     operations = members.get("operations")
@@ -80,7 +81,7 @@ def parse_operations(resource_type: ResourceType, body: Any) -> list[Operation]:
 def _parse(resource_type: ResourceType, one: Any, where: str) -> Iterator[Operation]:
     if not isinstance(one, dict):
         raise invalid_syntax(f"{where} must be an object with `op`, `path` and `value`.")
-    members = {name.lower(): value for name, value in one.items()}
+    members = by_lower_case(one)
     op, path, value = _OPS.get(str(members.get("op"))), members.get("path"), members.get("value")
     if op is None:
         raise invalid_syntax(f"{where}.op must be add, remove or replace.")

@@ -17,6 +17,7 @@ from marshmallow import Schema, ValidationError, fields, missing
 from scimsvc.schema.core import RELATED
 from scimsvc.schema.elements import Identity, identity_of, merged
 from scimsvc.schema.model import Attribute, ResourceType
+from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.suggestions import unknown_key
 from scimsvc.schema.types import check, shown
 
@@ -274,11 +275,11 @@ def load_element(attribute: Attribute, value: Any) -> Any:
 
 
 def attribute_of(attribute: Attribute, messages: Any) -> str | None:
-    """Return the first attribute that a ValidationError's messages are about, by the names of the schema: `emails.value`.
+    """Return the first attribute that a ValidationError's messages are about, as AttributePath names it: `emails.value`.
 
     Keys that a client made up end the name, so it never has a client's text in it.
     """
-    steps: list[str] = []
+    steps: list[Attribute] = []
     while isinstance(messages, Mapping) and messages:
         key, messages = next(iter(messages.items()))
         if isinstance(key, int):
@@ -287,8 +288,8 @@ def attribute_of(attribute: Attribute, messages: Any) -> str | None:
         if below is None:
             break
         attribute = below
-        steps.append(below.name)
-    return ".".join(steps) or None
+        steps.append(below)
+    return AttributePath(tuple(steps)).name if steps else None
 
 
 def describe(messages: Any, path: str = "", with_values: bool = False) -> str:

@@ -45,6 +45,11 @@ class Attribute:
         return self._by_name.get(name) or self._by_name.get(name.lower())
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the sub-attributes as the schema spells them."""
+        return frozenset(one.name for one in self.sub_attributes)
+
+    @cached_property
     def primary(self) -> str | None:
         """The name of the sub-attribute that marks the preferred one of its elements (RFC 7643 §2.4), where it has one."""
         mark = self.sub_attribute("primary") if self.multi_valued else None

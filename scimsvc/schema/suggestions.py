@@ -40,7 +40,12 @@ def unknown_key(attribute: Attribute, value: Mapping[str, Any]) -> str:
 
 def unknown_attribute(root: Attribute, body: Mapping[str, Any]) -> str | None:
     """Return the first name at the top of a resource that no schema has and that comes with a value; None if there is none."""
-    return next((name for name, value in body.items() if value not in _NOTHING and root.sub_attribute(name) is None), None)
+    return next(iter(unknown_attributes(root, body)), None)
+
+
+def unknown_attributes(root: Attribute, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return all such names."""
+    return tuple(name for name, value in body.items() if value not in _NOTHING and root.sub_attribute(name) is None)
 
 
 def named(root: Attribute, name: str) -> str:

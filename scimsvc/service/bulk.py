@@ -25,7 +25,7 @@ from scimsvc.store.database import Database, DatabaseUnavailable
 
 class OperationResult(NamedTuple):
     """What came of one operation, for the log and the metrics. `endpoint` is in lower case, and may be any text of the client, as
-    may `id`.
+    may `id` and the names in `ignored`, which no schema has; `dialect` are the names of the dialect's rules that changed it.
     """
 
     method: str
@@ -34,6 +34,8 @@ class OperationResult(NamedTuple):
     status: int
     error: ScimError | None
     effect: Effect | None
+    dialect: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class BulkRun(NamedTuple):
@@ -106,7 +108,9 @@ class _Run:
         id_ = outcome.get("location", "").rpartition("/")[2]
         error = self._errors.get(place)
         effect = None if error else self._effects.get(place)
-        return OperationResult(operation.method, operation.endpoint, id_, int(outcome["status"]), error, effect)
+        status, prepared = int(outcome["status"]), self._prepared.get(place)
+        rules, ignored = (prepared.request.rules, prepared.request.ignored) if prepared else ((), ())
+        return OperationResult(operation.method, operation.endpoint, id_, status, error, effect, rules, ignored)
 
     def _prepare(self) -> dict[int, Prepared]:
         """What can be carried out; why the others can't is their problem."""

@@ -15,6 +15,7 @@ from scimsvc.mapping import Finding, ProfileError, read_profiles, sort_profiles
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import files_in
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.packaged import with_packaged
 
 CHECK_EVERY = 2.0
 """Seconds after which the files are looked at again."""
@@ -42,11 +43,21 @@ class Catalogs:
 
     Every valid profile is taken. If the file of one that a tenant follows becomes invalid or disappears, its last valid version
     stays. `kept` is a file with those versions: every worker reads it, so that all have the same, also one that starts later.
-    Raises ProfileError if a tenant follows an invalid profile of which no valid version is kept, or if no profile is valid.
+    With `packaged`, profiles that come with scimsvc are taken too, unless the folder has one of the same name.
+    Raises ProfileError if a tenant follows an invalid profile of which no valid version is kept, or if files of the folder are
+    wrong and none of its profiles is valid.
     """
 
-    def __init__(self, directory: Path, registry: Registry, kept: Path | None = None, followed: Followed = lambda: set()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        registry: Registry,
+        kept: Path | None = None,
+        followed: Followed = lambda: set(),
+        packaged: bool = False,
+    ) -> None:
         self._directory = directory
+        self._packaged = packaged
         self._registry = registry
         self._kept = kept
         self._followed = followed
@@ -60,8 +71,9 @@ class Catalogs:
         error = self._load(set())
         self.problem = str(error) if error else None
         missing = self._wanted(set()) - self._catalogs.keys()
+        valid = self._of_the_folder(self._bundles)
         # If no file is wrong, tenants that follow other profiles need not wait for the missing one.
-        if error and not isinstance(error, MissingProfiles) and (missing or not self._catalogs):
+        if error and not isinstance(error, MissingProfiles) and (missing or not valid):
             raise error
 
     def get(self, name: str) -> Catalog | None:
@@ -97,19 +109,22 @@ class Catalogs:
 
         `otherwise` are the profiles that must stay if nobody can tell which ones tenants follow.
         """
+        former = self._bundles | self._kept_bundles()
+        followed = self._wanted(otherwise)
+        contents: dict[Path, bytes | Finding] = {}
+        findings: list[Finding] = []
         try:
             contents = read_profiles(self._directory)
+            if self._packaged:
+                contents = with_packaged(contents, self._directory, self._of_the_folder(former) & followed)
         except ProfileError as error:
-            contents, findings = {}, error.findings
-        else:
-            findings = []
+            findings = error.findings
         catalogs, bundles, invalid = self._valid(contents)
         findings = [*findings, *invalid]
-        former = self._bundles | self._kept_bundles()
         # Also what no tenant follows stays while its file is there, because the mistake may be mended at any moment.
         files = set(map(str, contents))
         there = {name for name, bundle in former.items() if files & bundle.keys()} if findings else set()
-        wanted = (self._wanted(otherwise) | there) - catalogs.keys()
+        wanted = (followed | there) - catalogs.keys()
         for name in sorted(wanted & former.keys()):
             if former[name] == self._bundles.get(name):
                 catalogs[name], bundles[name] = self._catalogs[name], former[name]
@@ -123,6 +138,13 @@ class Catalogs:
         if findings:
             return ProfileError(findings)
         return MissingProfiles(self._directory, sorted(wanted)) if wanted else None
+
+    def _of_the_folder(self, bundles: Mapping[str, Bundle]) -> set[str]:
+        """Return the names of the profiles whose files are, or were, in the operator's folder.
+
+        If a tenant follows one whose file disappears, its last version stays: an editor may be about to write it again.
+        """
+        return {name for name, bundle in bundles.items() if all(Path(path).parent == self._directory for path in bundle)}
 
     def _wanted(self, otherwise: set[str]) -> set[str]:
         followed = self._followed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -57,12 +57,10 @@ def reindex(
     return done
 
 
-def settle(database: Database, catalog_of: Callable[[str], Catalog]) -> list[NoLongerUnique]:
-    """Make values unique again that nothing stands in the way of any more; return what is left."""
+def settle(database: Database, catalog_of: Callable[[str], Catalog]) -> Iterator[NoLongerUnique]:
+    """Make values unique again that nothing stands in the way of any more; yield what is left."""
     database.transaction(lambda: store.settle(database))
-    with database.reading():
-        conflicts = store.conflicts(database)
-        profiles = {tenant.name: tenant.profile for tenant in tenants.tenants(database)}
+    profiles = {tenant.name: tenant.profile for tenant in tenants.tenants(database)}
     catalog = cache(catalog_of)
 
     def attribute_of(conflict: store.Conflict) -> str:
@@ -71,4 +69,6 @@ def settle(database: Database, catalog_of: Callable[[str], Catalog]) -> list[NoL
             (one.indexer.numbers()[conflict.attribute] for one in types if conflict.attribute in one.indexer.numbers()), "a value"
         )
 
-    return [NoLongerUnique(one.tenant, one.resource_type, one.id, attribute_of(one), one.kept_by) for one in conflicts]
+    with database.reading():
+        for one in store.conflicts(database):
+            yield NoLongerUnique(one.tenant, one.resource_type, one.id, attribute_of(one), one.kept_by)

@@ -357,7 +357,7 @@ class ResourceService:
     ) -> Rendered:
         """Lock, change and store one resource; a change that changes nothing leaves its version as it was. `conditions` are
         If-Match and If-None-Match; `password` is whether it changes and the hash of what it becomes, None for none; `added` names
-        those who are to be members; `unnamed` is raised if members change.
+        those who are to be members; `unnamed` is raised if members go.
         """
         wanted: Document = {}
 
@@ -374,9 +374,7 @@ class ResourceService:
                 refuse_change(self._served.self_service, former, document)
             wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
             outside = OutsideDocument()
-            moved = sum(self._take_step(stored, step, outside) for step in steps)
-            if moved and unnamed:
-                raise unnamed
+            moved = sum(self._take_step(stored, step, unnamed, outside) for step in steps)
             if password[0]:
                 self._set_password(stored, password[1], outside)
             if document != former:
@@ -412,18 +410,20 @@ class ResourceService:
         self._resources.set_password(stored.seq, hashed)
         outside.changed_secrets[self._password.name] = None
 
-    def _take_step(self, stored: Stored, step: Step, outside: OutsideDocument) -> int:
-        """Change the memberships; answers how many rows changed."""
+    def _take_step(self, stored: Stored, step: Step, unnamed: ScimError | None, outside: OutsideDocument) -> int:
+        """Change the memberships; answers how many rows changed. Raises `unnamed` if members go, or are no longer waited for."""
         memberships = self._memberships
         if not isinstance(step, Change):
             return memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id, outside)
-        moved = 0
+        moved = waited = 0
         if self._awaits and (step.clear or step.remove):
-            memberships.wait_no_more(stored.seq, None if step.clear else step.remove, outside)
+            waited = memberships.wait_no_more(stored.seq, None if step.clear else step.remove, outside)
         if step.clear:
             moved += memberships.keep(stored.seq, step.add, outside) if step.add else memberships.clear(stored.seq, outside)
         if step.remove:
             moved += memberships.remove(stored.seq, step.remove, outside)
+        if unnamed and (moved or waited):
+            raise unnamed
         return moved + (self._add_members(stored, step.add, outside) if step.add else 0)
 
     def _add_members(self, stored: Stored, ids: Mapping[str, None], outside: OutsideDocument) -> int:

@@ -527,7 +527,9 @@ class _Builder:
         if apart == 1:
             same &= other.element == row.element
         elif of.leaf.multi_valued:
-            same &= other.element / apart == row.element / apart
+            # Of the element's places the index has the first and the last. By a division each row would be looked at for each.
+            first = row.element / apart * apart
+            same &= (other.element >= first) & (other.element < first + apart)
         return self._exists(other.select(peewee.SQL("1")).where(same & self._looked_at(test(other)) if test else same))
 
     def _related(self, attribute: Attribute, test: Callable[[Any], Expression]) -> Expression:
@@ -541,14 +543,18 @@ class _Builder:
         if attribute is MEMBERS:
             return self._memberships(related, chosen, Membership.group_seq, Membership.member_seq)
         start = self._memberships(related, chosen, Membership.member_seq, Membership.group_seq)
-        start = start.cte("below", recursive=True, columns=("member_seq",))
         nested = Membership.alias()
-        step = nested.select(nested.member_seq).where(nested.tenant_id == self._tenant)
         if self._postgresql:
+            start = start.cte("below", recursive=True, columns=("member_seq",))
+            step = nested.select(nested.member_seq).where(nested.tenant_id == self._tenant)
             step = fenced(step.where(nested.group_seq == start.c.member_seq)).alias("nested")
             further = peewee.Select([start], [step.c.member_seq]).join(step, peewee.JOIN.LATERAL, on=peewee.SQL("true"))
         else:
-            further = step.join(start, on=(nested.group_seq == start.c.member_seq))
+            # If the tenant were a parameter of the join, SQLite would make a Bloom filter of all memberships of the tenant.
+            start = start.select(Membership.tenant_id, Membership.member_seq)
+            start = start.cte("below", recursive=True, columns=("tenant_id", "member_seq"))
+            same = (nested.tenant_id == start.c.tenant_id) & (nested.group_seq == start.c.member_seq)
+            further = nested.select(nested.tenant_id, nested.member_seq).join(start, on=same)
         return start.union(further).select_from(peewee.SQL("member_seq AS seq"))
 
     def _memberships(self, related: Any, chosen: Expression, column: Any, of: Any) -> Any:

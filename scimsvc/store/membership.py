@@ -20,7 +20,7 @@ from scimsvc.store.journal import Action, Journal
 from scimsvc.store.journal_details import OutsideDocument
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.resources import now
-from scimsvc.store.statement import Statement
+from scimsvc.store.statement import Statement, delete_found
 
 ALL = 2**62
 """More rows than there can be."""
@@ -78,14 +78,6 @@ def _of_members(text: str, postgresql: str) -> tuple[Statement, Statement]:
     return by_id, by_name
 
 
-def _gone(table: str, rows: str, returning: str = "") -> str:
-    """Return a DELETE of PostgreSQL for rows of `table`, which `rows` selects as `gone`; they are found by where they are.
-
-    No other statement moves a row of such a table, so each that is still there is found.
-    """
-    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT gone.ctid FROM {rows})) {returning}"
-
-
 # Whoever is being deleted meanwhile is waited for, and looked at once more.
 _ADD, _ADD_NAMED = _of_members(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
@@ -100,12 +92,12 @@ _ADD, _ADD_NAMED = _of_members(
 )
 _REMOVE, _REMOVE_NAMED = _of_members(
     f"DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({{named}}) {_MEMBER}",
-    _gone(
+    delete_found(
         "membership",
         """({named}) AS wanted CROSS JOIN LATERAL (SELECT ctid FROM membership
         WHERE tenant_id = :tenant AND group_seq = :group AND member_seq = wanted.seq {apart}) AS gone""",
-        _MEMBER,
-    ),
+    )
+    + f" {_MEMBER}",
 )
 _KEEPING = f"""DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
     AND member_seq NOT IN ({{named}}) {_MEMBER}"""
@@ -156,11 +148,11 @@ _WELCOME = Statement(
 )
 _NO_LONGER_AWAITED = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})",
-    _gone("pending_membership", _AWAITING_ANY),
+    delete_found("pending_membership", _AWAITING_ANY),
 )
 _AWAIT_NO_MORE = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids}) RETURNING member",
-    _gone("pending_membership", _AWAITING.replace("{of_group}", "AND group_seq = :group"), "RETURNING member"),
+    f"{delete_found('pending_membership', _AWAITING.replace('{of_group}', 'AND group_seq = :group'))} RETURNING member",
 )
 _AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group RETURNING member")
 _FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
@@ -176,15 +168,16 @@ _TOUCH = "UPDATE resource SET version = version + 1, last_modified = :now"
 _TOUCH_GROUPS = Statement(
     f"""{_TOUCH} WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM membership
         WHERE tenant_id = :tenant AND member_seq = :seq AND group_seq <> :seq) {_TOUCHED}""",
-    f"""{_TOUCH} WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM
+    f"""{_TOUCH} FROM (SELECT found.ctid AS place FROM
     (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq AND group_seq <> :seq {{apart}}) AS own
-    CROSS JOIN LATERAL (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {{apart}}) AS found))
-    {_TOUCHED}""",
+    CROSS JOIN LATERAL (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {{apart}}) AS found {{few}})
+    AS touched WHERE resource.ctid = touched.place {_TOUCHED}""",
 )
 _TOUCH_JOINED = Statement(
     f"{_TOUCH} WHERE tenant_id = :tenant AND seq IN (SELECT CAST(one.id AS BIGINT) FROM ({{each:seqs}}) AS one) {_TOUCHED}",
-    f"""{_TOUCH} WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM ({{each:seqs}}) AS one CROSS JOIN LATERAL
-    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = CAST(one.id AS BIGINT) {{apart}}) AS found)) {_TOUCHED}""",
+    f"""{_TOUCH} FROM (SELECT place FROM (SELECT one.ctid AS place FROM ({{each:seqs}}) AS joined CROSS JOIN LATERAL
+    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = CAST(joined.id AS BIGINT) {{apart}}) AS one {{few}}) AS found
+    {{few}}) AS touched WHERE resource.ctid = touched.place {_TOUCHED}""",
 )
 _MEMBERS = Statement(
     """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
@@ -338,8 +331,8 @@ class MembershipStore:
             self._write_each("join", at, touched)
         return len(joined)
 
-    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None, outside: OutsideDocument | None = None) -> None:
-        """No longer wait for these, or for anybody."""
+    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None, outside: OutsideDocument | None = None) -> int:
+        """No longer wait for these, or for anybody. Return how many were waited for."""
         if ids is None:
             awaited = _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
         else:
@@ -347,6 +340,7 @@ class MembershipStore:
         names = _texts(awaited)
         if outside:
             outside.remove_pending(names)
+        return len(names)
 
     def forget(self, seq: int, outside: OutsideDocument | None = None) -> None:
         """End all memberships of a resource that is about to go, as a member and as a group."""
@@ -444,8 +438,8 @@ def _each_of(group_seq: int, chosen: Any, member: Any, by_id: bool) -> Any:
     found = joined.select(ctid).where(
         (joined.tenant_id == tenant) & (joined.group_seq == group_seq) & (joined.member_seq == rows.c.seq)
     )
-    gone = filters.each(peewee.Select([rows], [peewee.SQL("gone.ctid")]), found, "gone")
-    return peewee.Expression(ctid, "=", peewee.fn.ANY(peewee.fn.ARRAY(gone)))
+    # An id has one resource and one membership at most. Where several rows may be found, a small table would be read as a whole.
+    return ctid == filters.each(peewee.Select([rows], [peewee.SQL("gone.ctid")]), found, "gone")
 
 
 def _json(texts: Iterable[str]) -> str:

@@ -126,6 +126,7 @@ def _folders() -> Iterator[str]:
 
 def _version_of(path: str) -> int | None:
     try:
+        # S603: a program of PostgreSQL's, without a shell.
         shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return None

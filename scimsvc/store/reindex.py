@@ -115,8 +115,9 @@ _CLAIMS_OF_OTHERS = Statement(
 )
 _SET_UNIQUE = Statement(
     """UPDATE attribute_value SET is_unique = :is_unique WHERE tenant_id = :tenant AND resource_seq = :seq
-    AND attribute = :attribute AND element = :element"""
+    AND (attribute = :attribute AND element = :element) IS TRUE"""
 )
+"""IS TRUE keeps PostgreSQL from looking through all values of the attribute."""
 _NOTE_CONFLICT = Statement(
     """INSERT INTO index_conflict (tenant_id, resource_id, attribute, element, value)
     SELECT :tenant, id, :attribute, :element, :value FROM resource WHERE tenant_id = :tenant AND seq = :seq
@@ -146,15 +147,15 @@ _CONFLICTS = f"""FROM (SELECT conflict.tenant_id, conflict.attribute, conflict.e
         (SELECT deleted FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS deleted,
         conflict.resource_id AS id, (SELECT resource_seq FROM attribute_value AS other WHERE other.tenant_id = conflict.tenant_id
             AND other.attribute = conflict.attribute AND other.value = conflict.value AND other.is_unique = 1) AS kept_by
-        FROM index_conflict AS conflict WHERE {_IN_CONFLICT} = 0) AS found
-    WHERE deleted = 0 ORDER BY tenant_id, seq, attribute, element"""
+        FROM index_conflict AS conflict WHERE {_IN_CONFLICT} = 0 AND (conflict.tenant_id, conflict.resource_id,
+            conflict.attribute, conflict.element) > (:tenant, :id, :attribute, :element)) AS found
+    WHERE deleted = 0 ORDER BY found.tenant_id, found.id, found.attribute, found.element LIMIT :most"""
 _LIST_CONFLICTS = Statement(
-    """SELECT (SELECT name FROM tenant WHERE tenant.id = found.tenant_id), resource_type, id, attribute,
+    """SELECT tenant_id, id, attribute, element, (SELECT name FROM tenant WHERE tenant.id = found.tenant_id), resource_type,
     (SELECT holder.id FROM resource AS holder WHERE holder.tenant_id = found.tenant_id AND holder.seq = found.kept_by) """
     + _CONFLICTS
 )
-_IDS_IN_CONFLICT = Statement(f"SELECT id {_CONFLICTS} LIMIT :most")
-_UNCLAIMED = Statement(f"SELECT tenant_id, seq, attribute, element, value, kept_by {_CONFLICTS}")
+_UNCLAIMED = Statement(f"SELECT tenant_id, id, attribute, element, seq, value, kept_by {_CONFLICTS}")
 _OVER = Statement(f"DELETE FROM index_conflict AS conflict WHERE COALESCE({_IN_CONFLICT}, 1) <> 0")
 
 
@@ -186,24 +187,39 @@ def advance(database: Database, indexing_of: IndexingOf) -> int | None:
     return len(rows) or None
 
 
-def conflicts(database: Database) -> list[Conflict]:
-    """Return all values that a re-index found to be no longer unique, in the order in which their resources were created."""
-    return [Conflict(*row) for row in _LIST_CONFLICTS(database).fetchall()]
+def conflicts(database: Database) -> Iterator[Conflict]:
+    """Yield all values that a re-index found to be no longer unique, ordered by tenant and by the id of the resource.
+
+    It reads some at a time, inside of `Database.reading`.
+    """
+    for rows in _pages(_LIST_CONFLICTS, database):
+        yield from (Conflict(tenant, type_, id_, attribute, kept_by) for _, id_, attribute, _, tenant, type_, kept_by in rows)
 
 
 def ids_in_conflict(database: Database, most: int) -> list[str]:
     """Return the ids of the resources that have such values, so many at most; one that has several may be there several times."""
-    return [id_ for (id_,) in _IDS_IN_CONFLICT(database, most=most).fetchall()]
+    return [id_ for _, id_, *_ in next(_pages(_UNCLAIMED, database, most), [])]
 
 
 def settle(database: Database) -> None:
     """Make values unique again that no other resource has any more, and forget conflicts that are over. In a transaction."""
-    claimed = set()
-    for tenant, seq, attribute, element, value, other in _UNCLAIMED(database).fetchall():
-        if other is None and (tenant, attribute, value) not in claimed:
-            claimed.add((tenant, attribute, value))
-            _set_unique(database, tenant, seq, (attribute, element), 1)
+    for rows in _pages(_UNCLAIMED, database):
+        claimed = set()
+        for tenant, _, attribute, element, seq, value, other in rows:
+            if other is None and (tenant, attribute, value) not in claimed:
+                claimed.add((tenant, attribute, value))
+                _set_unique(database, tenant, seq, (attribute, element), 1)
     _OVER(database)
+
+
+def _pages(statement: Statement, database: Database, most: int | None = None) -> Iterator[list[Any]]:
+    """Yield the rows of a statement on conflicts, so many at once; the first four columns are a conflict's key."""
+    most = most or _BATCH
+    rows: list[Any] = [(0, "", 0, 0)]
+    while rows:
+        tenant, id_, attribute, element, *_ = rows[-1]
+        rows = statement(database, tenant=tenant, id=id_, attribute=attribute, element=element, most=most).fetchall()
+        yield rows
 
 
 def _parts(resources: Sequence[_Resource]) -> Iterator[list[_Resource]]:

@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     types = {name: served for catalog in services.catalogs.all().values() for name, served in catalog.types.items()}
     proxies = settings.server.trusted_proxies
     metrics = Metrics(services.database, services.catalogs)
+    app.extensions["scimsvc.metrics"] = metrics
     # Made before what passes refused writes on, so that at the end of the process it stores the last of them.
     refusals = app.extensions["scimsvc.refusals"] = Refusals(database_of(settings))
     observed = Observed(inner, Endpoints(base_path, types), requests_logged, metrics, refusals, behind_proxy=proxies > 0)

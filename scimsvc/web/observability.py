@@ -88,14 +88,14 @@ class Observed:
                 note.address = ""
             effect = note.effect if status < "400" else None
             resource_id = id_of(sent) if sent else self._resource_id(note, kind.endpoint)
-            done = Done(note, kind, int(status), seconds, resource_id, note.error, effect)
+            done = Done(note, kind, int(status), seconds, resource_id, note.error, effect, note.dialect, note.ignored)
             requests.append(done)
             self._refusals.add(done, ended)
             if self._lines:
                 lines.append(request_log.line_of(done, ended))
             for index, result in enumerate(note.operations):
                 of_operation = self._endpoints.of_operation(result.method, result.endpoint)
-                done = Done(note, of_operation, result.status, None, id_of(result.id), result.error, result.effect)
+                done = Done(note, of_operation, result.status, None, id_of(result.id), *result[4:])
                 requests.append(done)
                 self._refusals.add(done, ended)
                 if self._lines:

@@ -7,7 +7,6 @@ from werkzeug.routing import BaseConverter
 
 from scimsvc.protocol import etag
 from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.messages import parse_search_request
 from scimsvc.protocol.projection import Projection, parse_projection
@@ -56,7 +55,8 @@ class Endpoint:
         asked = Request(environ["REQUEST_METHOD"], served.resource_type, scim.parameters(environ), content)
         base = scim.base_url(self._services, environ)
         database, by_the_user = self._services.database, self._scope == ME
-        return standardise(asked), ResourceService(database, caller.tenant.id, served, base, by_the_user, actor=caller.actor)
+        service = ResourceService(database, caller.tenant.id, served, base, by_the_user, actor=caller.actor)
+        return scim.standard(environ, asked), service
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""

@@ -12,6 +12,8 @@ import orjson
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from scimsvc.protocol.dialects import Request
+from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError, invalid_syntax
 from scimsvc.protocol.messages import one_of_each
 from scimsvc.protocol.openapi import MEDIA_TYPE
@@ -30,6 +32,17 @@ _ACCEPTED = frozenset({MEDIA_TYPE, "application/json", ""})
 
 Environ = dict[str, Any]
 """A WSGI environment: what Flask's request would wrap and parse once more at each look."""
+
+
+def standard(environ: Environ, asked: Request) -> Request:
+    """Return a request as RFC 7644 has it, and note for its log line what the dialect changed and what will be ignored."""
+    request = standardise(asked)
+    if request.rules or request.ignored:
+        note = note_of(environ)
+        # A query of the root is one of each resource type.
+        note.dialect = tuple(dict.fromkeys(note.dialect + request.rules))
+        note.ignored = request.ignored
+    return request
 
 
 def note_of(environ: Environ) -> Note:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
@@ -44,7 +43,7 @@ def answer(services: Services, caller: Caller, served: ServedType, environ: Envi
     services.limits.check_parameters(parameters)
     base, limit = scim.base_url(services, environ), services.settings.scim.max_results
     listed = services.settings.limits.listed_members
-    standard = standardise(Request("GET", served.resource_type, parameters))
+    standard = scim.standard(environ, Request("GET", served.resource_type, parameters))
     query = parse_query(served.resource_type, standard.parameters, limit)
     services.limits.check_filter(query.filter)
     if query.plain:
@@ -63,7 +62,7 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]
-    asked = [(type_, standardise(Request("GET", type_, parameters)).parameters) for type_ in types]
+    asked = [(type_, scim.standard(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)

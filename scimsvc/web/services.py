@@ -57,7 +57,7 @@ def make_services(settings: Settings) -> Services:
     registry = load_registry(settings.plugins, settings.folder)
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None
-    catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database))
+    catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database), packaged=True)
     return Services(settings, database, Authenticator(database), catalogs, Readiness(database))
 
 

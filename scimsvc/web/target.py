@@ -27,6 +27,8 @@ class StandardTarget:
         query = environ.get("QUERY_STRING", "")
         if query and self._below.fullmatch(environ["PATH_INFO"]):
             environ["PATH_INFO"], environ["QUERY_STRING"] = flag_inside_target(environ["PATH_INFO"], query)
+            if environ["QUERY_STRING"] != query:
+                environ["scimsvc.note"].dialect = (flag_inside_target.__name__,)
         match = self._below.fullmatch(environ["PATH_INFO"])
         if match:
             rest = f"/{match['rest'].rstrip('/')}" if match["rest"] else ""

@@ -61,7 +61,7 @@ def test_lists_are_json_for_programs(ready: Run):
     assert second["description"] == "two\nlines"
     assert str(second["expires"]).endswith("Z")
     assert listed("token", "list", "--tenant", "acme") == []
-    assert listed("mappings", "list") == [{"name": "entra", "title": "Microsoft Entra ID"}]
+    assert listed("mappings", "list")[0] == {"name": "entra", "title": "Microsoft Entra ID", "from": "mappings/entra.yaml"}
     join = next(one for one in listed("expression", "functions") if str(one["signature"]).startswith("Join("))
     assert set(join) == {"signature", "help", "deterministic", "canBeUndone"}
 

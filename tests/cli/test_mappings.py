@@ -97,13 +97,18 @@ def test_profiles_are_listed(run: Run, folder: Path):
     (folder / "mappings" / "b.yaml").write_text(
         WRONG.replace("wrong", "acme\ntitle: Acme").replace("Swich", "Switch").replace("titl\n", "title\n")
     )
-    assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
+    assert run("mappings", "list").stdout.splitlines() == [
+        "acme\tAcme\tmappings/b.yaml",
+        "entra\tMicrosoft Entra ID\tmappings/entra.yaml",
+        "entra-default\tMicrosoft Entra ID, default mappings\tpackaged",
+        "okta\tOkta\tpackaged",
+    ]
 
 
 def test_title_moves_no_terminal(run: Run, folder: Path):
     path = folder / "mappings" / "entra.yaml"
     path.write_text(path.read_text().replace("title: Microsoft Entra ID", 'title: "a\\nb\\t\\e[31mc"'))
-    assert run("mappings", "list").stdout == "entra\ta b [31mc\n"
+    assert run("mappings", "list").stdout.startswith("entra\ta b [31mc\tmappings/entra.yaml\n")
 
 
 def test_folder_without_profiles_is_named(run: Run, folder: Path):

@@ -587,7 +587,7 @@ def test_another_broken_file_stops_no_command(ready: Run, folder: Path, accounts
     made = ready("tenant", "create", "second", "--profile", "entra")
     assert (made.exit_code, made.stderr.endswith(warning)) == (0, True)
     listed = ready("mappings", "list")
-    assert (listed.exit_code, listed.stdout) == (1, "entra\tOther\n")
+    assert (listed.exit_code, listed.stdout.splitlines()[0]) == (1, "entra\tOther\tmappings/entra.yaml")
     checked = ready("mappings", "check")
     assert (checked.exit_code, "broken.yaml:1:11: not YAML" in checked.stderr) == (1, True)
     refused = ready("tenant", "create", "third", "--profile", "broken")

@@ -34,15 +34,18 @@ def speaks_for(secret: str) -> str | None:
 def test_init_makes_a_tenant_and_shows_its_token_once(run: Run):
     first = run("init")
     assert (first.exit_code, first.stderr) == (0, "")
-    url, secret, hint = first.stdout.splitlines()
+    url, secret, hint, kept, following = first.stdout.splitlines()
     assert url == "Tenant URL:   http://127.0.0.1:8000/api/scim/v2/"
     assert speaks_for(secret.removeprefix("Secret Token: ")) == "default"
     assert "scimsvc token create --tenant default" in hint
+    assert (kept, following) == ("Kept as they were: config.yaml, mappings/entra.yaml", "Next: scimsvc serve")
     second = run("init")
     assert (second.exit_code, second.stderr) == (0, "")
     assert second.stdout.splitlines()[0] == url
     assert re.fullmatch(r"Tenant default: 1 live token \(no. 1, made \d{4}-\d\d-\d\d\)", second.stdout.splitlines()[1])
-    assert second.stdout.splitlines()[2:] == ["Make another token with: scimsvc token create --tenant default"]
+    again, kept, following = second.stdout.splitlines()[2:]
+    assert again == "Make another token with: scimsvc token create --tenant default"
+    assert (kept, following) == ("Kept as they were: config.yaml, mappings/entra.yaml", "Next: scimsvc serve")
     assert "scim_" not in second.output
     assert run("tenant", "list").stdout == "default\tentra\n"
 
@@ -79,6 +82,8 @@ def test_init_makes_no_tenant_where_there_is_one(run: Run, folder: Path):
     assert result.stdout.splitlines()[1:] == [
         "Tenant acme: no live token",
         "Make another token with: scimsvc token create --tenant acme",
+        "Kept as they were: config.yaml, mappings/entra.yaml",
+        "Next: scimsvc serve",
     ]
     assert run("tenant", "list").stdout == "acme\tentra\n"
 
@@ -91,7 +96,7 @@ def test_init_on_postgresql(run: Run, new_database_url: Callable[[str], str]):
 
 
 def test_init_stores_nothing_without_the_profile_that_it_needs(run: Run, folder: Path):
-    (folder / "mappings" / "entra.yaml").write_text("profile: other\n")
+    (folder / "mappings" / "entra.yaml").write_text("profile: entra\n")
     result = run("init")
     assert result.exit_code == 1
     assert "mappings/entra.yaml:1:1: a profile needs a table" in result.stderr

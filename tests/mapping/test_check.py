@@ -51,7 +51,7 @@ def doubts(text: str) -> list[Finding]:
         ("expression: SelectUniqueValue([mail], [city])\n      target: title", 19, "for Active Directory alone"),
         ("{target: title}", 16, "nothing is sent for title"),
         (
-            "{source: mail, target: emails.value}\n    - {source: mail, target: 'emails[type eq \"x\"].value'}",
+            "{source: mail, target: emails.value}\n    - {source: mail, target: 'emails[type eq \"home\"].value'}",
             7,
             "the later row wins",
         ),
@@ -79,7 +79,8 @@ def test_doubt_about_a_row_is_a_warning_at_its_place(row: str, column: int, mess
         "{source: employeeOrgData.costCenter, target: title}",
         'expression: Switch([IsSoftDeleted], , "False", "True", "True", "False")\n      target: active',
         'expression: Switch([city], "", "x", "y")\n      target: title',
-        "{source: mail, target: 'emails[type eq \"work\"].value'}\n    - {source: mail, target: 'emails[type eq \"x\"].value'}",
+        "{source: mail, target: 'emails[type eq \"work\"].value'}\n"
+        "    - {source: mail, target: 'emails[type eq \"home\"].value'}",
         "{source: city, target: name.givenName}\n    - {source: city, target: name.familyName}",
         "{constant: work, target: 'emails[type eq \"work\"].type'}",
         "{constant: Work, target: 'emails[type eq \"work\"].type'}",
@@ -296,5 +297,5 @@ def test_profiles_are_found_by_any_of_yamls_suffixes(run: Run, folder: Path, nam
     (folder / "mappings" / name).write_text(
         text("{source: mail, target: userName}", head="title: Acme\n").replace("profile: p", "profile: acme")
     )
-    assert run("mappings", "list").stdout == "acme\tAcme\nentra\tMicrosoft Entra ID\n"
+    assert f"acme\tAcme\tmappings/{name}\n" in run("mappings", "list").stdout
     assert f"{name}: ok" in run("mappings", "check").stdout

@@ -66,6 +66,25 @@ def findings(rows: str | bytes) -> list[tuple[int, int, str]]:
         ("    - {source: a, target: 'emails[type eq “work”].value'}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq \u2018work\u2019].value'}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq `work`].value'}\n", 5, 43, 'write "work"'),
+        ("    - {source: a, target: 'emails[type eq work].value'}\n", 5, 43, 'write "work"'),
+        ("    - {source: a, target: 'emails[type eq 5].value'}\n", 5, 43, 'write "5"'),
+        ("    - {source: a, target: 'emails[primary eq true and type eq work]'}\n", 5, 63, 'write "work"'),
+        ("    - {source: mail target: title}\n", 5, 27, "put a comma before target"),
+        ("    - {source: mail; target: title}\n", 5, 28, "put a comma before target"),
+        ("    - {source:mail, target: title}\n", 5, 8, "put a space behind the colon: source: mail"),
+        ("    - {source: mail, target:title}\n", 5, 22, "put a space behind the colon: target: title"),
+        ("    - source:mail\n      target: title\n", 6, 13, "a colon and a space belong behind a key: source: mail"),
+        ("    - source mail\n      target: title\n", 6, 13, "a colon and a space belong behind a key: source: mail"),
+        ("    - {source:\u00a0mail, target: title}\n", 5, 8, "the space behind source: is U+00A0"),
+        ("    - {source: mail,\u00a0target: title}\n", 5, 21, "the space before target is U+00A0"),
+        ("    -source: mail\n     target: title\n", 5, 5, "put a space behind the dash"),
+        ("    \u2013 {source: mail, target: title}\n", 5, 5, "a row begins with a plain dash and a space, not with"),
+        ("  - {source: mail, target: title}\n", 5, 3, "begins in the column of the keys that begin in line 3"),
+        ("    - {source: mail, target: title},\n", 5, 36, "this row ends in column 35: remove ','"),
+        ('    - {constant: "a\\d", target: title}\n', 5, 21, "put the value in single quotes"),
+        ("    - {source: [mail], target: title}\n", 5, 16, "write source: mail without brackets"),
+        ("    - {expression: [mail], target: title}\n", 5, 20, "put it in single quotes: '[mail]'"),
+        ("    - {source: a, target: 'emails[type eq \"work\"]value'}\n", 5, 50, "write .value"),
         ("    - {expression: 'ToUpper(“a”)', target: title}\n", 5, 29, 'texts stand in double quotation marks: "'),
         ("    - {expression: 'Concat([mail])', target: title}\n", 5, 21, "Entra's function for it is Join or Append"),
         ("    - {source: mail, target: titl}\n", 5, 30, "no such target attribute 'titl', did you mean 'title'?"),
@@ -83,6 +102,12 @@ def test_file_in_utf_16_says_how_to_save_it(encoding: str):
         parse_profile((BEFORE + AFTER).encode(encoding), Path("a.yaml"))
 
 
+@pytest.mark.parametrize("unclosed", ["users: [\n", "users: {mappings: [\n", "users:\n  mappings:\n    - {source:\n"])
+def test_list_or_braces_that_do_not_end_are_named(unclosed: str):
+    with pytest.raises(ProfileError, match=r"the closing \} or \] is missing"):
+        parse_profile(f"profile: a\n{unclosed}", Path("a.yaml"))
+
+
 def test_key_that_stands_twice_names_the_first_line():
     with pytest.raises(ProfileError, match="groups stands here twice, first in line 5"):
         parse_profile(BEFORE + AFTER + AFTER, Path("a.yaml"))
@@ -93,6 +118,36 @@ def test_synonym_names_functions_that_there_are(name: str):
     known = {one.lower() for one in installed().names()}
     assert name not in known
     assert {one.lower() for one in SYNONYMS[name].split(" or ")} <= known | {"="}
+
+
+@given(st.text("abcxyzAZ059-_.@+/äß", min_size=1, max_size=12), st.sampled_from(["", ".value", ".display"]))
+def test_target_without_quotation_marks_is_refused_and_the_form_that_is_shown_is_right(type_: str, behind: str):
+    ((_, _, message),) = findings(f"    - {{source: mail, target: 'emails[type eq {type_}]{behind}'}}\n")
+    right = message.rpartition("write ")[2]
+    assert right == f'"{type_}"'
+    assert findings(f"    - {{source: mail, target: 'emails[type eq {right}]{behind}'}}\n") == []
+
+
+@given(
+    st.sampled_from(['"{}"', "'{}'", "“{}”", "{}"]),
+    st.sampled_from(['"', "'"]),
+    st.text("abcxyz0_", min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_remedy_for_a_badly_quoted_value_loads(around: str, inner: str, word: str, is_call: bool):
+    value = f"Join({inner}{word}{inner}, [mail], [city])" if is_call else f"emails[type eq {inner}{word}{inner}].value"
+    key, other = ("expression", "target: title") if is_call else ("target", "source: mail")
+    errors = findings(f"    - {{{other}, {key}: {around.format(value)}}}\n")
+    remedies = [message.partition(": '")[2] for _, _, message in errors if ": '" in message]
+    for remedy in remedies:
+        ((*_, message),) = findings(f"    - {{{other}, {key}: '{remedy}}}\n") or [("",)]
+        assert not message or "quotation mark" in message
+    assert remedies or not errors or all("write " in message or "double quotation marks" in message for *_, message in errors)
+
+
+def test_boolean_in_a_target_needs_no_quotation_marks():
+    for value in ("true", "True", '"True"', '"true"'):
+        assert findings(f"    - {{source: mail, target: 'roles[primary eq {value}].value'}}\n") == []
 
 
 SUB_ATTRIBUTES = st.sampled_from(["value", "display", "type"])

@@ -229,6 +229,18 @@ def test_what_a_profile_does_not_have_is_told():
     ]
 
 
+@pytest.mark.parametrize(
+    ("flow_types", "lost"),
+    [(None, None), ("", None), ("add, UPDATE", None), ("None", "None"), ("Add,Rename", "Rename"), (["Add"], "['Add']")],
+)
+def test_flow_types_that_a_profile_does_not_know_are_told(flow_types: Any, lost: str | None):
+    schema = users(MATCH, groups=False)
+    schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = flow_types
+    place = "synchronizationRules[0].objectMappings[0].flowTypes"
+    told = [f"{place}: {lost}; a profile has Add, Update, Delete"] if lost else []
+    assert import_schema(schema, "p", "P", REGISTRY).left_out == told
+
+
 def function(**more: Any) -> dict[str, Any]:
     return {"source": {"type": "Function", "name": "Join", **more}, "targetAttributeName": "title"}
 

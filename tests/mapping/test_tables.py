@@ -167,6 +167,22 @@ def test_source_attribute_that_a_table_defines_is_known():
             "{source: mail, target: 'emails[type eq \"work\"]'}",
             'emails[type eq "work"] ends in a filter and means its value: write emails[type eq "work"].value',
         ),
+        (
+            "{source: mail, target: 'emails[type eq \"office\"].value'}",
+            "type is usually one of work, home, other, not 'office'",
+        ),
+        (
+            "{constant: office, target: 'emails[value eq \"x\"].type'}",
+            "type is usually one of work, home, other, not 'office'",
+        ),
+        (
+            "{source: city, target: 'emails[value eq \"x\"].type', default: hom}",
+            "type is usually one of work, home, other, not 'hom', did you mean 'home'?",
+        ),
+        (
+            "{source: mail, target: 'phoneNumbers[primary eq true and type eq \"moble\"].value'}",
+            "type is usually one of work, home, mobile, fax, pager, other, not 'moble', did you mean 'mobile'?",
+        ),
     ],
 )
 def test_what_microsoft_advises_against_is_a_warning(row: str, message: str):
@@ -178,6 +194,9 @@ def test_what_microsoft_advises_against_is_a_warning(row: str, message: str):
     [
         "{source: proxyAddresses, target: emails}",
         "{source: proxyAddresses, target: 'emails[type eq \"other\"].value'}",
+        "{source: mail, target: 'emails[type eq \"WORK\"].value'}",
+        "{source: mail, target: 'roles[type eq \"office\"].value'}",
+        "{source: mail, target: 'emails[value eq \"office\"].display'}",
         "expression: RemoveDuplicates([city])\n      target: title",
         "expression: SingleAppRoleAssignment([appRoleAssignments])\n      target: title",
     ],

@@ -28,7 +28,7 @@ def at(name: str) -> AttributePath:
 def equal(name: str, literal: str, operator: str = "eq") -> Comparison:
     """A comparison with a text, in the one form that it has where case doesn't count."""
     path = at(name)
-    return Comparison(path, operator, literal if path.leaf.case_exact else caseless_form(literal), literal)  # type: ignore[arg-type]
+    return Comparison(path, operator, literal if path.leaf.case_exact else caseless_form(literal), literal)
 
 
 A, B, C = equal("userName", "a"), equal("title", "b"), equal("nickName", "c")

@@ -1,5 +1,6 @@
 """A name that filters and paths understand is understood wherever a name stands, in every spelling."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,15 @@ def value_for(path: AttributePath) -> Any:
     return [value] if leaf.multi_valued else value
 
 
+def other_value_for(path: AttributePath) -> Any:
+    """Another value that it may have."""
+    text = json.dumps(value_for(path))
+    for one, other in (('"AAAA"', '"BBBB"'), ("true", "false"), ("5", "6"), ('"v"', '"w"')):
+        if one in text:
+            return json.loads(text.replace(one, other))
+    raise AssertionError(path.name)
+
+
 def within(path: AttributePath, value: Any) -> Any:
     """A document that has nothing but this value."""
     for step in reversed(path.steps):
@@ -146,6 +156,90 @@ def test_two_values_for_one_attribute_are_refused():
         "userName": "u",
         "name": {"formatted": "c", "familyName": "b", "givenName": "a"},
     }
+
+
+@st.composite
+def two_names(draw: st.DrawFn) -> tuple[ResourceType, AttributePath, dict[str, Any], bool]:
+    """An attribute by two of its spellings, one of which may be the object that it is in, and whether both have one value."""
+    resource_type, path = draw(
+        st.sampled_from([named for named in NAMED if not any(s.multi_valued for s in named[1].steps[:-1])])
+    )
+    first, second = draw(st.lists(st.sampled_from(spellings(resource_type, path)), min_size=2, max_size=2, unique=True))
+    value, other = value_for(path), other_value_for(path)
+    same = draw(st.booleans())
+    sent = {first: value if same else other} | {second: value}
+    if len(path.steps) > 1 and draw(st.booleans()):
+        sent = {second: value} | within(path, value if same else other)
+    return resource_type, path, dict(draw(st.permutations(list(sent.items())))), same
+
+
+@settings(max_examples=400)
+@given(two_names(), st.sampled_from(["POST", "PUT", "add", "replace"]))
+def test_one_attribute_by_two_names_has_one_value(
+    named: tuple[ResourceType, AttributePath, dict[str, Any], bool], way: str
+) -> None:
+    resource_type, path, sent, same = named
+    body = sent if way in ("POST", "PUT") else {"Operations": [{"op": way, "value": sent}]}
+    request = Request(way if way in ("POST", "PUT") else "PATCH", resource_type, {}, body)
+    if not same:
+        with pytest.raises(ScimError) as refused:
+            standardise(request)
+        assert refused.value.scim_type == "invalidValue"
+        assert all(name in refused.value.detail for name in sent)
+        return
+    standard = standardise(request)
+    if way in ("POST", "PUT"):
+        assert load_without_required(resource_type, standard.body) == load_without_required(
+            resource_type, within(path, value_for(path))
+        )
+    else:
+        changed = apply({}, parse_operations(resource_type, standard.body), standard.policy)
+        assert changed == load_without_required(resource_type, within(path, value_for(path)))
+
+
+WORK = 'emails[type eq "work"]'
+
+
+@pytest.mark.parametrize(
+    ("sent", "agrees"),
+    [
+        ({f"{WORK}.value": "a", 'Emails[Type  eq "Work"].Value': "b"}, False),
+        ({f"{WORK}.value": "a", f'{USER_URN}:emails[type eq "work"].value': "a"}, True),
+        ({f"{WORK}.value": "a", WORK: {"value": "b"}}, False),
+        ({f"{WORK}.value": "a", WORK: {"display": "b"}}, True),
+        ({f"{WORK}.value": "a", 'emails[type eq "home"].value': "b"}, True),
+        ({f"{WORK}.value": "a", "emails": [{"type": "work", "value": "a"}]}, False),
+        ({"emails.value": "a", "emails": [{"value": "b"}]}, False),
+        ({"emails": [{"value": "a", "type": "work"}], "EMAILS": [{"TYPE": "work", "Value": "a"}]}, True),
+        ({"active": "True", "ACTIVE": True}, True),
+        ({"active": "True", f"{USER_URN}:active": False}, False),
+        ({"manager": "1", ENTERPRISE_USER_URN: {"manager": {"value": "1"}}}, True),
+        ({"manager": "1", ENTERPRISE_USER_URN: {"manager": {"value": "2"}}}, False),
+        ({"name": {"familyName": "a"}, f"{USER_URN}:name": {"givenName": "b"}}, True),
+        ({"name": None, "name.givenName": "a"}, False),
+        ({"title": "", f"{USER_URN}:title": "a"}, False),
+    ],
+)
+def test_names_in_a_replace_without_path_agree_or_are_refused(sent: dict[str, Any], agrees: bool) -> None:
+    for names in (sent, dict(reversed(sent.items()))):
+        request = Request("PATCH", USER, {}, {"Operations": [{"op": "replace", "value": names}]})
+        if agrees:
+            assert parse_operations(USER, standardise(request).body)
+            continue
+        with pytest.raises(ScimError, match="send one of them") as refused:
+            standardise(request)
+        assert all(name in refused.value.detail for name in names)
+
+
+@pytest.mark.parametrize("op", ["add", "replace"])
+@pytest.mark.parametrize("value", ["x", {"title": "x"}, "", []])
+@pytest.mark.parametrize("name", ["nope", "", "name.nope", 'emails[nope eq "x"].value', 'nope[type eq "x"].value'])
+def test_unknown_name_beside_known_ones_refuses_a_patch_without_path(op: str, value: Any, name: str) -> None:
+    for sent in ({"name.givenName": "x", name: value}, {name: value, f"{WORK}.value": "x", "title": "x"}):
+        with pytest.raises(ScimError) as refused:
+            parse_operations(USER, standardise(Request("PATCH", USER, {}, {"Operations": [{"op": op, "value": sent}]})).body)
+        assert refused.value.scim_type == "invalidPath"
+        assert (name if "[" not in name else "nope") in refused.value.detail
 
 
 def test_name_in_a_query_over_several_types_is_that_of_each():

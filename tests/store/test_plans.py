@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
+from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 from scimsvc.store import journal, journal_reading, journal_retention, membership, resources, tenants
 from scimsvc.store.database import Database
@@ -77,6 +79,12 @@ def test_a_claim_is_looked_up_by_its_value(sqlite: Database, name: str):
     assert [line for line in looked_up if "value=?" not in line] == []
 
 
+def test_tokens_of_a_tenant_are_looked_up(sqlite: Database, plans: list[list[str]], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sqlite.peewee, "execute_sql", sqlite.execute)
+    tenants.tokens(sqlite, tenants.TenantRecord(1, "one", "entra"))
+    assert plans == [["SEARCH t1 USING INDEX token_of_tenant (tenant_id=?)"]]
+
+
 def test_whole_tables_would_be_noticed(sqlite: Database):
     for sql in ("SELECT * FROM membership", "SELECT * FROM resource WHERE tenant_id = 1 AND version = 2"):
         assert [line for line in plan(sqlite, sql) if WHOLE.search(line)]
@@ -101,6 +109,55 @@ def test_one_telling_term_chooses_the_resources_that_others_look_at(sqlite: Data
         assert [line for line in found if WHOLE.search(line)] == []
 
 
+def explain_filter(sqlite: Database, type_: ResourceType, text: str) -> None:
+    query = parse_filter(text, type_)
+    store = resources.ResourceStore(sqlite, 1, type_, Indexer(type_, ()))
+    store.page(query, 0, 100)
+    store.count(query)
+    SearchStore(sqlite, 1).page([Target(type_, query, None)], False, 100)
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [
+        (USER_TYPE, 'groups eq "a"'),
+        (USER_TYPE, 'groups.value eq "a"'),
+        (USER_TYPE, 'groups[value eq "a"]'),
+        (USER_TYPE, 'groups.value sw "a"'),
+        (USER_TYPE, 'active eq true and groups.value eq "a"'),
+        (USER_TYPE, 'userName eq "x" and groups.value eq "a"'),
+        (GROUP_TYPE, 'members eq "a"'),
+        (GROUP_TYPE, 'members[value eq "a" and type eq "User"]'),
+        (GROUP_TYPE, 'displayName eq "x" and members.value eq "a"'),
+    ],
+)
+def test_members_and_groups_are_found_by_what_they_are(sqlite: Database, plans: list[list[str]], type_: ResourceType, text: str):
+    explain_filter(sqlite, type_, text)
+    assert len(plans) == 3
+    # The groups that are found, and what is below them, are gone through, and so is the page.
+    assert [line for found in plans for line in found if WHOLE.search(line) and line not in ("SCAN below", "SCAN page")] == []
+    assert [line for found in plans for line in found if "AUTOMATIC" in line] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kits[value eq "a" and tags eq "b"]',
+        'kits[tags eq "a" and tags eq "b"]',
+        'kits[tags ne "a" and value sw "b"]',
+        'kits[not (tags pr) and type eq "b"]',
+    ],
+)
+def test_values_of_one_element_are_looked_up_by_their_places(sqlite: Database, plans: list[list[str]], text: str):
+    inside = (Attribute("value"), Attribute("type"), Attribute("tags", multi_valued=True))
+    kits = Attribute("kits", "complex", multi_valued=True, sub_attributes=inside)
+    schema = replace(USER_TYPE.schema, attributes=(*USER_TYPE.schema.attributes, kits))
+    explain_filter(sqlite, replace(USER_TYPE, schema=schema), text)
+    beside = [line for found in plans for line in found if "resource_seq=?" in line]
+    assert len(beside) >= 3
+    assert [line for line in beside if "attribute=?" not in line or not line.endswith("AND element>? AND element<?)")] == []
+
+
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("by", [None, "displayName", "externalId", "userName", "id", "meta.lastModified"])
 @pytest.mark.parametrize("types", [[USER_TYPE], [USER_TYPE, GROUP_TYPE]])
@@ -115,4 +172,7 @@ def test_page_is_read_in_its_order_by_indexes(
     # What is sorted afterwards is the page, which has no order of its own.
     pages = [found[: found.index("SCAN page")] for found in plans if "SCAN page" in found]
     assert len(pages) >= 2
+    if by == "id":
+        # Another index has the resources of all types in this order.
+        assert [sum("resource_by_id" in line for line in found) for found in pages] == [len(types)] * len(pages)
     assert [line for found in pages for line in found if "TEMP B-TREE" in line or "SCAN" in line] == []

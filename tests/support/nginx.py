@@ -24,32 +24,35 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
+def command(folder: Path, replaced: dict[str, str]) -> list[str]:
+    """Return how to start nginx in a folder, with the shipped configuration and some of its texts replaced."""
+    assert PROGRAM
+    text = CONFIGURATION.read_text()
+    for shipped, own in replaced.items():
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, own)
+    (folder / "site.conf").write_text(text)
+    temporary = " ".join(
+        f"{module}_temp_path {folder / module};" for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    # A user of its own could not write into a folder of the tests.
+    user = "user root; " if os.getuid() == 0 else ""
+    main = f"{user}daemon off; worker_processes 1; pid {folder / 'nginx.pid'}; error_log {folder / 'nginx.log'} warn;\n"
+    main += f"events {{}}\nhttp {{ access_log off; {temporary} include {folder / 'site.conf'}; }}\n"
+    (folder / "nginx.conf").write_text(main)
+    return [PROGRAM, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.log")]
+
+
 class Nginx:
     """A running nginx before instances on two ports. Only addresses of the shipped configuration are replaced."""
 
     def __init__(self, folder: Path, instances: list[int], port: int) -> None:
-        assert PROGRAM
         self.folder = folder
         self.port = port
         self.log = folder / "nginx.log"
-        text = CONFIGURATION.read_text()
         replaced = {"listen 80;": f"listen 127.0.0.1:{port};"}
         replaced |= {f"127.0.0.1:{shipped}": f"127.0.0.1:{own}" for shipped, own in zip((8001, 8002), instances, strict=True)}
-        for shipped, own in replaced.items():
-            assert text.count(shipped) == 1, shipped
-            text = text.replace(shipped, own)
-        (folder / "site.conf").write_text(text)
-        temporary = " ".join(
-            f"{module}_temp_path {folder / module};" for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        # A user of its own could not write into a folder of the tests.
-        user = "user root; " if os.getuid() == 0 else ""
-        main = f"{user}daemon off; worker_processes 1; pid {folder / 'nginx.pid'}; error_log {self.log} warn;\n"
-        main += f"events {{}}\nhttp {{ access_log off; {temporary} include {folder / 'site.conf'}; }}\n"
-        (folder / "nginx.conf").write_text(main)
-        self.process = subprocess.Popen(
-            [PROGRAM, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(self.log)], start_new_session=True
-        )
+        self.process = subprocess.Popen(command(folder, replaced), start_new_session=True)
         self._wait()
 
     @property

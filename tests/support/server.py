@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scimsvc.store import tenants
@@ -19,27 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE_PATH = "/api/scim/v2"
 
 
-class Server:
-    """A running gunicorn; `client` makes a tenant and answers a client for it."""
+class Gunicorn:
+    """A command that runs gunicorn in a folder, on a port of 127.0.0.1 that the system chooses, with these variables."""
 
-    def __init__(self, database_url: str, directory: Path, **settings: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SCIMSVC_", "PROMETHEUS_"))}
-        environment |= {
-            "SCIMSVC_DATABASE_URL": database_url,
-            "SCIMSVC_CONFIG": str(ROOT / "config.yaml"),
-            "SCIMSVC_MAPPINGS_DIRECTORY": str(ROOT / "mappings"),
-            "HOST": "127.0.0.1",
-            "PORT": "0",
-            "PYTHONUNBUFFERED": "1",
-            **settings,
-        }
-        self.environment = environment
-        self.database = Database(database_url)
-        self.log_path = directory / "gunicorn.log"
+    def __init__(self, command: Sequence[str], folder: Path, log_path: Path, variables: Mapping[str, str]) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("SCIMSVC_", "PROMETHEUS_"))}
+        self.environment = clean | {"HOST": "127.0.0.1", "PORT": "0", "PYTHONUNBUFFERED": "1"} | dict(variables)
+        self.log_path = log_path
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "wsgi:app"],
-            cwd=ROOT,
-            env=environment,
+            command,
+            cwd=folder,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,9 +73,6 @@ class Server:
     def tenant_url(self) -> str:
         return self.origin + BASE_PATH
 
-    def client(self, tenant: str, profile: str = "entra") -> Client:
-        return Client(self.tenant_url, new_token(self.database, tenant, profile))
-
     def worker_pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
@@ -115,6 +102,27 @@ class Server:
         for stream in (self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
+        return status
+
+
+class Server(Gunicorn):
+    """gunicorn in the checkout; `client` makes a tenant and answers a client for it."""
+
+    def __init__(self, database_url: str, directory: Path, **settings: str) -> None:
+        self.database = Database(database_url)
+        variables = {
+            "SCIMSVC_DATABASE_URL": database_url,
+            "SCIMSVC_CONFIG": str(ROOT / "config.yaml"),
+            "SCIMSVC_MAPPINGS_DIRECTORY": str(ROOT / "mappings"),
+            **settings,
+        }
+        super().__init__([sys.executable, "-m", "gunicorn", "wsgi:app"], ROOT, directory / "gunicorn.log", variables)
+
+    def client(self, tenant: str, profile: str = "entra") -> Client:
+        return Client(self.tenant_url, new_token(self.database, tenant, profile))
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        status = super().stop(how)
         self.database.close()
         return status
 

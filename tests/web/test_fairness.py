@@ -138,7 +138,7 @@ def test_the_refusals_are_counted_and_logged(hung: Hung) -> None:
 def test_no_token_and_wrong_tokens_have_shares_of_their_own(hung: Hung) -> None:
     first = hung.clients[0]
     wrong = Client(first.tenant_url, "wrong", timeout=60)
-    none = Client(hung.server.origin, "", headers={"Authorization": None}, timeout=60)  # type: ignore[dict-item]
+    none = Client(hung.server.origin, "", headers={"Authorization": None}, timeout=60)
     with hung.locked():
         kept = [hung.send(first) for _ in range(THREADS - 1 + QUEUED)]
         hung.begun(THREADS - 1)

@@ -84,9 +84,7 @@ WAYS = st.sampled_from(
     ["add", "replace", "add without path", "replace without path", "add dotted", "replace dotted", "PUT", "POST"]
 )
 KEYS = st.sampled_from(["value"] * 8 + ["values", "Value", "val", ""])
-CHANGES = st.sampled_from(NAMES).flatmap(
-    lambda name: st.builds(Change, WAYS, st.just(name), values(name), KEYS)  # type: ignore[arg-type]
-)
+CHANGES = st.sampled_from(NAMES).flatmap(lambda name: st.builds(Change, WAYS, st.just(name), values(name), KEYS))
 GOOD = {
     "name": {"givenName": "G", "familyName": "F"},
     "emails": [{"type": "work", "value": "w@x"}, {"type": "home", "value": "h@x"}],

@@ -119,6 +119,31 @@ def test_unknown_members_are_rejected_or_wait(serve: Callable[..., Ask]):
     assert ask("DELETE", f"/Groups/{other}").status == 204
 
 
+@pytest.mark.parametrize("unknown", [{"member": [{"value": "later"}]}, {"users": ["later"]}, {"x": 0}])
+def test_put_with_an_unknown_attribute_keeps_members_that_are_waited_for(serve: Callable[..., Ask], unknown: dict[str, Any]):
+    ask = serve("unknownMembers: pending")
+    group = create(ask, "/Groups", displayName="g", members=[{"value": "later"}])
+    before = ask("GET", f"/Groups/{group}").raw
+    refused = ask("PUT", f"/Groups/{group}", {"displayName": "g", **unknown})
+    assert_scim_error(refused, 400, "invalidValue")
+    assert f"the unknown attribute {next(iter(unknown))!r}" in refused.body["detail"]
+    assert ask("GET", f"/Groups/{group}").raw == before
+    assert members(ask, group) == set()
+    late = create(ask, userName="late", externalId="later")
+    assert members(ask, group) == {late}
+
+
+@pytest.mark.parametrize("body", [{"x": 0, "members": []}, {}])
+def test_put_that_means_it_ends_the_wait_for_members(serve: Callable[..., Ask], body: dict[str, Any]):
+    ask = serve("unknownMembers: pending")
+    group = create(ask, "/Groups", displayName="g", members=[{"value": "later"}])
+    assert ask("PUT", f"/Groups/{group}", {"displayName": "g", **body}).status == 200
+    create(ask, userName="late", externalId="later")
+    assert members(ask, group) == set()
+    # Nobody is waited for any more, so an unknown attribute takes nothing away.
+    assert ask("PUT", f"/Groups/{create(ask, '/Groups', displayName='h')}", {"displayName": "h", "x": 0}).status == 200
+
+
 def test_who_is_waited_for_may_get_the_external_id_later(serve: Callable[..., Ask]):
     ask = serve("unknownMembers: pending")
     for number, (method, body) in enumerate(

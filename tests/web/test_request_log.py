@@ -113,6 +113,13 @@ def test_a_refusal_names_the_attribute_or_the_rule(ask: Ask, lines: Lines) -> No
         ("POST", "/Users", {"userName": "b", "active": "x"}, {}, (400, "invalidValue", "active", None)),
         ("POST", "/Users", {"userName": "b", "emails": [{"value": {}}]}, {}, (400, "invalidValue", "emails.value", None)),
         ("POST", "/Users", {}, {}, (400, "invalidValue", "userName", None)),
+        (
+            "POST",
+            "/Users",
+            {"userName": "b", ENTERPRISE: {"department": {}}},
+            {},
+            (400, "invalidValue", f"{ENTERPRISE}:department", None),
+        ),
         ("PATCH", f"/Users/{id_}", patch("remove", "userName"), {}, (400, "mutability", "userName", None)),
         (
             "PATCH",
@@ -144,6 +151,93 @@ def test_a_refusal_names_the_attribute_or_the_rule(ask: Ask, lines: Lines) -> No
     ):
         answer = ask(method, path, body, **headers)
         assert only(lines, "status", "scimType", "attribute", "rule") == expected, (method, path, answer.raw)
+
+
+def test_names_that_are_ignored_are_in_the_line_if_they_are_plain(ask: Ask, lines: Lines) -> None:
+    id_ = ask("POST", "/Users", {"userName": "a", "title": "t", "nick": None, "x": ""}).body["id"]
+    assert only(lines, "ignored", "ignored_count") == (None, None)
+    for names, shown in (
+        (["tag"], ["tag"]),
+        (["urn:x:y", "z-z_$.1"], ["urn:x:y", "z-z_$.1"]),
+        (["d", "c", "b", "a"], ["d", "c", "b"]),
+        (["Ann Lee", "a@x.com", "é", 'a"b', "a\n", "x" * 65, ""], []),
+        (["Ann Lee", "x" * 64], ["x" * 64]),
+        (["A", "Secret", "tag"], ["tag"]),
+    ):
+        body = {"userName": "a"} | dict.fromkeys(names, "secret")
+        assert ask("PUT", f"/Users/{id_}", body).status == 200
+        assert only(lines, "ignored", "ignored_count") == (shown, len(names))
+    ask("POST", "/Users", {"userName": "a", "tag": "x"})
+    assert only(lines, "status", "ignored") == (409, None)
+    creates = [
+        {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name, name * 2: 1}} for name in ("p", "q")
+    ]
+    ask("POST", "/Bulk", {"schemas": [BULK], "Operations": creates})
+    assert [(line["event"], line.get("ignored")) for line in lines()] == [
+        ("request", None),
+        ("operation", ["pp"]),
+        ("operation", ["qq"]),
+    ]
+
+
+def test_rules_of_the_dialect_that_changed_a_request_are_in_its_line(ask: Ask, lines: Lines) -> None:
+    enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+    names = {"givenName": "A", "familyName": "B"}
+    emails = [{"type": "work", "value": "a@x.com", "primary": True}]
+    whole = {"schemas": [enterprise], "userName": "a", "active": True, "name": names, "emails": emails, "roles": [{"value": "r"}]}
+    id_ = ask("POST", "/Users", {**whole, enterprise: {"department": "D", "manager": {"value": "1"}}}).body["id"]
+    assert only(lines, "dialect") == (None,)
+    path = f"/Users/{id_}"
+
+    def by(text: str) -> str:
+        return f"/Users?filter={quote(text)}"
+
+    manager = {"op": "Add", "path": "manager", "value": "2"}
+    for method, target, body, rules in (
+        ("GET", path, None, None),
+        ("GET", f"{path}?attributes=emails.value", None, None),
+        ("GET", f"{path}?attributes=department", None, ["extension_attribute_without_urn"]),
+        ("GET", f"{path}?attributes={quote('emails[type eq 1]')}", None, ["brackets_in_attributes"]),
+        ("GET", by('userName eq "a"'), None, None),
+        ("GET", by('userName eq a and active eq "True"'), None, ["unquoted_string", "quoted_boolean"]),
+        ("GET", by('emails[type eq "work"].value eq "a"'), None, ["term_after_value_filter"]),
+        ("GET", "/?filter=userName%20eq%20a", None, ["unquoted_string"]),
+        ("GET", "?aadOptscim062020/Users", None, ["flag_inside_target"]),
+        ("PATCH", path, {"Operations": [{"op": "replace", "path": "title", "value": "x"}]}, None),
+        ("PATCH", path, {"Operations": [{"op": "replace", "value": {"title": "x", "emails": emails}}]}, None),
+        (
+            "PATCH",
+            path,
+            {"Operations": [{"op": "Replace", "path": "active", "value": "True"}]},
+            ["op_in_any_case", "boolean_as_string"],
+        ),
+        (
+            "PATCH",
+            path,
+            {"Operations": [manager]},
+            ["op_in_any_case", "extension_attribute_without_urn", "path_spelling", "reference_as_string"],
+        ),
+        ("PATCH", path, {"Operations": [{"op": "replace", "value": {"name.givenName": "x"}}]}, ["names_instead_of_path"]),
+        ("PUT", path, whole, None),
+        (
+            "PUT",
+            path,
+            {**whole, "active": "true", "title": "", "roles": ["r"]},
+            ["boolean_as_string", "empty_string", "plain_values_of_complex"],
+        ),
+        ("PUT", path, {**whole, "schemas": ["urn:x"]}, ["unknown_schema_uris"]),
+        ("PUT", path, {**whole, "roles": [{"value": '{"value": "r"}'}]}, ["json_in_string"]),
+        ("POST", "/Users", {**whole, "active": "x", "title": ["T"]}, ["single_value_in_array"]),
+    ):
+        answer = ask(method, target, body)
+        found = only(lines, "dialect")[0]
+        assert (found and set(found)) == (rules and set(rules)), (method, target, body, answer.raw)
+    operations = [
+        {"method": "PATCH", "path": path, "data": {"Operations": [{"op": op, "path": "title", "value": "x"}]}}
+        for op in ("replace", "Replace")
+    ]
+    ask("POST", "/Bulk", {"schemas": [BULK], "Operations": operations})
+    assert [line.get("dialect") for line in lines()] == [None, None, ["op_in_any_case"]]
 
 
 def test_a_refused_token_is_still_somebodys(ask: Ask, lines: Lines, database: Database) -> None:

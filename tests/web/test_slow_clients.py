@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
@@ -187,6 +188,19 @@ def test_a_large_body_arrives_whatever_token_it_has(new_database_url: Callable[[
     started.stop()
 
 
+def test_a_body_of_small_chunks_is_read_between_others(started: Started) -> None:
+    bodies = [b'{"userName": "small-%d"%s}' % (number, b" " * 3000) for number in range(MANY)]
+    sent = [b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n" for body in bodies]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(started.server, started.head + CHUNKED)) for _ in bodies]
+        for connection, data in zip(connections, sent, strict=True):
+            connection.sendall(data + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        started.serves()
+        for connection in connections:
+            answers = rest(connection)
+            assert (answers[9:12], answers.count(b"HTTP/1.1 200 OK\r\n")) == (b"201", 1)
+
+
 def test_a_client_that_asks_first_is_told_to_continue(started: Started) -> None:
     with connect(started.server, HEAD + b"Content-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n") as connection:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -214,6 +228,28 @@ def test_what_does_not_arrive_in_time_is_ended(new_database_url: Callable[[str],
     started.serves()
     started.stop()
     assert not [line for line in started.server.messages if "Traceback" in line]
+
+
+def test_what_a_worker_refuses_itself_is_counted(new_database_url: Callable[[str], str], tmp_path: Path) -> None:
+    started = Started(new_database_url("sqlite"), tmp_path, SCIMSVC_SERVER_READ_TIMEOUT="1")
+    assert started.client.get("/Users").status == 200
+    for sent, status in [
+        (b"GET /" + b"x" * 9000, b"414"),
+        (b"GET /" + b"y" * 9000, b"414"),
+        (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 20_000, b"431"),
+        (started.head + CHUNKED + b"1\r\n \r\n" * 20_000, b"413"),
+        (HEAD, b"408"),
+        # The application's own answers are no refusals of the worker.
+        (HEAD + b"Content-Length: 2000000\r\n\r\n", b"401"),
+    ]:
+        with connect(started.server, sent) as connection:
+            assert rest(connection)[9:12] == status
+    with connect(started.server, b"GET /metrics HTTP/1.0\r\n\r\n") as connection:
+        text = rest(connection).partition(b"\r\n\r\n")[2].decode()
+    started.stop()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    counted = {sample.labels["status"]: sample.value for sample in samples if sample.name == "scimsvc_refused_total"}
+    assert counted == {"408": 1, "413": 1, "414": 2, "431": 1}
 
 
 def test_drip_feeding_is_no_way_around_it(new_database_url: Callable[[str], str], tmp_path: Path) -> None:

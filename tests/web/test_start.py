@@ -57,7 +57,9 @@ def test_a_port_that_is_taken_is_said_once(tmp_path: Path, management: bool) -> 
         address = {"SCIMSVC_SERVER_MANAGEMENT_BIND": f"127.0.0.1:{port}", "PORT": "0"} if management else {"PORT": str(port)}
         failed = ended(SCIMSVC_DATABASE_URL=f"sqlite:///{tmp_path}/x.db", **address)
     assert failed.returncode == 1
-    assert f"port {port} of 127.0.0.1 is in use; choose another, for example: PORT={port + 1} make run" in failed.stderr
+    assert (
+        f"port {port} of 127.0.0.1 is in use; choose another by the variable PORT, for example PORT={port + 1}" in failed.stderr
+    )
     assert "Traceback" not in failed.stderr + failed.stdout
 
 

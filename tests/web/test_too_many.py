@@ -220,3 +220,42 @@ def test_other_shapes_are_left_to_others(ask: Ask, body: Any):
         answer = ask(method, path, body)
         assert_scim_error(answer, 400)
         assert answer.body["scimType"] != "tooMany"
+
+
+@pytest.mark.parametrize("keys", [("operations", "Operations"), ("Operations", "operations"), ("OPERATIONS", "operations")])
+def test_two_spellings_of_operations_are_refused(ask: Ask, keys: tuple[str, str]):
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a", "title": "y"}).body["id"]
+    for first, second in (([], [TITLE] * 2), ([TITLE], []), ([TITLE], [TITLE])):
+        body = dict(zip(keys, (first, second), strict=True))
+        assert_scim_error(ask("PATCH", path, body), 400, "invalidSyntax")
+        bulk = ask("POST", "/Bulk", {"Operations": [{"method": "PATCH", "path": path, "data": body}]})
+        assert bulk.body["Operations"][0]["response"]["scimType"] == "invalidSyntax"
+    few_first = {keys[0]: [], keys[1]: [TITLE] * 3}
+    assert ask("PATCH", path, few_first).status == 400
+    assert ask("GET", path).body["title"] == "y"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": "title", "value": "x", "Value": None},
+        {"op": "replace", "path": "title", "value": "x", "VALUE": ""},
+        {"op": "replace", "path": "title", "Path": "nickName", "value": "x"},
+        {"op": "add", "OP": "remove", "path": "title", "value": "x"},
+        {"op": "add", "value": {"title": "x"}, "Value": {f"n{number}": number for number in range(9)}},
+    ],
+)
+def test_two_spellings_of_a_key_of_an_operation_are_refused(ask: Ask, operation: dict[str, Any]):
+    path = "/Users/" + ask("POST", "/Users", {"userName": "a", "title": "y"}).body["id"]
+    answer = ask("PATCH", path, {"Operations": [operation]})
+    assert_scim_error(answer, 400, "invalidSyntax")
+    assert "is there twice, in different case" in answer.body["detail"]
+    assert ask("GET", path).body["title"] == "y"
+
+
+def test_two_spellings_of_a_key_of_a_bulk_request_are_refused(ask: Ask):
+    create = {"method": "POST", "path": "/Users", "data": {"userName": "a"}}
+    assert_scim_error(ask("POST", "/Bulk", {"Operations": [create], "operations": []}), 400, "invalidSyntax")
+    outcome = ask("POST", "/Bulk", {"Operations": [create | {"bulkId": "1", "Data": {"userName": "b"}}]}).body["Operations"][0]
+    assert outcome["response"]["scimType"] == "invalidSyntax"
+    assert ask("GET", "/Users").body["totalResults"] == 0

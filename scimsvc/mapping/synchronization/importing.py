@@ -13,7 +13,7 @@ from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.expression.tree import Call, SourceAttribute, Text
 from scimsvc.mapping.findings import Finding, ProfileError, marked
-from scimsvc.mapping.flow_types import flow_types_of
+from scimsvc.mapping.flow_types import FLOW_TYPES, flow_types_of, unknown_flow_types
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.loader import parse_profile
 from scimsvc.mapping.profile import Profile
@@ -201,6 +201,8 @@ class _Reader:
         flow_types = flow_types_of(mapping.get("flowTypes"))
         if flow_types:
             found["flowTypes"] = list(flow_types)
+        if unknown := unknown_flow_types(mapping.get("flowTypes")):
+            self.left_out.append(f"{place}.flowTypes: {', '.join(unknown)}; a profile has {', '.join(FLOW_TYPES)}")
         self.places[table, ""] = [place]
         self.places[table, "mappings"] = [where for where, _ in rows]
         if attributes:

@@ -151,7 +151,7 @@ def _merge_table(mapping: Json, table: ObjectMapping, former: _Former, registry:
 
 def _key(target: str, table: ObjectMapping) -> Hashable:
     try:
-        return key_of(parse_target(target, table.resource_type))
+        return key_of(parse_target(target, table.resource_type, bare_strings=True))
     except ScimError:
         return None
 

@@ -29,6 +29,8 @@ _SIMPLEST = re.compile(r'([\w:.$-]+) eq "([^"\\\x00-\x1f]*)"')
 _OPERATORS = frozenset(get_args(Operator))
 _TEXT_OPERATORS = frozenset({"co", "sw", "ew"})
 _ORDER_OPERATORS = frozenset({"gt", "ge", "lt", "le"})
+_QUOTED_TYPES = frozenset({"string", "reference", "binary", "dateTime"})
+"""Types whose values are JSON strings."""
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])?')
 _SYMBOL = re.compile(r"([\w:.$-]+)(==?|!=|<>|[<>]=?)(.*)", re.DOTALL)
@@ -133,8 +135,8 @@ def _any_path(text: str, resource_type: ResourceType) -> Path:
         raise invalid_path(f"Path {sent(text)[:200]!r}: {error.within(text)}.") from None
 
 
-def literal(token: Token) -> Any:
-    """The JSON value that a token stands for. Raises FilterSyntaxError where it is none."""
+def literal(token: Token, remedy: str = "") -> Any:
+    """Return the JSON value that a token stands for. Raises FilterSyntaxError, with a remedy, if it stands for no value."""
     if token.kind == "word" and token.text.lower() in _CONSTANTS:
         return _CONSTANTS[token.text.lower()]
     if token.kind in ("word", "string"):
@@ -149,9 +151,8 @@ def literal(token: Token) -> Any:
             pass
     if token.kind == "string":
         _check_escapes(token)
-    raise FilterSyntaxError(
-        f"expected a value (a string in quotation marks, a number, true, false or null), found {_shown(token)}", token.start + 1
-    )
+    message = f"expected a value (a string in quotation marks, a number, true, false or null), found {_shown(token)}"
+    raise FilterSyntaxError(message, token.start + 1, remedy)
 
 
 def _check_escapes(token: Token) -> None:
@@ -371,8 +372,10 @@ class _Parser:
         return found
 
     def _comparison(self, path: AttributePath, operator: Any, token: Token) -> Filter:
-        value = literal(token)
         kind = path.leaf.type
+        bare = token.kind == "word" and kind in _QUOTED_TYPES
+        remedy = f"write {json.dumps(_short(token.text), ensure_ascii=False)}" if bare else ""
+        value = literal(token, remedy)
         if kind == "complex":
             raise _Senseless(f"{path.name} is complex: compare one of {', '.join(_names(path.leaf))}", token.start + 1)
         if value is None and operator in ("eq", "ne"):
@@ -384,7 +387,7 @@ class _Parser:
         # A part of a Base64 text need not be Base64 itself.
         expected = check("string" if operator in _TEXT_OPERATORS else kind, value)
         if expected:
-            raise _Senseless(f"{path.name} is compared with {expected}, not with {_shown(token)}", token.start + 1)
+            raise _Senseless(f"{path.name} is compared with {expected}, not with {_shown(token)}", token.start + 1, remedy)
         return Comparison(path, operator, normaliser(path.leaf)(value), value)
 
     def path(self, scope: Scope) -> Path:
@@ -406,6 +409,7 @@ class _Parser:
         token = self._next()
         sub_attribute = attribute.leaf.sub_attribute(token.text[1:]) if token.text.startswith(".") else None
         if sub_attribute is None:
-            raise FilterSyntaxError(f"{attribute.name} has no sub-attribute {_shown(token)}", token.start + 1)
+            remedy = f"write .{_short(token.text)}" if attribute.leaf.sub_attribute(token.text) else ""
+            raise FilterSyntaxError(f"{attribute.name} has no sub-attribute {_shown(token)}", token.start + 1, remedy)
         self.expect("end")
         return Path(attribute, value_filter, attribute.child(sub_attribute))

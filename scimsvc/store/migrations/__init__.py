@@ -18,7 +18,7 @@ class WrongDatabase(Exception):
     """The database is none that this version can use; the message says why, and what would be right."""
 
 
-COMPATIBLE: frozenset[str] = frozenset({"0006_statistics", "0007_secret"})
+COMPATIBLE: frozenset[str] = frozenset({"0006_statistics", "0007_secret", "0008_orders"})
 """Migrations that are marked: new tables, indexes, or columns with a default, which older statements neither need nor break."""
 _MARK = "compatible"
 

@@ -43,6 +43,8 @@ ANSWER_BYTES = 256 * 1024 * 1024
 """Bytes of answers of a worker that clients have not taken, beyond which the oldest are dropped."""
 TICK = 0.5
 """Seconds between two looks at the deadlines; 0.1 while the worker stops."""
+RETURNED = 16
+"""Connections that go on in one turn of the loop, in which one new connection is accepted."""
 NO_FILES = 0.05
 """Seconds after which a worker that can open no more files tries again to take a connection."""
 LINGERING = 2.0
@@ -73,6 +75,7 @@ class Worker(BaseWorker):
         self._returned: deque[Connection] = deque()
         self._accepting = False
         self._stopped_at: float | None = None
+        self._count_refusal: Callable[[int], None] = lambda status: None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -97,6 +100,7 @@ class Worker(BaseWorker):
         self._read_timeout = settings.server.read_timeout
         self._request_bytes = settings.limits.request_bytes
         self._authenticator = services.authenticator
+        self._count_refusal = application.extensions["scimsvc.metrics"].count_refusal
         self._snapshot: Any = Snapshot(self.cfg)
         queued = settings.limits.queued_requests
         self._threads = Threads(self.cfg.threads, queued, self._serve, self._leave, self.log.exception)
@@ -154,10 +158,14 @@ class Worker(BaseWorker):
     def _take_back(self, events: int) -> None:
         os.read(self._wake_reader, 4096)
         # What the loop itself puts back waits for the next turn, or one client could keep it here.
-        for _ in range(len(self._returned)):
+        for _ in range(min(len(self._returned), RETURNED)):
             conn = self._returned.popleft()
-            if conn.state is not State.CLOSED:
+            if conn.state is State.READING:
+                self._or_close(conn, self._advance)
+            elif conn.state is not State.CLOSED and conn.state is not State.LINGERING:
                 self._or_close(conn, self._checked if conn.checking else self._go_on)
+        if self._returned:
+            self._wake()
 
     # Listening
 
@@ -298,6 +306,11 @@ class Worker(BaseWorker):
             arrived = incoming.next()
         except Refused as refused:
             self._refuse(conn, refused.status)
+            return
+        if incoming.paused:
+            # Others come first.
+            self._watch(conn, 0)
+            self._leave(conn)
             return
         if arrived is None and conn.ended:
             if not incoming.body_begun:
@@ -507,6 +520,7 @@ class Worker(BaseWorker):
     def _refuse(self, conn: Connection, status: int) -> None:
         """End a connection with an answer of the loop's own."""
         self.log.info("Refused a request with %s", status)
+        self._count_refusal(status)
         if self._send_now(conn, refusal(status)):
             self._linger(conn)
 

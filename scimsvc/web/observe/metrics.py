@@ -74,6 +74,12 @@ class Metrics:
             ["tenant", "kind"],
             registry=registry,
         )
+        self._refused = Counter(
+            "scimsvc_refused_total",
+            "Requests that were refused before they had arrived as a whole, by status.",
+            ["status"],
+            registry=registry,
+        )
         self._errors = Counter(
             "scimsvc_database_errors_total",
             "Requests and operations that failed because of the database, by reason.",
@@ -98,12 +104,16 @@ class Metrics:
             registry=registry,
         )
 
+    def count_refusal(self, status: int) -> None:
+        """Count a request that a worker refused itself, because it did not arrive in time or is too large."""
+        self._refused.labels(str(status)).inc()
+
     def count(self, done: Iterable[Done]) -> None:
         """Count requests and operations that are over."""
         requests: Tally[tuple[Kind, int]] = Tally()
         operations: Tally[tuple[str, str, int, str]] = Tally()
         observe: dict[Kind, Callable[[float], None]] = {}
-        for note, kind, status, seconds, _, error, effect in done:
+        for note, kind, status, seconds, _, error, effect, _, _ in done:
             tenant = tenant_label(note.credential)
             operations[tenant, kind.operation, status, error.scim_type or "" if error else ""] += 1
             if effect == "disable" or (status == 204 and kind.endpoint == "/users/{id}" and kind.operation == "delete"):

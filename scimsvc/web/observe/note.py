@@ -16,6 +16,9 @@ class Note:
     """The ids of a request, whose token it has and what came of it. `location` is that of a resource which it has created;
     `operations` are those of a bulk request.
 
+    `dialect` are the names of the dialect's rules that changed the request; `ignored` are the names in a resource that no schema
+    has, as the client sent them, so they must not be logged without a look at them.
+
     `client_request_id` is the client's own X-Request-Id, if it is a plain token and no trusted proxy sent it.
     """
 
@@ -27,3 +30,5 @@ class Note:
     effect: Effect | None = None
     location: str = ""
     operations: Sequence[OperationResult] = ()
+    dialect: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -21,6 +23,11 @@ _LINE = (
 )
 
 
+MAX_IGNORED = 3
+"""Names that a line has of those that were ignored."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:$-]{1,64}")
+
+
 class Done(NamedTuple):
     """A request that is over, or an operation of a bulk request; of the latter nothing says how many seconds it took."""
 
@@ -31,6 +38,8 @@ class Done(NamedTuple):
     resource_id: str
     error: ScimError | None
     effect: Effect | None
+    dialect: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def line_of(done: Done, ended: float, index: int | None = None) -> str:
@@ -39,13 +48,17 @@ def line_of(done: Done, ended: float, index: int | None = None) -> str:
     What a client can choose is of a fixed set or a plain token, so only names of the schema and of tenants are escaped. A JSON
     library would take three times as long.
     """
-    note, kind, status, seconds, resource_id, error, effect = done
+    note, kind, status, seconds, resource_id, error, effect, dialect, ignored = done
     credential = note.credential
     more = f',"resource_id":"{resource_id}"' if resource_id else ""
     if effect:
         more += f',"effect":"{effect}"'
     if error is not None:
         more += _why(error.scim_type, error.attribute, error.rule)
+    if dialect:
+        more += _dialect(dialect)
+    if ignored and status < 400:
+        more += _ignored(ignored)
     if note.address:
         more += f',"client":"{note.address}"'
     if note.client_request_id:
@@ -78,6 +91,17 @@ def _whose(tenant: str, token: int) -> str:
 def _why(scim_type: str | None, attribute: str | None, rule: str | None) -> str:
     fields = (("scimType", scim_type), ("attribute", attribute), ("rule", rule))
     return "".join(f',"{name}":{_text(value)}' for name, value in fields if value)
+
+
+@lru_cache(maxsize=1024)
+def _dialect(rules: tuple[str, ...]) -> str:
+    return f',"dialect":{orjson.dumps(rules).decode()}'
+
+
+def _ignored(names: tuple[str, ...]) -> str:
+    """Return the first names that are plain tokens, and how many names there are. Any other may be a client's free text."""
+    plain = list(islice((name for name in names if _PLAIN_NAME.fullmatch(name)), MAX_IGNORED))
+    return f',"ignored":{orjson.dumps(plain).decode()},"ignored_count":{len(names)}'
 
 
 @lru_cache(maxsize=4096)

@@ -72,6 +72,8 @@ def loop() -> Iterator[Loop]:
 
 def test_the_tenant_that_holds_most_loses_its_oldest_unfinished_request(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BODY_BYTES", 9 * HEAD_BYTES)
+    refused: list[int] = []
+    monkeypatch.setattr(loop.worker, "_count_refusal", refused.append)
     small = loop.upload(b"small", 2 * HEAD_BYTES, since=1)
     large = [loop.upload(b"large", 2 * HEAD_BYTES, since=since) for since in (4, 3, 2, 5)]
     states = [conn.state for conn in large]
@@ -81,6 +83,7 @@ def test_the_tenant_that_holds_most_loses_its_oldest_unfinished_request(loop: Lo
     assert received.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: " in received
     assert len(large[2].incoming) == 0
+    assert refused == [503]
     loop.upload(b"small", 3 * HEAD_BYTES, since=6)
     assert [conn.state for conn in large] == [State.READING, State.LINGERING, State.LINGERING, State.READING]
 

@@ -9,7 +9,7 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.web.gunicorn.framing import CHUNK_OVERHEAD, HEAD_BYTES, LINE_BYTES, Arrived, Incoming, Refused
+from scimsvc.web.gunicorn.framing import CHUNK_OVERHEAD, HEAD_BYTES, LINE_BYTES, LINES_AT_ONCE, Arrived, Incoming, Refused
 
 LIMIT = 200_000
 HEAD = b"POST /api/scim/v2/Users HTTP/1.1\r\nHost: x\r\n"
@@ -22,7 +22,9 @@ def requests(*pieces: bytes) -> list[Arrived]:
     arrived = []
     for piece in pieces:
         incoming.feed(piece)
-        while request := incoming.next():
+        while (request := incoming.next()) or incoming.paused:
+            if request is None:
+                continue
             arrived.append(request)
             if not request.whole:
                 return arrived
@@ -124,6 +126,23 @@ def test_what_has_no_end_is_refused_while_it_comes(received: bytes, status: int)
     with pytest.raises(Refused) as refused:
         requests(*(received[at : at + 4096] for at in range(0, len(received), 4096)))
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_small_chunks_are_read_a_few_lines_at_once(size: int) -> None:
+    text = b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for _ in range(1000)) + b"0\r\nX-A: b\r\n\r\n"
+    incoming = Incoming(LIMIT)
+    incoming.feed(CHUNKED + text + b"GET / HTTP/1.1\r\n\r\n")
+    turns = 0
+    while (request := incoming.next()) is None:
+        assert incoming.paused
+        turns += 1
+    assert request.body == b"x" * size * 1000
+    assert turns == (2 * 1000 + 3) // LINES_AT_ONCE
+    assert not incoming.paused
+    following = incoming.next()
+    assert following is not None
+    assert following.head.startswith(b"GET / ")
 
 
 def test_what_breaks_off_is_passed_on_as_it_is() -> None:

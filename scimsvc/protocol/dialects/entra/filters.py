@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial
 from typing import get_args
 
+from scimsvc.protocol.dialects.entra.applied import by_rules, note
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.protocol.filter.ast import Operator
@@ -69,12 +70,15 @@ def quoted_number(attribute: Attribute, value: str) -> str:
     return value if number is sent else json.dumps(number)
 
 
-TERM_RULES: tuple[Callable[[Attribute, str], str], ...] = (unquoted_string, quoted_boolean, quoted_number)
-"""Each takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
+TermRule = Callable[[Attribute, str], str]
+"""Takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
+TERM_RULES: tuple[TermRule, ...] = (unquoted_string, quoted_boolean, quoted_number)
+TERM_RULES_OF_TARGETS: tuple[TermRule, ...] = (quoted_boolean, quoted_number)
+"""The rules for targets of a mapping table. A string without quotation marks there is a mistake of the administrator."""
 
 
-def standard_terms(resource_type: ResourceType, text: str) -> str:
-    """Names and values of every comparison by the rules for names and by TERM_RULES."""
+def standard_terms(resource_type: ResourceType, text: str, rules: tuple[TermRule, ...] = TERM_RULES) -> str:
+    """Names and values of every comparison by the rules for names and those given for values."""
     found = tokens(text)
     pieces = [token.text for token in found]
     scope = ""
@@ -92,7 +96,7 @@ def standard_terms(resource_type: ResourceType, text: str) -> str:
             path = resolve(resource_type, name) or _element_of_simple(resource_type, scope, token.text)
             if path:
                 value = pieces[position + 2]
-                pieces[position + 2] = reduce(lambda text, rule: rule(path.value().leaf, text), TERM_RULES, value)
+                pieces[position + 2] = by_rules(rules, path.value().leaf, value)
     return Respelled.of(text, zip(found, pieces, strict=True))
 
 
@@ -131,21 +135,32 @@ def _compared_as_whole(resource_type: ResourceType, found: list[Token], opening:
 
 
 FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (term_after_value_filter, standard_terms)
+TARGET_RULES = (term_after_value_filter, partial(standard_terms, rules=TERM_RULES_OF_TARGETS))
+"""The rules for targets of a mapping table."""
 
 
-def standard_filter(resource_type: ResourceType, text: str) -> str:
+def standard_filter(
+    resource_type: ResourceType, sent: str, rules: tuple[Callable[[ResourceType, str], str], ...] = FILTER_RULES
+) -> str:
     """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
-    if len(text) > MAX_FILTER_LENGTH:
-        return text
-    plain = _PLAIN.fullmatch(text)
+    if len(sent) > MAX_FILTER_LENGTH:
+        return sent
+    plain = _PLAIN.fullmatch(sent)
     if plain:
         path = resolve(resource_type, plain["name"])
         if path and path.leaf.type == "string":
-            return text
+            return sent
+    text = sent
     try:
-        return reduce(lambda changed, rule: rule(resource_type, changed), FILTER_RULES, text)
-    except (FilterSyntaxError, IndexError):
+        for rule in rules:
+            changed = rule(resource_type, text)
+            # What standard_terms changes is noted by the rules that it goes by.
+            if changed != text and rule in FILTER_RULES and rule is not standard_terms:
+                note(rule)
+            text = changed
         return text
+    except (FilterSyntaxError, IndexError):
+        return sent
 
 
 def _element_of_simple(resource_type: ResourceType, scope: str, name: str) -> AttributePath | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from scimsvc.protocol.dialects.entra.applied import note
 from scimsvc.schema.core import ENTERPRISE_USER_URN
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import resolve
@@ -18,6 +19,7 @@ def standard_name(resource_type: ResourceType, name: str) -> str:
     for rule in (dot_after_urn, extension_attribute_without_urn, former_enterprise_urn):
         mended = rule(resource_type, name)
         if mended != name and resolve(resource_type, mended):
+            note(rule)
             return mended
     return name
 

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from scimsvc.protocol.dialects.entra.applied import note
 from scimsvc.protocol.dialects.entra.filters import standard_filter
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.dialects.entra.values import standard_value
+from scimsvc.protocol.dialects.entra.spellings import require_agreement
+from scimsvc.protocol.dialects.entra.values import is_one_in_array, standard_value
 from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.keys import by_lower_case
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 
@@ -22,7 +25,7 @@ _LENGTH_AT_ONCE = 8192
 
 def op_in_any_case(resource_type: ResourceType, operation: Operation) -> list[Operation]:
     """`"op": "Add"`, `"Replace"`, `"Remove"`. Tutorial, every update without the flag."""
-    standard = {name.lower(): value for name, value in operation.items()}
+    standard = by_lower_case(operation)
     op = standard.get("op")
     return [{**standard, "op": op.lower()}] if isinstance(op, str) else [standard]
 
@@ -45,6 +48,8 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     """No path, and paths as the names in the value: `{"name.givenName": …, "urn:…:User:department": …}`.
 
     Compliance list, "PATCH compliance", requests to replace several attributes with the flag aadOptscim062020.
+
+    Raises ScimError invalidValue if an attribute has two values by two of its names.
     """
     value = operation.get("value")
     if operation.get("path") or not isinstance(value, dict):
@@ -52,7 +57,9 @@ def names_instead_of_path(resource_type: ResourceType, operation: Operation) -> 
     if operation.get("op") == "add":
         # Null is nothing to add.
         value = {name: below for name, below in value.items() if below is not None or not _attribute_at(resource_type, name)}
-    plain = {name: below for name, below in value.items() if _may_stay(resource_type.root.sub_attribute(name), below)}
+    require_agreement(resource_type, value, nulls=True)
+    # An empty name is no path, so it stays to be refused.
+    plain = {name: below for name, below in value.items() if not name or _may_stay(resource_type.root.sub_attribute(name), below)}
     paths = [{**operation, "path": name, "value": below} for name, below in value.items() if name not in plain]
     return ([{**operation, "value": plain}] if plain or not paths else []) + paths
 
@@ -95,7 +102,9 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
     if attribute is None:
         return [operation]
     value = standard_value(attribute, operation["value"])
-    if attribute.multi_valued and path.endswith("]") and isinstance(value, list) and len(value) == 1:
+    if attribute.multi_valued and path.endswith("]") and is_one_in_array(value):
+        if isinstance(operation["value"], list):
+            note(value_spelling)
         value = value[0]
     return [{**operation, "value": value}]
 

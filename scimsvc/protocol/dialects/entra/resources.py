@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scimsvc.protocol.dialects.entra.names import standard_name
-from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.dialects.entra.spellings import require_agreement
+from scimsvc.protocol.dialects.entra.values import standard_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 
@@ -37,15 +38,18 @@ def attribute_paths_as_names(resource_type: ResourceType, document: Document) ->
     Any other path that leads to one value, or to an attribute as a whole, is taken as well: `"urn:…:core:2.0:User:displayName"`,
     `"name.givenName"`.
 
-    Raises ScimError invalidValue if an attribute has another value by its own name.
+    Raises ScimError invalidValue if an attribute has another value by another of its names.
     """
     root = resource_type.root
+    if document.keys() <= root.names:
+        return document
+    require_agreement(resource_type, document)
     paths = {name: path for name in document if not root.sub_attribute(name) and (path := _single(resource_type, name))}
     if not paths:
         return document
     moved = {name: value for name, value in document.items() if name not in paths}
     for name, path in paths.items():
-        _put(moved, path.steps, document[name], name)
+        _put(moved, path.steps, document[name])
     return moved
 
 
@@ -55,16 +59,21 @@ def _single(resource_type: ResourceType, name: str) -> AttributePath | None:
     return None if path is None or any(step.multi_valued for step in path.steps[:-1]) else path
 
 
-def _put(document: Document, steps: Sequence[Attribute], value: Any, name: str) -> None:
+def _put(document: Document, steps: Sequence[Attribute], value: Any) -> None:
+    """Set a value in a document, which agrees with what is there, or adds to it."""
+    if value is None:
+        return
     key = next((key for key in document if key.lower() == steps[0].name.lower()), steps[0].name)
     have = document.get(key)
-    if len(steps) > 1 and (have is None or isinstance(have, dict)):
+    if have is not None:
+        have = standard_value(steps[0], have)
+    if len(steps) > 1:
         document[key] = below = dict(have or {})
-        _put(below, steps[1:], value, name)
-    elif have is None or have == value:
+        _put(below, steps[1:], value)
+    elif have is None:
         document[key] = value
-    elif value is not None:
-        raise invalid_value(f"{name[:128]} and {key} are the same attribute, or one is part of the other; send one of them.")
+    elif isinstance(have, dict):
+        document[key] = have | {name: one for name, one in standard_value(steps[0], value).items() if one is not None}
 
 
 RULES: tuple[Callable[[ResourceType, Document], Document], ...] = (unknown_schema_uris, attribute_paths_as_names)

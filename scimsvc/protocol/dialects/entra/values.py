@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import orjson
 
+from scimsvc.protocol.dialects.entra.applied import by_rules
 from scimsvc.protocol.dialects.entra.numbers import number_in
 from scimsvc.schema.model import Attribute, Type
 
@@ -36,9 +36,12 @@ def string_as_number(attribute: Attribute, value: Any) -> Any:
 
 def single_value_in_array(attribute: Attribute, value: Any) -> Any:
     """`"path": "manager", "value": [{"$ref": …, "value": "2"}]`. Tutorial, request samples for the manager reference."""
-    if not attribute.multi_valued and isinstance(value, list) and len(value) == 1 and value[0] is not None:
-        return value[0]
-    return value
+    return value[0] if not attribute.multi_valued and is_one_in_array(value) else value
+
+
+def is_one_in_array(value: Any) -> bool:
+    """Whether a value is an array of one that says something: `[null]` and `[[]]` are not empty, so they must not become so."""
+    return isinstance(value, list) and len(value) == 1 and value[0] not in (None, [])
 
 
 def object_of_simple_value(attribute: Attribute, value: Any) -> Any:
@@ -88,8 +91,12 @@ def display_name_of_role(attribute: Attribute, value: Any) -> Any:
     """`"displayName"` in an element whose sub-attribute is `display`. Customize, AppRoleAssignmentsComplex."""
     if not attribute.multi_valued or not attribute.sub_attribute("display") or not isinstance(value, list):
         return value
+    if not any(isinstance(element, dict) and "displayName" in element for element in value):
+        return value
     return [
-        {**element, "display": element["displayName"]} if isinstance(element, dict) and "displayName" in element else element
+        {**element, "display": element["displayName"]}
+        if isinstance(element, dict) and element.get("displayName") is not None
+        else element
         for element in value
     ]
 
@@ -107,6 +114,8 @@ def single_value_for_array(attribute: Attribute, value: Any) -> Any:
 def plain_values_of_complex(attribute: Attribute, value: Any) -> Any:
     """`["Admin"]` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings."""
     if attribute.type != "complex" or not attribute.sub_attribute("value") or not isinstance(value, list):
+        return value
+    if not any(isinstance(one, str) for one in value):
         return value
     return [{"value": one} if isinstance(one, str) else one for one in value]
 
@@ -129,26 +138,21 @@ def standard_value(attribute: Attribute, value: Any) -> Any:
     if attribute.multi_valued:
         return _standard_elements(attribute, value)
     if attribute.type == "complex":
-        for rule in COMPLEX_RULES:
-            value = rule(attribute, value)
-        return _standard_object(attribute, value)
+        return _standard_object(attribute, by_rules(COMPLEX_RULES, attribute, value))
     # Nearly everything that comes says something and needs no rule.
     if type(value) is _NATIVE.get(attribute.type, str) and value != "":
         return value
-    for rule in SIMPLE_RULES:
-        value = rule(attribute, value)
-    return value
+    return by_rules(SIMPLE_RULES, attribute, value)
 
 
 def _standard_elements(attribute: Attribute, value: Any) -> Any:
-    for rule in MULTI_VALUED_RULES:
-        value = rule(attribute, value)
+    value = by_rules(MULTI_VALUED_RULES, attribute, value)
     if not isinstance(value, list):
         return value
     if attribute.type == "complex":
         return [_standard_object(attribute, one) for one in value]
     native = _NATIVE.get(attribute.type, str)
-    return [one if type(one) is native else reduce(lambda sent, rule: rule(attribute, sent), ELEMENT_RULES, one) for one in value]
+    return [one if type(one) is native else by_rules(ELEMENT_RULES, attribute, one) for one in value]
 
 
 def _standard_object(attribute: Attribute, value: Any) -> Any:
