@@ -102,7 +102,7 @@ def migrate(database: Database) -> list[str]:
             database.peewee.execute_sql(
                 f"INSERT INTO migration (name, {_MARK}) VALUES ({parameter}, {parameter})", (name, int(name in COMPATIBLE))
             )
-        if "0008_journal" in names():
+        if "0009_journal" in names():
             continue_positions(database)
         return missing
 

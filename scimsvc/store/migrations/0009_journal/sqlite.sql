@@ -7,9 +7,13 @@ DROP INDEX resource_order;
 
 DROP INDEX resource_changed;
 
+DROP INDEX resource_by_id;
+
 CREATE INDEX resource_order ON resource (tenant_id, resource_type, seq) WHERE deleted = 0;
 
 CREATE INDEX resource_changed ON resource (tenant_id, resource_type, last_modified, seq) WHERE deleted = 0;
+
+CREATE INDEX resource_by_id ON resource (tenant_id, resource_type, id) WHERE deleted = 0;
 
 CREATE INDEX resource_deleted ON resource (tenant_id, resource_type, last_modified) WHERE deleted = 1;
 
@@ -17,6 +21,7 @@ CREATE INDEX resource_deleted ON resource (tenant_id, resource_type, last_modifi
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('resource', 'resource_order', '1000000 100000 50000 1'),
     ('resource', 'resource_changed', '1000000 100000 50000 1 1'),
+    ('resource', 'resource_by_id', '1000000 100000 50000 1'),
     ('resource', 'resource_deleted', '10000 1000 500 1');
 
 -- What happened. A row without details is of an older version, which kept no values. `refusal` is the key of a refused write, whose

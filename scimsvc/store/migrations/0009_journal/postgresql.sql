@@ -7,9 +7,13 @@ DROP INDEX resource_order;
 
 DROP INDEX resource_changed;
 
+DROP INDEX resource_by_id;
+
 CREATE INDEX resource_order ON resource (tenant_id, resource_type, seq) WHERE deleted = 0;
 
 CREATE INDEX resource_changed ON resource (tenant_id, resource_type, last_modified, seq) WHERE deleted = 0;
+
+CREATE INDEX resource_by_id ON resource (tenant_id, resource_type, id, seq) WHERE deleted = 0;
 
 CREATE INDEX resource_deleted ON resource (tenant_id, resource_type, last_modified) WHERE deleted = 1;
 
