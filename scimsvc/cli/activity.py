@@ -76,9 +76,13 @@ def _line(entry: Entry) -> str:
     version = "-" if entry.version is None else str(entry.version)
     columns = (f"{entry.at}Z", entry.action, entry.resource_type or "-", entry.resource_id or "-", version, entry.actor)
     texts = [one_line(text) for text in (*columns, "; ".join(_words(entry)))]
-    if not sys.stdout.isatty():
+    if not _is_terminal():
         return "\t".join(texts)
     return "  ".join([*(text.ljust(width) for text, width in zip(texts, _WIDTHS, strict=False)), texts[-1]]).rstrip()
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _words(entry: Entry) -> Iterator[str]:
