@@ -9,7 +9,7 @@ endif
 BIN := .venv/bin
 export HOST PORT
 
-.PHONY: run test wheel soak lint format bench bench-mapping bench-protocol lock clean
+.PHONY: run test wheel soak lint format bench bench-mapping bench-protocol lock docs clean
 
 run: .venv/run.stamp
 	@$(BIN)/scimsvc init --url http://$(HOST):$(PORT)
@@ -38,6 +38,10 @@ lint: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Pages made from the code.
+docs: .venv/test.stamp
+	$(BIN)/python docs/generate.py
 
 bench: .venv/test.stamp
 	$(BIN)/python bench/run.py $(ARGS)

@@ -36,84 +36,113 @@ class SettingsError(Exception):
     """A setting is unknown or has a value of the wrong kind; the message names it and what would be right."""
 
 
+def _setting(default: Any, meaning: str) -> Any:
+    """Return a field with its default and its line in docs/operate/settings.md."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class ScimSettings:
-    """The SCIM endpoint. `public_url` is what clients see, where a proxy stands in front: `https://scim.example.com`."""
+    """The SCIM endpoint."""
 
-    base_path: str = "/api/scim/v2"
-    public_url: str = ""
-    max_results: int = 200
+    base_path: str = _setting(
+        "/api/scim/v2",
+        "the path of the Tenant URL. It must not overlap with the service's other paths (`/api/accounts`, `/docs`, "
+        "`/healthz`, …)",
+    )
+    public_url: str = _setting(
+        "", "scheme and host as clients see them, if a proxy stands in front: `https://scim.example.com`. Empty: from the request"
+    )
+    max_results: int = _setting(200, "the most resources in one answer")
 
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """Where the accounts are: `sqlite:///file.db` or `postgresql://user:password@host:port/name`; how many seconds a query may
-    take.
-    """
+    """The database."""
 
-    url: str = "sqlite:///var/scimsvc.db"
-    statement_timeout: int = 10
-    prepared_statements: bool = True
+    url: str = _setting("sqlite:///var/scimsvc.db", "`sqlite:///file.db` or `postgresql://user:password@host:5432/name`")
+    statement_timeout: int = _setting(10, "seconds that a query may take; then the answer is 400 tooMany")
+    prepared_statements: bool = _setting(
+        True, "`false` behind a pooler such as pgbouncer in transaction mode: then nothing depends on a session"
+    )
 
 
 @dataclass(frozen=True)
 class MappingsSettings:
-    """The folder of the mapping profiles."""
+    """The mapping profiles."""
 
-    directory: Path = Path("mappings")
+    directory: Path = _setting(
+        Path("mappings"), "the folder of your profiles, which are used instead of packaged ones of the same name"
+    )
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """gunicorn: 0 workers or threads means what suits the database and the machine; `trusted_proxies` is how many stand in front,
-    `instances` how many servers share the database.
+    """gunicorn, and what stands around it."""
 
-    A request must have arrived within `read_timeout` seconds. `bind` is the address to listen at, `host:port` or `unix:/path`;
-    if it is empty, the environment variables HOST and PORT say it. `/metrics`, `/readyz` and `/healthz` move to
-    `management_bind` if that is set.
-    """
-
-    bind: str = ""
-    management_bind: str = ""
-    workers: int = 0
-    threads: int = 0
-    graceful_timeout: int = 30
-    read_timeout: int = 15
-    trusted_proxies: int = 0
-    instances: int = 1
+    bind: str = _setting(
+        "",
+        "the address to listen at: `0.0.0.0:8000`, `[::]:8000` or `unix:/run/scimsvc.sock`. Empty: from the variables "
+        "`HOST` (`127.0.0.1`) and `PORT` (`8000`)",
+    )
+    management_bind: str = _setting(
+        "", "an address for `/metrics`, `/readyz` and `/healthz`, which are 404 at the public address then"
+    )
+    workers: int = _setting(
+        0,
+        "worker processes. `0` chooses automatically: 2 on SQLite; on PostgreSQL 2 for each CPU that the container "
+        "may use, or fewer, so that 5 of PostgreSQL's usable connections stay free",
+    )
+    threads: int = _setting(0, "threads of a worker. `0` chooses automatically: 4 on SQLite, 8 on PostgreSQL")
+    graceful_timeout: int = _setting(30, "seconds that a stop waits for requests under way")
+    read_timeout: int = _setting(
+        15, "seconds within which a request must have arrived; then the connection is closed, with 408 if it had begun"
+    )
+    trusted_proxies: int = _setting(0, "how many proxies in front set `X-Forwarded-For`, `-Proto` and `-Host`")
+    instances: int = _setting(1, "how many servers share the PostgreSQL database; each takes its share of the connections")
 
 
 @dataclass(frozen=True)
 class LimitsSettings:
-    """What a client may send: bytes of a body, how deep its JSON may be nested, how many operations a bulk request and a PATCH
-    have, how many members a request names, and how many characters a filter has, and terms that no index answers.
-    `listed_members` is how many members the groups of one list may have. `queued_requests` is how many requests of a tenant may
-    wait for a thread of a worker; further ones are answered with 429.
-    """
+    """What a client may send and ask for."""
 
-    request_bytes: int = 2 * 1024 * 1024
-    nesting: int = 16
-    bulk_operations: int = 1000
-    patch_operations: int = 1000
-    members: int = 50_000
-    filter_length: int = 8192
-    filter_scans: int = 20
-    listed_members: int = 100_000
-    queued_requests: int = 100
+    request_bytes: int = _setting(2 * 1024 * 1024, "bytes of a body; more is 413")
+    nesting: int = _setting(16, "how deep JSON may be nested")
+    bulk_operations: int = _setting(1000, "the most operations of a bulk request; more is 413")
+    patch_operations: int = _setting(1000, "the most operations of a PATCH; more is 400 tooMany, as with the next five limits")
+    members: int = _setting(50_000, "the most members that one request names")
+    filter_length: int = _setting(
+        8192, "characters of a filter. A URL has 8,190 bytes at most (414), so send a long filter by `POST /.search`"
+    )
+    filter_scans: int = _setting(
+        20,
+        "how often a filter may look at every value there is: once for each term other than `eq` or inside of a "
+        "`not`, and once for each attribute that `eq` compares and that is not unique",
+    )
+    listed_members: int = _setting(
+        100_000,
+        "the most members in a list of several groups, or groups in one of several users or accounts. A group alone "
+        "has all of its members",
+    )
+    queued_requests: int = _setting(
+        100, "the most requests of one tenant that wait for a thread of a worker; further ones are 429 with `Retry-After`"
+    )
 
 
 @dataclass(frozen=True)
 class JournalSettings:
-    """The journal of what happened: `scimsvc db purge` deletes rows that are older than so many days."""
+    """The journal of what happened."""
 
-    retention_days: int = 400
+    retention_days: int = _setting(
+        400, "days after which `scimsvc db purge` deletes rows of the journal; `0` keeps only the newest row of each tenant"
+    )
 
 
 @dataclass(frozen=True)
 class LogSettings:
-    """Log lines are JSON on standard output, of this level and above."""
+    """Log lines, which are JSON on standard output."""
 
-    level: str = "info"
+    level: str = _setting("info", "`debug`, `info`, `warning` or `error`. `warning` leaves out the line of each request")
 
 
 @dataclass(frozen=True)

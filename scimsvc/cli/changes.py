@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,10 +47,11 @@ def plan(new: Path, values: bool) -> None:
 
     Lines with `!` are problems. Exit status 1 if there are any.
     """
-    catalog = _catalog_in(new)
-    with database() as found, Interruption(NOT_CHANGED):
-        if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
-            raise SystemExit(1)
+    with Interruption(NOT_CHANGED):
+        catalog = _catalog_in(new)
+        with database() as found:
+            if report(found, catalog, present_profiles().get(catalog.profile.name), _following(found, catalog), values):
+                raise SystemExit(1)
 
 
 @click.command()
@@ -61,7 +63,8 @@ def apply(new: Path, approval: Approval) -> None:
     The plan comes first, and then a question. Problems stop the command with exit status 1, unless --force is given. Without
     a terminal and without --yes nothing is changed and the exit status is 2. Running servers follow by themselves.
     """
-    _put(_catalog_in(new).profile.name, new, approval, Actor("command", "mappings apply"))
+    with Interruption(NOT_CHANGED) as interruption:
+        _put(_catalog_in(new).profile.name, new, approval, interruption, Actor("command", "mappings apply"))
 
 
 @click.command()
@@ -72,13 +75,14 @@ def rollback(name: str, approval: Approval) -> None:
 
     It asks, and stops at problems, as `mappings apply` does.
     """
-    place = _place_of(name)
-    if not place.exists():
-        raise click.ClickException(f"there is no profile {name!r} in {place.parent.absolute()} ({settings().origin})")
-    former = former_of(place)
-    if not former.exists():
-        raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
-    _put(name, former, approval, Actor("command", "mappings rollback"))
+    with Interruption(NOT_CHANGED) as interruption:
+        place = _place_of(name)
+        if not place.exists():
+            raise click.ClickException(f"there is no profile {name!r} in {place.parent.absolute()} ({settings().origin})")
+        former = former_of(place)
+        if not former.exists():
+            raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
+        _put(name, former, approval, interruption, Actor("command", "mappings rollback"))
 
 
 @click.command()
@@ -88,15 +92,15 @@ def reindex(name: str) -> None:
 
     Safe while the service runs. Exit status 1 where unique values clash; such accounts stay as they were.
     """
-    catalog = catalog_of(profile_named(name))
-    with database() as found, Interruption(NOT_CHANGED) as interruption:
+    with Interruption(NOT_CHANGED) as interruption, database() as found:
+        catalog = catalog_of(profile_named(name))
         plans = _index(found, _following(found, catalog), interruption, "")
         if _print_plans(plans):
             raise SystemExit(1)
 
 
 def report(found: Database, new: Catalog, former: Profile | None, following: Following, values: bool = False) -> int:
-    """Print what a profile changes in itself and in accounts, with a summary. Return the number of problems."""
+    """Print what a profile changes in itself and in accounts, its warnings and a summary. Return the number of problems."""
     name = new.profile.name
     if former is None:
         click.echo(f"profile {name}: nothing to compare with, because there is no valid version of it now")
@@ -106,6 +110,9 @@ def report(found: Database, new: Catalog, former: Profile | None, following: Fol
             click.echo(f"profile {name}{before}: {line}")
     plans = list(_plans(found, following, former, values))
     problems = _print_plans(plans)
+    for warning in new.profile.warnings:
+        # Without the line itself, so that each line of a plan is a statement of its own.
+        click.echo(str(replace(warning, text="")))
     click.echo(_summary(plans, problems))
     return problems
 
@@ -172,12 +179,13 @@ def _place_of(name: str) -> Path:
         raise click.ClickException(str(error)) from error
 
 
-def _put(name: str, new: Path, approval: Approval, actor: Actor) -> None:
-    _catalog_in(new)
+def _put(name: str, new: Path, approval: Approval, interruption: Interruption, actor: Actor) -> None:
+    warnings = _catalog_in(new).profile.warnings
     place = _place_of(name)
     try:
         content = read_file(new)
-        catalog = catalog_of(profile_with(place, content, name, registry()))
+        # Its warnings name the file that the administrator can change now, not the one that is replaced later.
+        catalog = catalog_of(replace(profile_with(place, content, name, registry()), warnings=warnings))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -189,7 +197,7 @@ def _put(name: str, new: Path, approval: Approval, actor: Actor) -> None:
     except OSError as error:
         raise click.ClickException(f"{place} can't be read: {error.strerror}") from error
     packaged = packaged_profiles().get(name) if before is None else None
-    with database() as found, Interruption(NOT_CHANGED) as interruption:
+    with database() as found:
         following = _following(found, catalog)
         problems = report(found, catalog, present_profiles().get(name), following)
         approval.obtain(problems, f"Apply this to the profile {name}")

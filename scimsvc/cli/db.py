@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from scimsvc.service.reindex import reindex, settle
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
-from scimsvc.store.migrations import migrate
+from scimsvc.store.migrations import WrongDatabase, migrate
 from scimsvc.store.tenants import TenantRecord
 
 
@@ -197,11 +198,13 @@ def backup_command(file: Path) -> None:
 
     FILE is for its owner alone: it has everybody's accounts. For PostgreSQL, pg_dump of the server's version must be installed.
     """
-    with database(migrated=False) as found, _backup_errors():
+    before = "the file that was there already is as it was" if os.path.lexists(file) else f"there is no {file.absolute()}"
+    with Interruption(before) as interruption, database(migrated=False) as found, _backup_errors():
         if found.missing_file:
             raise click.ClickException(f"there is no database {found.missing_file.absolute()} ({settings().origin})")
-        with Interruption(f"there is no {file.absolute()}"), _reported("backing up", found) as report:
+        with _reported("backing up", found) as report:
             backup(found, file, report)
+        interruption.done(f"the backup {file.absolute()} is complete")
     click.echo(f"{file.absolute()}: {file.stat().st_size} bytes, verified")
 
 
@@ -214,14 +217,20 @@ def restore_command(file: Path, yes: bool) -> None:
     Stop all servers first. An SQLite database is replaced; a PostgreSQL database must be empty.
     Exit status 2 if there is something to replace and no terminal to ask on.
     """
-    with database(migrated=False) as found, _backup_errors():
-        check(found, file)
+    untouched = "nothing was restored; the database is as it was"
+    with Interruption(untouched) as interruption, database(migrated=False) as found, _backup_errors():
+        try:
+            check(found, file)
+        except WrongDatabase as error:
+            # The words are those for a database, and here it is the backup that is newer.
+            raise click.ClickException(f"{file.absolute()}: {error}") from error
         there = tenants_in(found)
         if there and found.kind == "sqlite":
             click.echo(f"{file.absolute()} replaces the whole database, which has {counted(there, 'tenant')}")
             Approval(force=False, yes=yes, dry_run=False).obtain(0, "Restore")
-        with Interruption("nothing was restored; the database is as it was"), _reported("restoring", found) as report:
+        with _reported("restoring", found) as report:
             restore(file, found, report)
+        interruption.done(f"the database is restored from {file.absolute()}")
         click.echo(f"restored from {file.absolute()}")
         if unprepared(found):
             click.echo("the backup is of an older version; next: scimsvc db migrate")

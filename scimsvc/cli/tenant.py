@@ -59,8 +59,8 @@ def update(name: str, profile: str, approval: Approval) -> None:
     Problems stop the command with exit status 1, unless --force is given. Without a terminal and without --yes nothing is
     changed and the exit status is 2.
     """
-    catalog = catalog_of(profile_named(profile))
-    with database() as found, Interruption(NOT_CHANGED) as interruption:
+    with Interruption(NOT_CHANGED) as interruption, database() as found:
+        catalog = catalog_of(profile_named(profile))
         record = tenant_named(found, name)
         following = [(record, catalog)]
         problems = report(found, catalog, present_profiles().get(record.profile), following)

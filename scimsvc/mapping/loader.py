@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import os
 import re
 import stat
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -165,6 +166,10 @@ def read_file(path: FilePath) -> bytes:
 
 
 def _read(path: FilePath) -> bytes | Finding:
+    shown = os.fsencode(path).decode("utf-8", "replace")
+    if shown != str(path):
+        # Neither the log nor the file of kept profiles could name it.
+        return Finding(FilePath(shown), 1, 1, "the name of this file is not UTF-8: rename the file")
     try:
         return read_file(path)
     except OSError as error:

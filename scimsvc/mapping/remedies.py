@@ -24,6 +24,8 @@ _NEXT_KEY = re.compile(rf"[\s;](?P<key>{_KEYS}):(?:\s|$)")
 _NO_SPACE = re.compile(rf"\s*(?:-\s+)?(?P<key>{_KEYS})(?P<colon>:?)(?P<space>\s*)(?P<value>[^\s:].*)")
 """A line with a key, and perhaps without the colon or the space that belong behind it."""
 _INDENTATION = re.compile(r"[ \t]*(?P<character>[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])")
+_COMMENT = re.compile(r"\b(?P<key>[A-Za-z]\w*):\s+(?P<text>(?:[^\s'\"{\[#][^'\",}#\n]*\s)?(?P<sign>#)[^,}\n]*)")
+"""A key whose value has, or begins with, what YAML takes for a comment, up to the end of the line."""
 _DASH = re.compile(r"-(?=\w)|[\u2010-\u2015\u2022\u2212]")
 """What is typed for the dash and the space that a row begins with."""
 _SPACE_BEHIND_DASH = "put a space behind the dash"
@@ -128,6 +130,27 @@ def odd_indentation(lines: Sequence[str], until: int) -> Misplaced | None:
             name = {0xA0: "a no-break space", 0x200B: "a zero-width space"}.get(code, "a special space")
             column = match.start("character") + 1
             return Misplaced(number, column, f"{name} (U+{code:04X}) stands in the indentation: put plain spaces in its place")
+    return None
+
+
+def comment(line: str) -> tuple[int, str] | None:
+    """Return the column from 1 of a comment that may be a key's value, and what to do then, or None."""
+    match = _COMMENT.search(line)
+    if not match:
+        return None
+    remedy = (
+        f"what follows # is a comment; if it is part of the value, put that in single quotes: {quoted(match['text'].rstrip())}"
+    )
+    return match.start("sign") + 1, remedy
+
+
+def unclosed_by_comment(lines: Sequence[str], line: int) -> Misplaced | None:
+    """Return the comment, at a line from 1 or the one before, that YAML's parser met before the end of keys in braces."""
+    for number in (line, line - 1):
+        text = lines[number - 1] if 0 < number <= len(lines) else ""
+        hidden = comment(text)
+        if hidden and text.count("{", 0, hidden[0]) > text.count("}", 0, hidden[0]):
+            return Misplaced(number, *hidden)
     return None
 
 

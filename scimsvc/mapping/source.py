@@ -102,6 +102,10 @@ class Source:
         if odd:
             self._note(*odd)
             return
+        hidden = remedies.unclosed_by_comment(self._lines, line) if "a flow " in problem else None
+        if hidden:
+            self._note(*hidden)
+            return
         remedy = remedies.for_yaml(problem, self._lines, line, column, _place(context) if begins else None)
         self._note(line, column, f"not YAML: {problem}{f'; {remedy}' if remedy else ''}")
 
@@ -156,7 +160,9 @@ class Source:
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
-            self.complain(node, f"{what} must be a text{_in_brackets(node, what)}")
+            empty = isinstance(node, yaml.ScalarNode) and not node.value
+            hidden = remedies.comment(self._lines[node.start_mark.line]) if empty else None
+            self.complain(node, f"{what} must be a text{f'; {hidden[1]}' if hidden else _in_brackets(node, what)}")
             return None
         return str(node.value)
 

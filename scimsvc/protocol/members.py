@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from scimsvc.protocol.errors import invalid_value, mutability, too_many
-from scimsvc.protocol.filter import And, Comparison, Filter, Or, terms
+from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, terms
 from scimsvc.protocol.patch import Operation
 
 MAX_ID_LENGTH = 256
 """Characters of a member's id, which is one of this service's own, or where members may be awaited an externalId."""
 MAX_TERMS = 20
 """The terms of value filters of one PATCH that are compared with every member of a group, while others wait."""
+
+_DOUBTFUL = re.compile(r"\W|null|true|false")
+"""The beginning of what may be no name: a look at more of each of 50,000 ids would take long."""
 
 
 @dataclass
@@ -74,8 +79,38 @@ def member_ids(value: Any) -> dict[str, None]:
             raise invalid_value(
                 f"members: an id has {MAX_ID_LENGTH} characters at most; one of these has {len(element['value'])}.", "members"
             )
+        _require_name(element["value"])
         ids[element["value"]] = None
     return ids
+
+
+def _require_name(text: str) -> None:
+    """Refuse what can't name a member: it would be waited for, or removed, in the place of the members that are meant.
+
+    That is a text without a visible character, and the text of a JSON array, object, string, boolean or null, as from a client
+    that encodes a value twice. A number may be an externalId. Raises ScimError invalidValue (RFC 7644 §3.12).
+    """
+    if text and not _DOUBTFUL.match(text):
+        return
+    if not any(character.isprintable() and not character.isspace() for character in text):
+        what = "an empty text"
+    elif _is_json(text):
+        what = f"the text {text[:64]!r}, which is JSON"
+    else:
+        return
+    raise invalid_value(
+        f'members: {what} names no member. Send the id of a User or Group, as in [{{"value": "2819c223-…"}}]; '
+        "to remove all members, replace members with [].",
+        "members",
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, (list, dict, str, bool)) or value is None
 
 
 def _last_change(found: list[Step]) -> Change:
@@ -100,6 +135,8 @@ def _whole(operation: Operation, change: Change, merge: bool) -> None:
 def _chosen(operation: Operation, value_filter: Filter, found: list[Step]) -> None:
     if operation.op != "remove":
         raise mutability("A member can't be changed: remove it and add another.", "members")
+    for id_ in _named_in(value_filter):
+        _require_name(id_)
     ids = _ids_in(value_filter)
     if ids is None:
         found.append(RemoveWhere(value_filter))
@@ -115,6 +152,17 @@ def _ids_in(value_filter: Filter) -> list[str] | None:
     operands = value_filter.operands if isinstance(value_filter, Or) else (value_filter,)
     ids = [operand.value for operand in operands if isinstance(operand, Comparison) and _is_id(operand)]
     return ids if len(ids) == len(operands) else None
+
+
+def _named_in(value_filter: Filter) -> Iterator[str]:
+    """Yield all ids that terms of a filter compare with, whatever joins the terms."""
+    if isinstance(value_filter, (And, Or)):
+        for operand in value_filter.operands:
+            yield from _named_in(operand)
+    elif isinstance(value_filter, Not):
+        yield from _named_in(value_filter.operand)
+    elif isinstance(value_filter, Comparison) and _is_id(value_filter):
+        yield str(value_filter.literal)
 
 
 def _is_id(term: Filter) -> bool:

@@ -146,6 +146,12 @@ def require_schema(what: str, schemas: Any, urn: str) -> None:
         raise invalid_syntax(f"The `schemas` of {what} must be [{urn!r}].")
 
 
+def unknown_members(body: Any) -> tuple[str, ...]:
+    """Return the names in a SearchRequest that are no parameters of a query and come with a value. They have no effect."""
+    known = {"schemas", *map(str.lower, _SEARCH_PARAMETERS)}
+    return tuple(name for name, value in body.items() if value is not None and name.lower() not in known)
+
+
 def parse_search_request(body: Any) -> dict[str, str]:
     """The parameters of a query from the body of a POST to /.search (§3.4.3), names in lower case. Raises ScimError."""
     if not isinstance(body, dict):

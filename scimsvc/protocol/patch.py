@@ -17,7 +17,6 @@ from scimsvc.schema.classes import describe, load_element, load_value
 from scimsvc.schema.elements import identifying, identity_of
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
-from scimsvc.schema.suggestions import unknown_key
 from scimsvc.schema.types import fitting, normaliser
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -142,8 +141,6 @@ def _operation(op: Op, path: Path, value: Any, where: str) -> Operation:
 def _read(path: Path, value: Any) -> Any:
     attribute = path.target.leaf
     if path.value_filter and not path.sub_attribute:
-        if value == {}:
-            raise ValidationError(unknown_key(attribute, value))
         return load_element(attribute, value)
     if attribute.multi_valued and not isinstance(value, list):
         value = [value]

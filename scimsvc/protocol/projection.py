@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +51,13 @@ def parse_projection(resource_type: ResourceType, attributes: str | None, exclud
     wanted = _names(resource_type, attributes) if attributes else None
     left_out = _names(resource_type, excluded) if excluded else None
     return Projection(wanted, left_out or frozenset()) if wanted is not None or left_out else ALL
+
+
+def unknown_names(resource_type: ResourceType, parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in `attributes` and `excludedAttributes` that no schema has; RFC 7644 §3.9 leaves them without effect."""
+    texts = (parameters[name] for name in ("attributes", "excludedattributes") if name in parameters)
+    names = dict.fromkeys(name for text in texts for one in text.split(",") if (name := one.strip()))
+    return tuple(name for name in names if resolve(resource_type, name) is None)
 
 
 def _names(resource_type: ResourceType, text: str) -> frozenset[str] | None:

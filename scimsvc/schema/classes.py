@@ -109,6 +109,8 @@ class ComplexField(_Field):
         if self._partial:
             found |= dict.fromkeys(self._unassigned(value))
         kept = self.ordered(found)
+        if not kept and self._element:
+            self._require_recognised(value)
         if not kept and not self._may_be_empty:
             raise ValidationError("is required")
         return {name: below for name, below in kept.items() if name not in self._secret} if self._secret else kept
@@ -250,7 +252,7 @@ def _value_field(attribute: Attribute) -> _Field:
 
 @lru_cache(maxsize=1024)
 def _element_field(attribute: Attribute) -> _Field:
-    return _single_field(attribute, partial=True)
+    return _single_field(attribute, partial=True, element=True)
 
 
 def load(resource_type: ResourceType, document: Any) -> dict[str, Any]:
@@ -270,7 +272,10 @@ def load_value(attribute: Attribute, value: Any) -> Any:
 
 
 def load_element(attribute: Attribute, value: Any) -> Any:
-    """Read a part of one element of an attribute, whether it is multi-valued or not. Raises marshmallow.ValidationError."""
+    """Read a part of one element of an attribute, whether it is multi-valued or not; it must assign something.
+
+    Raises marshmallow.ValidationError.
+    """
     return _element_field(attribute).deserialize(value)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -49,13 +50,23 @@ def configure(level: str) -> Lines:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event | SERVICE, default=str)),
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: line_of(event)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level.lower()]),
         logger_factory=structlog.BytesLoggerFactory(lines),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     return lines
+
+
+def line_of(event: Mapping[str, Any]) -> bytes:
+    """Return an event as JSON, without a line break."""
+    fields = {**event, **SERVICE}
+    try:
+        return orjson.dumps(fields, default=str)
+    except TypeError:
+        # A path may have bytes that are not UTF-8. A line that can't be written must not stop what it tells of.
+        return json.dumps(fields, default=str).encode()
 
 
 def informative(level: str) -> bool:

@@ -8,7 +8,6 @@ from werkzeug.routing import BaseConverter
 from scimsvc.protocol import etag
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.messages import parse_search_request
 from scimsvc.protocol.projection import Projection, parse_projection
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.rendering import Rendered
@@ -67,7 +66,7 @@ class Endpoint:
         """The same with a body, for what is too long or too private for a URL (§3.4.3)."""
         environ = request.environ
         served = self.served_to(environ)
-        return search.answer(self._services, *served, environ, parse_search_request(scim.json_body(self._services, environ)))
+        return search.answer(self._services, *served, environ, scim.search_request(self._services, environ))
 
     def create(self) -> Response:
         """Create a resource (§3.3)."""

@@ -15,7 +15,7 @@ from werkzeug.datastructures import Headers
 from scimsvc.protocol.dialects import Request
 from scimsvc.protocol.dialects.entra import standardise
 from scimsvc.protocol.errors import ScimError, invalid_syntax
-from scimsvc.protocol.messages import one_of_each
+from scimsvc.protocol.messages import one_of_each, parse_search_request, unknown_members
 from scimsvc.protocol.openapi import MEDIA_TYPE
 from scimsvc.service.actor import Actor
 from scimsvc.service.authentication import TokenRefused
@@ -41,8 +41,16 @@ def standard(environ: Environ, asked: Request) -> Request:
         note = note_of(environ)
         # A query of the root is one of each resource type.
         note.dialect = tuple(dict.fromkeys(note.dialect + request.rules))
-        note.ignored = request.ignored
+        note.ignored += request.ignored
     return request
+
+
+def search_request(services: Services, environ: Environ) -> dict[str, str]:
+    """Return the parameters of a query in the body (RFC 7644 §3.4.3), and note what will be ignored. Raises ScimError."""
+    body = json_body(services, environ)
+    parameters = parse_search_request(body)
+    note_of(environ).ignored = unknown_members(body)
+    return parameters
 
 
 def note_of(environ: Environ) -> Note:

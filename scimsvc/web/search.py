@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from scimsvc.protocol.dialects import Request
-from scimsvc.protocol.messages import parse_query, parse_query_of_several, parse_search_request
+from scimsvc.protocol.messages import parse_query, parse_query_of_several
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.resources import ResourceService
 from scimsvc.service.search import SearchService
@@ -33,7 +33,7 @@ def blueprint(services: Services) -> Blueprint:
         environ = request.environ
         scim.negotiate(environ)
         caller = scim.authenticate(services, environ)
-        return answer_of_all(services, caller, environ, parse_search_request(scim.json_body(services, environ)))
+        return answer_of_all(services, caller, environ, scim.search_request(services, environ))
 
     return routes
 
@@ -62,7 +62,12 @@ def answer_of_all(services: Services, caller: Caller, environ: Environ, paramete
     listed = services.settings.limits.listed_members
     served = list(caller.catalog.types.values())
     types = [one.resource_type for one in served]
-    asked = [(type_, scim.standard(environ, Request("GET", type_, parameters)).parameters) for type_ in types]
+    note = scim.note_of(environ)
+    ignored = note.ignored
+    requests = [scim.standard(environ, Request("GET", type_, parameters)) for type_ in types]
+    asked = [(one.resource_type, one.parameters) for one in requests]
+    # A name that one of the types has is not ignored.
+    note.ignored = ignored + tuple(name for name in requests[0].ignored if all(name in one.ignored for one in requests))
     queries = parse_query_of_several(asked, limit)
     for query in queries:
         services.limits.check_filter(query.filter)

@@ -3,7 +3,10 @@
 import os
 import shutil
 import signal
+import sqlite3
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,3 +206,22 @@ def test_an_older_backup_is_to_be_migrated(
     assert restored.stdout.splitlines()[-1] == "the backup is of an older version; next: scimsvc db migrate"
     assert "indexed 36 resources" in run("db", "migrate").stdout
     assert run("tenant", "list").stdout == "tenant-a\tbefore\ntenant-b\tbefore\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_a_backup_is_read_says_that_nothing_was_restored(
+    ready: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+):
+    assert ready("db", "backup", "a.bak").exit_code == 0
+    monkeypatch.setattr(sys.modules["scimsvc.cli.db"], "check", lambda *_: os.kill(os.getpid(), number))
+    result = ready("db", "restore", "a.bak", "--yes")
+    assert (result.exit_code, result.stderr) == (128 + number, "interrupted: nothing was restored; the database is as it was\n")
+
+
+def test_the_backup_of_a_newer_version_is_refused_by_its_name(ready: Run, folder: Path):
+    assert ready("db", "backup", "a.bak").exit_code == 0
+    with closing(sqlite3.connect(folder / "a.bak")) as backup, backup:
+        backup.execute("INSERT INTO migration (name) VALUES ('9999_later')")
+    result = ready("db", "restore", "a.bak", "--yes")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {folder / 'a.bak'}: the database was migrated by a newer scimsvc: it has 9999_later")

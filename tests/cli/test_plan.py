@@ -2,6 +2,9 @@
 
 import errno
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -592,3 +595,50 @@ def test_another_broken_file_stops_no_command(ready: Run, folder: Path, accounts
     assert (checked.exit_code, "broken.yaml:1:11: not YAML" in checked.stderr) == (1, True)
     refused = ready("tenant", "create", "third", "--profile", "broken")
     assert (refused.exit_code, "broken.yaml:1:11: not YAML" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command", [["plan", "NEW"], ["apply", "NEW", "--dry-run"], ["rollback", "--profile", "entra", "--dry-run"]]
+)
+def test_a_plan_has_the_warnings_of_check_before_its_summary(ready: Run, folder: Path, accounts: Accounts, command: list[str]):
+    path = f"mappings/{FORMER}" if "rollback" in command else "new.yaml"
+    (folder / path).write_text(without_members(accounts.shipped))
+    warnings = [line for line in ready("mappings", "check", path).stderr.splitlines() if not line.startswith(" ")]
+    assert warnings[0].startswith(f"{path}:")
+    result = ready("mappings", *(path if one == "NEW" else one for one in command))
+    lines = result.stdout.splitlines()
+    assert lines[-1 - len(warnings) : -1] == warnings
+    assert lines[-1].startswith("Plan: ")
+
+
+def test_a_switch_of_a_tenant_has_the_warnings_of_its_new_profile(ready: Run, folder: Path, accounts: Accounts):
+    path = folder / "mappings" / "other.yaml"
+    path.write_text(without_members(accounts.shipped).replace("profile: entra", "profile: other"))
+    warning = ready("mappings", "check", "mappings/other.yaml").stderr.splitlines()[0]
+    assert warning in ready("tenant", "update", "default", "--profile", "other", "--dry-run").stdout.splitlines()
+
+
+def without_members(profile: str) -> str:
+    """A profile that draws a warning: its groups have no members."""
+    return "".join(line for line in profile.splitlines(keepends=True) if "source: members" not in line)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("arguments", "early"),
+    [
+        (["mappings", "plan", "mappings/entra.yaml"], "changes.registry"),
+        (["mappings", "apply", "mappings/entra.yaml", "--yes"], "changes.registry"),
+        (["mappings", "rollback", "--profile", "entra", "--yes"], "changes.settings"),
+        (["mappings", "reindex", "--profile", "entra"], "changes.profile_named"),
+        (["tenant", "update", "default", "--profile", "entra", "--yes"], "tenant.profile_named"),
+    ],
+)
+def test_an_interruption_while_profiles_are_read_says_that_nothing_was_changed(
+    ready: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, arguments: list[str], early: str
+):
+    module, _, name = early.partition(".")
+    # The package's attribute of that name is the command.
+    monkeypatch.setattr(sys.modules[f"scimsvc.cli.{module}"], name, lambda *_: os.kill(os.getpid(), number))
+    result = ready(*arguments)
+    assert (result.exit_code, result.stderr) == (128 + number, "interrupted: nothing was changed\n")

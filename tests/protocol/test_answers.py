@@ -1,5 +1,6 @@
 """What of a resource is answered, which page of them, and in which version."""
 
+import json
 from typing import Any
 
 import orjson
@@ -188,6 +189,50 @@ def test_members_come_and_go_and_never_change(operation: dict[str, Any], scim_ty
     with pytest.raises(ScimError) as caught:
         members(operation)
     assert caught.value.scim_type == scim_type
+
+
+NAMELESS = [
+    "",
+    " ",
+    "\t\n",
+    "\u00a0",
+    "\u200b",
+    "[]",
+    "{}",
+    "null",
+    "[null]",
+    " [ ] ",
+    '""',
+    '"a"',
+    "true",
+    '[{"value": "a"}]',
+    '["a"]',
+]
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+def test_text_that_names_no_member_is_refused(name: str):
+    value, quoted = [{"value": "a"}, {"value": name}], json.dumps(name)
+    paths = ("value eq {}", 'value eq "a" or value eq {}', 'value eq {} and type eq "User"', "not (value eq {})")
+    operations = [
+        *({"op": op, "path": "members", "value": value} for op in ("add", "replace")),
+        *({"op": op, "value": {"members": value}} for op in ("add", "replace")),
+        *({"op": "remove", "path": f"members[{path.format(quoted)}]"} for path in paths),
+    ]
+    for operation in operations:
+        with pytest.raises(ScimError) as caught:
+            members(operation)
+        assert (caught.value.status, caught.value.scim_type) == (400, "invalidValue"), operation
+    with pytest.raises(ScimError, match=r"names no member\. Send the id of a User or Group"):
+        member_ids(value)
+
+
+@pytest.mark.parametrize(
+    "name", ["17", "Null", "{3f2504e0-4f89-11d3-9a0c-0305e82c3301}", "[x", "nullable", "true-north", "(a)", "ä", "-"]
+)
+def test_external_id_that_only_looks_odd_names_a_member(name: str):
+    assert members(change("add", name)) == [Change(add={name: None})]
+    assert members({"op": "remove", "path": f"members[value eq {json.dumps(name)}]"}) == [Change(remove={name: None})]
 
 
 def test_paths_that_look_at_all_members_are_counted_over_all_operations():

@@ -173,6 +173,47 @@ def test_mistake_is_named_with_its_place(text: str, message: str):
     assert message in caught.value.detail
 
 
+OF_OTHER_LANGUAGES = {
+    "eq": ("=", "==", "===", "equals", "is", "EQUAL"),
+    "ne": ("!=", "!==", "<>", "neq"),
+    "co": ("contains", "like", "Like", "includes", "=~"),
+    "sw": ("startswith", "startsWith", "beginsWith"),
+    "ew": ("endswith", "EndsWith"),
+    "gt": (">",),
+    "ge": (">=", "gte"),
+    "lt": ("<",),
+    "le": ("<=", "lte"),
+}
+
+
+@pytest.mark.parametrize(("other", "right"), [(other, right) for right, others in OF_OTHER_LANGUAGES.items() for other in others])
+def test_operator_of_another_language_is_named_with_the_right_one(other: str, right: str):
+    terms = [f'userName {other} "a"', f'emails[value {other} "a"]', f'title pr and not (userName {other} "a")']
+    glued = [f"userName {other}a", f'userName{other}"a"'] if not other[0].isalpha() else []
+    for text in terms + glued:
+        with pytest.raises(ScimError, match=rf"at column \d+: write (userName )?{right}\b") as caught:
+            parse_filter(standard_filter(USER_TYPE, text), USER_TYPE)
+        assert (caught.value.status, caught.value.scim_type) == (400, "invalidFilter")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('userName in ("a", "b")', 'found \'in\' at column 10: write userName eq "…" or userName eq "…"'),
+        ('emails[type IN ["work"]]', 'at column 13: write type eq "…" or type eq "…"'),
+        ('meta.created between "a" and "b"', 'write meta.created ge "…" and meta.created le "…"'),
+        ("title isNull", "at column 7: write eq null"),
+        ('startswith(userName, "a")', "'startswith' is no operator of a filter at column 1: write userName sw"),
+        ('title pr or contains(userName,"a")', "'contains' is no operator of a filter at column 13: write userName co"),
+    ],
+)
+def test_form_of_another_language_is_named_with_the_right_one(text: str, message: str):
+    with pytest.raises(ScimError) as caught:
+        parse_filter(standard_filter(USER_TYPE, text), USER_TYPE)
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidFilter")
+    assert message in str(caught.value.detail)
+
+
 @pytest.mark.parametrize(
     "text",
     [

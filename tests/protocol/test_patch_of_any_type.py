@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import json
 from typing import Any
 
@@ -74,8 +75,8 @@ def patched(document: Any, *operations: Any, type_: ResourceType = TYPE) -> Any:
         ({"keys": [{"value": "v"}]}, ("add", 'keys[value eq "v"].strings', []), {"keys": [{"value": "v"}]}),
         ({"keys": [{"strings": ["v"]}]}, ("replace", "keys.strings", []), {}),
         ({}, ("add", "keys.strings", []), {}),
-        ({"keys": [{"value": "v", "type": "x"}]}, ("replace", 'keys[value eq "v"]', {"type": None}), {"keys": [{"value": "v"}]}),
-        ({"keys": [{"value": "v", "type": "x"}]}, ("add", 'keys[value eq "v"]', {"type": None}), ...),
+        ({"keys": [{"value": "v", "type": "x"}]}, ("replace", 'keys[value eq "v"]', {"type": None}), "invalidValue"),
+        ({"keys": [{"value": "v", "type": "x"}]}, ("add", 'keys[value eq "v"]', {"type": None}), "invalidValue"),
         ({"solo": {"string": "a"}}, ("add", "solo", {"string": None, "type": "x"}), {"solo": {"string": "a", "type": "x"}}),
         (
             {EXTRA: {"string": "a"}},
@@ -91,7 +92,7 @@ def patched(document: Any, *operations: Any, type_: ResourceType = TYPE) -> Any:
         ({EXTRA: {"solo": {"value": "a"}}}, ("replace", None, {EXTRA: {"solo": ""}}), {}),
         ({"string": "a", "strings": ["b"]}, ("add", None, {"string": None, "strings": None}), {"string": "a", "strings": ["b"]}),
         ({"strings": ["b"]}, ("add", "strings", None), "invalidValue"),
-        ({"string": "a"}, ("add", "string", ""), {}),
+        ({"string": "a"}, ("replace", "string", ""), {}),
         ({"string": "a"}, ("replace", None, {"string": None, "seen": None, "meta": None}), {}),
         # An object with nothing in it changes nothing.
         ({"solo": {"value": "a"}}, ("add", "solo", {}), {"solo": {"value": "a"}}),
@@ -122,6 +123,46 @@ def test_operation_on_any_attribute(document: Any, operation: Any, expected: Any
         assert (caught.value.status, caught.value.scim_type) == (400, expected)
     else:
         assert patched(document, operation) == (document if expected is ... else expected)
+
+
+SAY_NOTHING: list[Any] = [{}, {"type": None}, {"type": ""}, {"strings": []}, {"strings": ""}, {"type": None, "x": 1}]
+NO_VALUE: list[Any] = [{"value": None}, {"value": "", "type": None}, {"value": None, "strings": []}]
+IN_KEYS, IN_SOLO = ('keys[value eq "v"]', "keys[type pr]"), ('solo[value eq "v"]', f'{EXTRA}:solo[value eq "v"]')
+
+
+@pytest.mark.parametrize("form", [lambda value: value, lambda value: [value]])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    # An object with an empty `value` stands for a reference that is cleared, if an attribute has one value.
+    [*itertools.product(IN_KEYS, SAY_NOTHING + NO_VALUE), *itertools.product(IN_SOLO, SAY_NOTHING)],
+)
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_element_of_a_filter_takes_no_object_that_assigns_nothing(op: str, path: str, value: Any, form: Any):
+    element = {"value": "v", "type": "x", "strings": ["s"]}
+    with pytest.raises(ScimError, match=r"has (no value|the unknown key 'x'); at least one of") as caught:
+        patched({"keys": [element], "solo": element, EXTRA: {"solo": element}}, (op, path, form(value)))
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidValue")
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", [""], [None], [[]], {"value": None}, {"value": ""}, [{"value": None}], {"Value": None}]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "solo"),
+        *("solo.string", f"{EXTRA}:string", f"{EXTRA}:solo", f"{EXTRA}:solo.value", 'keys[value eq "v"].type', "keys.type"),
+    ],
+)
+def test_add_takes_nothing_away(name: str, value: Any):
+    simple = {"string": "a", "boolean": True, "decimal": 1.5, "integer": 1, "dateTime": "2026-01-31T08:30:00Z", "binary": "YQ=="}
+    solo = {"value": "v", "string": "s"}
+    have = {**simple, "reference": "r", "solo": solo, "keys": [{"value": "v", "type": "x"}], EXTRA: {"string": "a", "solo": solo}}
+    urn, _, attribute = name.rpartition(":")
+    for operation in (("add", name, value), ("add", None, {name: value}), ("add", None, {urn: {attribute: value}})):
+        # In an object null is nothing to add, so it may be accepted.
+        with contextlib.suppress(ScimError):
+            assert patched(have, operation) == have
 
 
 def of_another_shape(name: str, kind: str, several: bool) -> ResourceType:

@@ -228,7 +228,7 @@ def exposed(server: Server) -> set[str]:
 
 
 def test_every_metric_is_documented_and_every_alert_is_possible(server: Server) -> None:
-    documented = set(re.findall(r"^\| `(scimsvc_\w+)` \|", (ROOT / "docs" / "watching.md").read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `(scimsvc_\w+)` \|", (ROOT / "docs" / "operate" / "watch.md").read_text(), re.MULTILINE))
     names = exposed(server)
     assert names <= documented
     source = (ROOT / "scimsvc" / "web" / "observe" / "metrics.py").read_text()

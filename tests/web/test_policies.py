@@ -95,6 +95,31 @@ def test_an_id_that_no_index_can_hold_is_refused_for_ever(serve: Callable[..., A
     assert_scim_error(ask("POST", "/Groups", {"displayName": "h", "externalId": "h", "members": long}), 400, "invalidValue")
 
 
+@pytest.mark.parametrize("name", ["", " ", "[]", "{}", "null", "[null]"])
+@pytest.mark.parametrize("policies", ["unknownMembers: pending", "unknownMembers: reject"])
+def test_text_that_names_no_member_empties_no_group(serve: Callable[..., Ask], policies: str, name: str):
+    ask = serve(policies)
+    user = create(ask, userName="ann")
+    group = create(ask, "/Groups", displayName="g", members=[{"value": user}])
+    before, path, value = ask("GET", f"/Groups/{group}").raw, f"/Groups/{group}", [{"value": user}, {"value": name}]
+    body = {"displayName": "h", "members": value}
+    answers = [
+        *(patch(ask, path, op, "members", value) for op in ("add", "replace", "remove")),
+        *(patch(ask, path, op, "members", [name]) for op in ("add", "replace", "remove")),
+        patch(ask, path, "remove", f"members[value eq {json.dumps(name)}]"),
+        ask("PUT", path, body),
+        ask("POST", "/Groups", body),
+    ]
+    for answer in answers:
+        assert_scim_error(answer, 400, "invalidValue")
+    sent = {"Operations": [{"op": "replace", "path": "members", "value": value}]}
+    operations = [("PATCH", path, sent), ("PUT", path, body), ("POST", "/Groups", body)]
+    bulk = ask("POST", "/Bulk", {"Operations": [{"method": m, "path": p, "data": d, "bulkId": m} for m, p, d in operations]})
+    assert [outcome["status"] for outcome in bulk.body["Operations"]] == ["400"] * 3
+    assert ask("GET", path).raw == before
+    assert ask("GET", "/Groups").body["totalResults"] == 1
+
+
 def test_unknown_members_are_rejected_or_wait(serve: Callable[..., Ask]):
     ask = serve("unknownMembers: reject")
     assert_scim_error(ask("POST", "/Groups", {"displayName": "g", "members": [{"value": "later"}]}), 400, "invalidValue")

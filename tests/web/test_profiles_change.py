@@ -219,11 +219,14 @@ def test_server_takes_changes_without_a_restart_and_outlives_broken_files(server
     assert b"scimsvc_profiles_broken 0.0" in each("/metrics", server.origin)[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"), [("okta copy.yaml", "the profile 'okta' is in"), (os.fsdecode(b"okta\xff.yaml"), "is not UTF-8: rename")]
+)
 def test_server_starts_next_to_a_broken_file_and_says_so(
-    profile: Path, tmp_path: Path, new_database_url: Callable[[str], str]
+    profile: Path, tmp_path: Path, new_database_url: Callable[[str], str], name: str, message: str
 ) -> None:
     profile.with_name("okta.yaml").write_text(OKTA)
-    profile.with_name("okta copy.yaml").write_text(OKTA)
+    profile.with_name(name).write_text(OKTA)
     url = new_database_url("sqlite")
     database = Database(url)
     migrate(database)
@@ -237,7 +240,7 @@ def test_server_starts_next_to_a_broken_file_and_says_so(
         assert (ready.status, b"broken" in ready.raw, b"okta" in ready.raw) == (200, True, False)
         assert b"scimsvc_profiles_broken 1.0" in about.get("/metrics").raw
         about.close()
-        until(lambda: "the profile 'okta' is in" in server.log_path.read_text())
+        until(lambda: message in server.log_path.read_text())
     finally:
         client.close()
         server.stop()

@@ -180,6 +180,30 @@ def test_names_that_are_ignored_are_in_the_line_if_they_are_plain(ask: Ask, line
     ]
 
 
+def test_names_in_parameters_that_are_ignored_are_in_the_line(ask: Ask, lines: Lines) -> None:
+    path = f"/Users/{ask('POST', '/Users', {'userName': 'a'}).body['id']}"
+    lines()
+    search = ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]
+    for method, target, body, ignored in (
+        ("GET", f"{path}?attributes=userName,schemas,id,meta,NAME.givenName,department,members", None, ["members"]),
+        ("GET", f"{path}?attributes=foo, userName,foo&excludedAttributes=bar.baz".replace(" ", "%20"), None, ["foo", "bar.baz"]),
+        ("GET", "/Users?attributes=foo", None, ["foo"]),
+        ("PATCH", f"{path}?attributes=foo", {"Operations": [{"op": "add", "path": "title", "value": "x"}]}, ["foo"]),
+        ("PUT", f"{path}?attributes=foo", {"userName": "a", "tag": "x"}, ["foo", "tag"]),
+        # Groups alone have members, and users alone have titles.
+        ("GET", "/?attributes=members,title,foo", None, ["foo"]),
+        (
+            "POST",
+            "/Users/.search",
+            {"schemas": search, "attributes": ["foo"], "Filtre": "x", "count": 1, "no": None},
+            ["Filtre", "foo"],
+        ),
+        ("POST", "/.search", {"attributes": ["foo", "title"], "filters": "x"}, ["filters", "foo"]),
+    ):
+        assert ask(method, target, body).status == 200, target
+        assert only(lines, "ignored", "ignored_count") == (ignored, len(ignored)), target
+
+
 def test_rules_of_the_dialect_that_changed_a_request_are_in_its_line(ask: Ask, lines: Lines) -> None:
     enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     names = {"givenName": "A", "familyName": "B"}

@@ -248,6 +248,29 @@ def test_nothing_removes_what_is_optional(ask: Ask, name: str, nothing: Any):
         assert attribute not in (answer.body.get(urn, {}) if urn else answer.body), way
 
 
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ('emails[type eq "work"].value', '"emails": [{…}]'),
+        ('Emails[type eq "[a]"]', '"emails": [{…}]'),
+        ("emails.value", '"emails": [{…}]'),
+        ("urn:ietf:params:scim:schemas:core:2.0:User:emails.value", '"emails": [{…}]'),
+        ('name[givenName eq "Ann"].familyName', '"name": {…}'),
+        (f'{CUS}:tags[value eq "x"]', f'"tags": […] in the object {CUS!r}'),
+        ('tags[value eq "x"]', f'"tags": […] in the object {CUS!r}'),
+    ],
+)
+def test_name_that_leads_into_elements_is_refused_in_a_resource(ask: Ask, name: str, right: str):
+    path = made(ask, "/Users", {"userName": "ann", **USER})
+    before = ask("GET", path).raw
+    for method, to, user_name in (("PUT", path, "ann"), ("POST", "/Users", "bob")):
+        answer = ask(method, to, {"userName": user_name, name: "x"})
+        assert_scim_error(answer, 400, "invalidValue")
+        assert f"In a resource send {right}" in answer.body["detail"]
+        assert ask(method, to, {"userName": user_name, **USER, name: None}).status in (200, 201)
+    assert ask("GET", path).body["emails"] == json.loads(before)["emails"]
+
+
 def test_display_of_a_role_is_kept_beside_an_empty_display_name(ask: Ask):
     path = made(ask, "/Users", {"userName": "ann", "roles": [{"value": "admin", "display": "Admin", "displayName": None}]})
     assert stored(ask, path) == {"roles": [{"value": "admin", "display": "Admin"}]}

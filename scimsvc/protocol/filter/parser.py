@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 from scimsvc.protocol.errors import invalid_filter, invalid_path
 from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Path, Present, ValuePath
 from scimsvc.protocol.filter.lexer import FilterSyntaxError, Token, misquoted, sent, tokens
+from scimsvc.protocol.filter.operators import OTHER_CONNECTIVES, OTHER_OPERATORS, remedy_for, remedy_for_call
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 from scimsvc.schema.spelling import Spellings
@@ -33,18 +34,7 @@ _QUOTED_TYPES = frozenset({"string", "reference", "binary", "dateTime"})
 """Types whose values are JSON strings."""
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r'\\(u[0-9A-Fa-f]{4}|["\\/bfnrt])?')
-_SYMBOL = re.compile(r"([\w:.$-]+)(==?|!=|<>|[<>]=?)(.*)", re.DOTALL)
-_OTHER_OPERATORS = {
-    **dict.fromkeys(("=", "==", "equal", "equals", "is"), "eq"),
-    **dict.fromkeys(("!=", "<>", "neq", "not"), "ne"),
-    **dict.fromkeys(("contains", "like", "in", "includes"), "co"),
-    **dict.fromkeys(("startswith", "beginswith"), "sw"),
-    **dict.fromkeys(("endswith",), "ew"),
-    **dict.fromkeys(("exists", "present"), "pr"),
-    **{">": "gt", ">=": "ge", "gte": "ge", "<": "lt", "<=": "le", "lte": "le"},
-}
-_OTHER_CONNECTIVES = {"&&": "and", "&": "and", ",": "and", ";": "and", "||": "or", "|": "or"}
-"""What other languages have for an operator, and the word of RFC 7644 §3.4.2.2."""
+_SYMBOL = re.compile(r"([\w:.$-]+)(===?|!==?|=[<>~]?|~=?|<>|[<>]=?)(.*)", re.DOTALL)
 
 
 class Scope(NamedTuple):
@@ -234,8 +224,8 @@ class _Parser:
         """Return what would be right instead of a token behind a whole term."""
         if token.kind != "word" or self._in_path:
             return ""
-        if token.text in _OTHER_CONNECTIVES:
-            return f"write {_OTHER_CONNECTIVES[token.text]}"
+        if token.text in OTHER_CONNECTIVES:
+            return f"write {OTHER_CONNECTIVES[token.text]}"
         if self._tokens[self._position - 2].kind == "]" and self._is_operator(token):
             return 'a value filter is compared by a sub-attribute, as in addresses[type eq "work"].country eq "DE"'
         return "join terms with and or or, and write a value that has spaces in quotation marks"
@@ -296,11 +286,14 @@ class _Parser:
     def _unknown(self, token: Token, scope: Scope) -> FilterSyntaxError:
         symbol = _SYMBOL.fullmatch(token.text)
         if symbol and scope.find(symbol[1]):
-            right = f"{symbol[1]} {_OTHER_OPERATORS[symbol[2]]} "
+            right = f"{symbol[1]} {OTHER_OPERATORS[symbol[2]]} "
             column = token.start + len(symbol[1]) + 1
             return FilterSyntaxError(
                 f"{symbol[2]} where an operator belongs", column, f"write {_short(right + (symbol[3] or '…'))}"
             )
+        remedy = remedy_for_call(token.text) if self._at("(") else ""
+        if remedy:
+            return FilterSyntaxError(f"{_shown(token)} is no operator of a filter", token.start + 1, remedy)
         close = scope.known.closest(token.text)
         suggestion = f", did you mean {close!r}?" if close else ""
         return _Unknown(f"unknown attribute {token.text[:128]!r}{suggestion}", token.start + 1)
@@ -327,30 +320,29 @@ class _Parser:
             raise _Senseless(f"{path.name} can't be filtered by", token.start + 1)
         if brackets:
             return ValuePath(path, self._value_filter(path, scope))
-        name = self._operator()
+        name = self._operator(_short(token.text))
         return Present(path) if name == "pr" else self._comparison(path.value(), name, self._next())
 
-    def _operator(self) -> str:
+    def _operator(self, attribute: str) -> str:
         operator = self._next()
         name = operator.text.lower()
         if not self._is_operator(operator):
-            right = _OTHER_OPERATORS.get(name)
             raise FilterSyntaxError(
                 f"expected an operator ({', '.join(sorted(_OPERATORS))} or pr), found {_shown(operator)}",
                 operator.start + 1,
-                f"write {right}" if right else "",
+                remedy_for(operator.text, attribute),
             )
         return name
 
     def _absent(self) -> Filter:
         """A term that makes no sense, of any syntax that one could have that does."""
-        self._next()
+        attribute = self._next()
         if self._at("[") and not self._in_brackets:
             senseless, self._in_brackets, self.senseless = self.senseless, True, {}
             self._group(_NOWHERE, closing="]")
             self._in_brackets, self.senseless = False, senseless
             return Absent()
-        name = self._operator()
+        name = self._operator(_short(attribute.text))
         if name == "pr":
             return Absent()
         null = literal(self._next()) is None

@@ -7,10 +7,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from gunicorn.glogging import Logger as GunicornLogger
 
-from scimsvc.web.logs import SERVICE
+from scimsvc.web import logs
 
 _OF_REQUESTS = ("Error handling request", "Socket error processing request", "Invalid request")
 """How gunicorn's messages about one request begin. What follows is from the request line."""
@@ -75,4 +74,4 @@ def line_of(record: logging.LogRecord) -> bytes:
             places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
             trace = trace.tb_next
         fields["places"] = places
-    return orjson.dumps(fields | SERVICE, default=str) + b"\n"
+    return logs.line_of(fields) + b"\n"

@@ -16,6 +16,7 @@ from scimsvc.protocol.dialects.entra.target import flag_inside_target
 from scimsvc.protocol.dialects.request import Request
 from scimsvc.protocol.keys import by_lower_case
 from scimsvc.protocol.patch import Policy
+from scimsvc.protocol.projection import unknown_names
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.suggestions import unknown_attributes
 
@@ -39,7 +40,8 @@ def standardise(request: Request) -> Request:
     """
     applied.forget()
     if request.parameters:
-        request = request._replace(parameters=_parameters(request.resource_type, request.parameters))
+        parameters = _parameters(request.resource_type, request.parameters)
+        request = request._replace(parameters=parameters, ignored=unknown_names(request.resource_type, parameters))
     if isinstance(request.body, dict):
         if request.method == "PATCH":
             return request._replace(body=_patch(request.resource_type, request.body), policy=POLICY, rules=applied.names())
@@ -52,7 +54,7 @@ def standardise(request: Request) -> Request:
         root = request.resource_type.root
         ignored = () if body.keys() <= root.names else _ignored(root, body)
         body = values.standard_value(root, body)
-        return request._replace(body=body, rules=applied.names(), ignored=ignored)
+        return request._replace(body=body, rules=applied.names(), ignored=request.ignored + ignored)
     rules = applied.names()
     return request._replace(rules=rules) if rules else request
 

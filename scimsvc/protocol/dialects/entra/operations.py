@@ -110,12 +110,12 @@ def value_spelling(resource_type: ResourceType, operation: Operation) -> list[Op
 
 
 def cleared_value(resource_type: ResourceType, operation: Operation) -> list[Operation]:
-    """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one.
+    """`"path": "…:User:manager", "value": ""` unassigns, and so does `""` for any attribute but a required one, in a replace.
 
-    SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test.
+    SCIMReferenceCode, SCIMTests_Workflow.json: the manager test and the null update test. An `add` takes nothing away.
     """
     value, attribute = operation.get("value"), _attribute_at(resource_type, operation.get("path"))
-    if operation.get("op") not in ("add", "replace") or value is None or attribute is None or attribute.multi_valued:
+    if operation.get("op") != "replace" or value is None or attribute is None or attribute.multi_valued:
         return [operation]
     if attribute.required or standard_value(attribute, value) is not None:
         return [operation]

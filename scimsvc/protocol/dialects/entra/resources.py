@@ -8,10 +8,13 @@ from typing import Any
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.spellings import require_agreement
 from scimsvc.protocol.dialects.entra.values import standard_value
+from scimsvc.protocol.errors import invalid_value
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, resolve
 
 Document = dict[str, Any]
+_LENGTH = 128
+"""Characters of a client's name that a message repeats."""
 
 
 def unknown_schema_uris(resource_type: ResourceType, document: Document) -> Document:
@@ -38,12 +41,13 @@ def attribute_paths_as_names(resource_type: ResourceType, document: Document) ->
     Any other path that leads to one value, or to an attribute as a whole, is taken as well: `"urn:…:core:2.0:User:displayName"`,
     `"name.givenName"`.
 
-    Raises ScimError invalidValue if an attribute has another value by another of its names.
+    Raises ScimError invalidValue if an attribute has another value by another of its names, or a name leads into elements.
     """
     root = resource_type.root
     if document.keys() <= root.names:
         return document
     require_agreement(resource_type, document)
+    _refuse_elements(resource_type, document)
     paths = {name: path for name in document if not root.sub_attribute(name) and (path := _single(resource_type, name))}
     if not paths:
         return document
@@ -51,6 +55,31 @@ def attribute_paths_as_names(resource_type: ResourceType, document: Document) ->
     for name, path in paths.items():
         _put(moved, path.steps, document[name])
     return moved
+
+
+def _refuse_elements(resource_type: ResourceType, document: Document) -> None:
+    """Refuse a value by a name that leads into elements: `emails[type eq "work"].value`, `emails.value`.
+
+    In a PATCH such a path changes the elements that are there. A resource that is sent has all its elements in an array, so the
+    value would be lost. Raises ScimError invalidValue (RFC 7644 §3.12), which shows the right form.
+    """
+    for name, value in document.items():
+        if value in (None, "", []) or resource_type.root.sub_attribute(name):
+            continue
+        before, bracket, rest = name.partition("[")
+        path = resolve(resource_type, standard_name(resource_type, before + rest.rpartition("]")[2]))
+        if path is None or path.is_read_only or not (bracket or any(step.multi_valued for step in path.steps[:-1])):
+            continue
+        steps = path.steps[:1] if not path.steps[0].is_extension else path.steps[:2]
+        whole = AttributePath(steps)
+        one = "{…}" if whole.leaf.type == "complex" else "…"
+        right = f'"{whole.leaf.name}": ' + (f"[{one}]" if whole.leaf.multi_valued else one)
+        inside = f" in the object {path.steps[0].name!r}" if path.steps[0].is_extension else ""
+        raise invalid_value(
+            f"{name[:_LENGTH]!r} is a path for PATCH: it chooses among the values of {whole.name}. In a resource send {right}"
+            f"{inside}.",
+            whole.name,
+        )
 
 
 def _single(resource_type: ResourceType, name: str) -> AttributePath | None:
