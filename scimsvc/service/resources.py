@@ -279,7 +279,7 @@ class ResourceService:
             stored = self._existing(self._resources.lock_to_delete, id_)
             require(if_match, str(stored.version), if_none_match)
             outside = OutsideDocument()
-            self._memberships.forget(stored.seq, outside)
+            self._memberships.forget(stored.seq, outside, bool(stored.in_groups), self._served.has_members)
             if self._served.has_members:
                 self._memberships.wait_no_more(stored.seq, outside=outside)
             if self._policies.delete_after:

@@ -48,11 +48,13 @@ class Place(NamedTuple):
 BEGINNING = Place()
 _COLUMNS = "seq, happened_at, actor, request_id, resource_type, resource_id, action, version, details, times, last_at"
 _IS_COMPLETE = "position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM journal_base)"
+_PAGE_OF_SQLITE = f"""SELECT 0, {_COLUMNS} FROM journal WHERE tenant_id = :tenant AND seq > :seq
+    ORDER BY seq LIMIT :limit"""
+_PAGE_OF_POSTGRESQL = f"""SELECT position, {_COLUMNS} FROM journal
+    WHERE tenant_id = :tenant AND (position, seq) > (:position, :seq) ORDER BY position, seq LIMIT :limit"""
+_SO_FAR = Statement(_PAGE_OF_SQLITE, _PAGE_OF_POSTGRESQL)
 _IN_ORDER = Statement(
-    f"""SELECT 0, {_COLUMNS} FROM journal WHERE tenant_id = :tenant AND seq > :seq
-    ORDER BY seq LIMIT :limit""",
-    f"""SELECT * FROM (SELECT position, {_COLUMNS} FROM journal WHERE tenant_id = :tenant AND (position, seq) > (:position, :seq)
-        ORDER BY position, seq LIMIT :limit) AS page WHERE {_IS_COMPLETE} ORDER BY position, seq""",
+    _PAGE_OF_SQLITE, f"SELECT * FROM ({_PAGE_OF_POSTGRESQL}) AS page WHERE {_IS_COMPLETE} ORDER BY position, seq"
 )
 _PLACE_OF = Statement(
     "SELECT 0, seq FROM journal WHERE seq = :seq AND tenant_id = :tenant",
@@ -85,12 +87,15 @@ class JournalReader:
         self._database = database
         self._tenant = tenant_id
 
-    def page(self, behind: Place, limit: int) -> list[tuple[Place, Entry]]:
+    def page(self, behind: Place, limit: int, so_far: bool = False) -> list[tuple[Place, Entry]]:
         """Return rows in the order of their commits, from behind a place on, each with its own place.
 
         What is read from behind the last place of a page is new: no row appears before it any more, however late it is committed.
+        On PostgreSQL rows therefore wait for older transactions to end, also those of other databases of the server.
+        `so_far` reads all rows that there are, for a reader that does not come back.
         """
-        rows = _IN_ORDER(self._database, tenant=self._tenant, limit=limit, position=behind.position, seq=behind.seq).fetchall()
+        statement = _SO_FAR if so_far else _IN_ORDER
+        rows = statement(self._database, tenant=self._tenant, limit=limit, position=behind.position, seq=behind.seq).fetchall()
         return [(Place(row[0], row[1]), Entry(*row[1:])) for row in rows]
 
     def place_of(self, seq: int) -> Place | None:
@@ -111,13 +116,13 @@ class JournalReader:
         return Place(0, low - 1) if self._database.kind == "sqlite" else Place(low, 0)
 
     def all(self, since: str = "") -> Iterator[Entry]:
-        """Yield the rows in order, those alone that happened at a time or later, or happened again then."""
+        """Yield all rows so far in order, those alone that happened at a time or later, or happened again then."""
         with self._database.reading():
             # A refused write has the time of its first one of the day.
             behind = self.place_at(since[:10]) if since else BEGINNING
         while True:
             with self._database.reading():
-                page = self.page(behind, _PAGE)
+                page = self.page(behind, _PAGE, so_far=True)
             yield from _since(since, [entry for _, entry in page])
             if len(page) < _PAGE:
                 return

@@ -76,7 +76,7 @@ def count_expired(database: Database, tenant_id: int, before: str) -> int:
     reader, behind, number = JournalReader(database, tenant_id), BEGINNING, 0
     while True:
         with database.reading():
-            page = reader.page(behind, _BATCH)
+            page = reader.page(behind, _BATCH, so_far=True)
         expired = [(entry.last_at or entry.at) < before for _, entry in page]
         number += sum(expired)
         if len(page) < _BATCH or not any(expired):

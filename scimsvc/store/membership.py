@@ -342,20 +342,28 @@ class MembershipStore:
             outside.remove_pending(names)
         return len(names)
 
-    def forget(self, seq: int, outside: OutsideDocument | None = None) -> None:
-        """End all memberships of a resource that is about to go, as a member and as a group."""
-        self._leave_groups_of(seq)
-        self.clear(seq, outside)
-        _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
+    def forget(self, seq: int, outside: OutsideDocument | None = None, in_groups: bool = True, has_members: bool = True) -> None:
+        """End all memberships of a locked resource that is about to go, as a member and as a group.
 
-    def _leave_groups_of(self, seq: int) -> None:
-        """Count a change of every other group that a resource is directly in, which it is about to leave."""
+        `in_groups` and `has_members` are whether there may be any, so that nobody looks for them if not.
+        """
+        leaves = self._leave_groups_of(seq, in_groups)
+        if has_members:
+            self.clear(seq, outside)
+        if leaves:
+            _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
+
+    def _leave_groups_of(self, seq: int, in_groups: bool) -> bool:
+        """Count a change of every other group that a resource is directly in, which it is about to leave. Return if there is one,
+        which may be itself.
+        """
         if self._database.kind == "postgresql":
-            locked = self._database.execute(_LOCK_GROUPS, {"tenant": self._tenant, "seq": seq})
-            if not locked.fetchall():
-                return
-        at = now()
-        self._write_each("leave", at, _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=at).fetchall())
+            # It may have become a member while its lock was waited for, so only this look counts.
+            in_groups = bool(self._database.execute(_LOCK_GROUPS, {"tenant": self._tenant, "seq": seq}).fetchall())
+        if in_groups:
+            at = now()
+            self._write_each("leave", at, _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=at).fetchall())
+        return in_groups
 
     def _write_each(self, action: Action, at: str, touched: Sequence[tuple[str, int, str]]) -> None:
         """Write that a member joined or left groups, whose ids and versions are here beside the member's id."""
