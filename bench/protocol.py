@@ -14,9 +14,9 @@ from pathlib import Path
 
 from run import USER_URN, patch_op, servers, user
 
-from scimsvc.mapping import load_profile
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.ids import new_id
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.resources import ResourceStore

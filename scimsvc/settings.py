@@ -21,6 +21,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import yaml
 
+from scimsvc.web.routes import BESIDE_SCIM
+
 DEFAULT_PATH = "config.yaml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "SCIMSVC_"
@@ -389,13 +391,11 @@ _RANGES = {
     "journal.retention_days": (0, 36_500),
 }
 """What a number may be; a server that starts with another would fail in its requests."""
-OWN_ROUTES = ("/api/accounts", "/api/mappings", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
-"""Where the service has other things than SCIM."""
 
 
 def _is_base_path(path: str) -> bool:
     """A path of plain segments, that neither lies in a route of the service's own nor has one in it."""
-    own = any(_within(path.lower(), route) or _within(route, path.lower()) for route in OWN_ROUTES)
+    own = any(_within(path.lower(), route) or _within(route, path.lower()) for route in BESIDE_SCIM)
     segments = path.split("/")[1:]
     return re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII) is not None and not {".", ".."} & set(segments) and not own
 
@@ -427,7 +427,7 @@ _ADDRESS: tuple[Callable[[str], object], str] = (
     "an address with a port, like 127.0.0.1:9000, [::1]:9000 or unix:/run/scimsvc.sock",
 )
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
-    "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(OWN_ROUTES)}"),
+    "scim.base_path": (_is_base_path, f"a path like /api/scim/v2, apart from {', '.join(BESIDE_SCIM)}"),
     "scim.public_url": (
         lambda url: not url or is_origin(url),
         "a URL without a path, its host in ASCII, like https://scim.example.com",

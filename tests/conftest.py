@@ -1,11 +1,13 @@
 """Fixtures: both databases, the application in this process, and scimsvc under real gunicorn."""
 
 import itertools
+import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,9 +16,10 @@ from flask import Flask
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
+from tests.support.api import Api, StartApi
 from tests.support.client import Client
 from tests.support.postgresql import PostgreSQL
-from tests.support.server import ROOT, Server
+from tests.support.server import ROOT, Server, new_token
 
 # The same examples in every run, so that a change fails for what it changed; EXPLORE=1 looks for new ones. None has a deadline:
 # how long an example takes says more about what else the machine does.
@@ -104,6 +107,35 @@ def app(database: Database, settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.fixture
+def api(app: Flask, database: Database) -> Api:
+    """A client of the application in this process, for a tenant with the profile `entra`."""
+    return Api(app, new_token(database, "t"))
+
+
+@pytest.fixture
+def start_api(database: Database, settings: Settings, tmp_path: Path) -> Iterator[StartApi]:
+    """Starts the application with profiles of the test's own, and returns a client of a tenant that has the first."""
+    started: list[Api] = []
+
+    def start(documents: Mapping[str, Any] | None = None, **profiles: str) -> Api:
+        from scimsvc.web.app import create_app
+
+        folder = tmp_path / f"mappings-{len(started)}"
+        folder.mkdir()
+        for name, text in profiles.items():
+            (folder / f"{name}.yaml").write_text(text)
+        for name, document in (documents or {}).items():
+            (folder / name).write_text(json.dumps(document))
+        app = create_app(replace(settings, mappings=MappingsSettings(folder), database=DatabaseSettings(database.url)))
+        started.append(Api(app, new_token(database, f"t{len(started)}", next(iter(profiles)))))
+        return started[-1]
+
+    yield start
+    for api in started:
+        api.database.close()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `-m sqlite` chooses. Quick tests first, those with a server last, so that a mistake shows early."""
     for item in items:

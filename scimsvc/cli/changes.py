@@ -15,17 +15,18 @@ from scimsvc.cli.approval import Approval, asking, counted
 from scimsvc.cli.common import database, files_of_profiles, profile_named, registry, settings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
-from scimsvc.mapping import Profile, ProfileError, parse_profile, read_profiles, sort_profiles
-from scimsvc.mapping.loader import is_name, read_file
-from scimsvc.mapping.revision import revisions
-from scimsvc.mapping.versions import former_of, place_of, profile_with, put
+from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.profile.changes import changes
+from scimsvc.mapping.reading.profile import is_name
 from scimsvc.service.actor import Actor
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
 from scimsvc.service.plan import plan as make_plan
 from scimsvc.service.plan import reindex as index_anew
+from scimsvc.service.profiles.files import former_of, place_of, profile_with, put, read_file, read_profiles, sort_profiles
 from scimsvc.service.profiles.packaged import packaged_profiles, with_packaged
+from scimsvc.service.words import change_in_words
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.tenants import TenantRecord
@@ -106,7 +107,7 @@ def report(found: Database, new: Catalog, former: Profile | None, following: Fol
         click.echo(f"profile {name}: nothing to compare with, because there is no valid version of it now")
     else:
         before = "" if former.name == name else f" instead of {former.name}"
-        for line in revisions(former, new.profile) or ["nothing changes in the profile"]:
+        for line in [change_in_words(change) for change in changes(former, new.profile)] or ["nothing changes in the profile"]:
             click.echo(f"profile {name}{before}: {line}")
     plans = list(_plans(found, following, former, values))
     problems = _print_plans(plans)
@@ -163,7 +164,7 @@ def _catalog_in(path: Path) -> Catalog:
     """The catalog of a profile as it will be in the mappings folder, whose documents are those that count."""
     try:
         beside = {one.name: content for one, content in files_of_profiles().items()}
-        return catalog_of(parse_profile(read_file(path), path, registry(), beside))
+        return catalog_of(parse_profile(read_file(path), path, registry(), beside.get))
     except ProfileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from scimsvc.mapping import Finding, Loaded, Profile, ProfileError, read_profiles, sort_profiles
-from scimsvc.mapping.encoding import json_in_utf8
+from scimsvc.mapping import Finding, Profile, ProfileError
 from scimsvc.mapping.functions import PluginError, Registry, load_registry
 from scimsvc.mapping.functions.values import MAX_DEPTH, SURROGATE, nested_too_deep
-from scimsvc.mapping.loader import json_of
+from scimsvc.mapping.reading.encoding import json_in_utf8, json_of
+from scimsvc.service.profiles.files import Loaded, read_profiles, sort_profiles
 from scimsvc.service.profiles.packaged import with_packaged
 from scimsvc.service.readiness import unprepared
 from scimsvc.settings import Settings, SettingsError, doubts, load
@@ -66,7 +66,7 @@ def registry() -> Registry:
     """The functions that expressions may call. Raises click.ClickException."""
     configured = settings()
     try:
-        return load_registry(configured.plugins, configured.folder)
+        return load_registry(configured.plugins, configured.folder.resolve())
     except PluginError as error:
         raise click.ClickException(str(error)) from error
 

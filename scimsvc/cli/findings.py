@@ -47,6 +47,7 @@ def _in_json(finding: Finding) -> dict[str, str | int]:
         "column": finding.column,
         "severity": finding.severity,
         "message": finding.message,
+        **({"rule": finding.rule} if finding.rule else {}),
     }
 
 

@@ -23,14 +23,17 @@ from scimsvc.cli.findings import FORMATS, show_findings
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
 from scimsvc.cli.tables import JSON, show
-from scimsvc.mapping import Finding, ProfileError, load_profile
-from scimsvc.mapping.advice import plugin_functions
+from scimsvc.mapping import Finding, ProfileError
+from scimsvc.mapping.entra.preview import PreviewError, objects_in
+from scimsvc.mapping.entra.preview import preview as preview_of
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import PROFILES, files_in, is_name
-from scimsvc.mapping.preview import PreviewError, objects_in
-from scimsvc.mapping.preview import preview as preview_of
+from scimsvc.mapping.reading.profile import is_name
+from scimsvc.mapping.reading.warnings.rows import plugin_functions
 from scimsvc.mapping.synchronization import Imported, ImportProblem, differences, export_schema, import_schema, merged
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.facts import as_data
+from scimsvc.service.profiles.files import PROFILES, files_in, load_profile
+from scimsvc.service.words import difference_in_words, kept_in_words, left_out_in_words
 
 PACKAGED = "packaged"
 """Where a profile comes from that is in no file of the mappings folder."""
@@ -133,8 +136,8 @@ def import_(name: str, file: Path) -> None:
         raise click.BadParameter("is 1 to 63 letters, digits, dashes and underscores", param_hint="--name")
     imported = _imported(name, file)
     click.echo(imported.text, nl=False)
-    for line in imported.left_out:
-        click.echo(f"{file}: left out: {line}", err=True)
+    for left_out in imported.left_out:
+        click.echo(f"{file}: left out: {left_out_in_words(left_out)}", err=True)
 
 
 @mappings.command()
@@ -161,21 +164,25 @@ def export(name: str, base: Path | None) -> None:
         raise click.ClickException(f"{base}: {problem}") from problem
     click.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2))
     for note in notes:
-        click.echo(f"{base}: {note}", err=True)
+        click.echo(f"{base}: {kept_in_words(note)}", err=True)
 
 
 @mappings.command()
+@JSON
 @click.argument("name", metavar="PROFILE")
 @_FILE
-def diff(name: str, file: Path) -> None:
-    """Say where PROFILE and FILE, a synchronization schema, disagree; exit status 1 where they do."""
+def diff(name: str, file: Path, as_json: bool) -> None:
+    """Print the differences between PROFILE and FILE, a synchronization schema. Exit status 1 if there are any."""
     entra = _imported("entra", file)
-    found = differences(profile_named(name), entra.profile) + entra.left_out
-    for line in found:
-        click.echo(line)
-    if found:
+    found = differences(profile_named(name), entra.profile)
+    if as_json:
+        facts = [*map(as_data, found), *({"leftOut": as_data(left_out)} for left_out in entra.left_out)]
+        click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    else:
+        lines = [*map(difference_in_words, found), *map(left_out_in_words, entra.left_out)]
+        click.echo("\n".join(lines) or "no differences")
+    if found or entra.left_out:
         raise SystemExit(1)
-    click.echo("no differences")
 
 
 def _imported(name: str, file: Path) -> Imported:

@@ -1,29 +1,10 @@
-"""Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML."""
+"""Mapping profiles and the expressions in them: what an administrator fills in in the Entra portal, as YAML.
+
+Everything here is pure: nothing opens a file, a socket or a database.
+"""
 
 from scimsvc.mapping.findings import Finding, ProfileError
-from scimsvc.mapping.loader import (
-    Loaded,
-    load_profile,
-    load_profiles,
-    parse_profile,
-    parse_profiles,
-    read_profiles,
-    sort_profiles,
-)
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, Target
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, Target
+from scimsvc.mapping.reading.profile import parse_profile
 
-__all__ = [
-    "AttributeMapping",
-    "Finding",
-    "Loaded",
-    "ObjectMapping",
-    "Profile",
-    "ProfileError",
-    "Target",
-    "load_profile",
-    "load_profiles",
-    "parse_profile",
-    "parse_profiles",
-    "read_profiles",
-    "sort_profiles",
-]
+__all__ = ["AttributeMapping", "Finding", "ObjectMapping", "Profile", "ProfileError", "Target", "parse_profile"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.expression import Expression
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import Registry
 from scimsvc.mapping.functions.values import as_text
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.protocol.reading import value_at
 
 Undo = Callable[[Any], Any]
-"""From the value of a target attribute to that of the source attribute. Raises FunctionError where it can't be told."""
+"""From the value of a target attribute to that of the source attribute. It raises FunctionError if that can't be told."""
 
 
 class _Row(NamedTuple):
@@ -25,29 +25,34 @@ class _Row(NamedTuple):
     undo: Undo
 
     def tells_nothing(self) -> bool:
-        """Whether an account without a value is of an object without one: a function may give none for something."""
+        """Return whether an account without a value means an object without one.
+
+        A function or a default can make that uncertain.
+        """
         return self.row.expression is None and self.row.apply == "always" and self.row.default is None
 
 
 class Inverse:
-    """Undoes a table: its direct rows, and the expressions whose functions have an inverse."""
+    """Undoes a table: its direct rows, and expressions whose functions have an inverse."""
 
     def __init__(self, table: ObjectMapping) -> None:
         self._rows = []
-        # What is only sent on create may be stale, so it counts where no other row tells; matching attributes come first.
+        # A value that is only sent on create may be stale, so other rows come first, and matching rows before all.
         for row in sorted(table.mappings, key=lambda row: (row.apply == "create", row.matching is None, row.matching or 0)):
             found = _undone(row)
             if found:
                 self._rows.append(_Row(row, RowMapper(row), *found))
 
     def source(self, resource: Mapping[str, Any]) -> dict[str, Any]:
-        """The directory's attributes of an account, in its own terms: `{"IsSoftDeleted": "False"}`. Only those are there of
-        which it is certain that they come to what the account has.
+        """Return the directory's attributes of an account, as Entra has them:
+
+        `{"IsSoftDeleted": "False"}`. It has only attributes of which it is certain that the rows turn them into what the account
+        has.
         """
         return {name: value for name, value in self.known(resource).items() if value is not None}
 
     def known(self, resource: Mapping[str, Any]) -> dict[str, Any]:
-        """The same, with None for attributes of which it is certain that they have no value."""
+        """Return the same as `source`, and None for attributes that certainly have no value."""
         source: dict[str, Any] = {}
         for one in self._rows:
             row, mapper, name, undo = one
@@ -78,7 +83,10 @@ def _undone(row: AttributeMapping) -> tuple[str, Undo] | None:
 
 
 def _inverted(node: Node, registry: Registry) -> tuple[str, Undo] | None:
-    """The attribute and the way back to it, where every call has an inverse and everything else is constant."""
+    """Return the source attribute and the function back to it.
+
+    Return None if a call has no inverse, or another argument is not constant.
+    """
     if isinstance(node, SourceAttribute):
         return node.name, lambda value: value
     if not isinstance(node, Call) or not node.arguments:
@@ -95,7 +103,7 @@ def _inverted(node: Node, registry: Registry) -> tuple[str, Undo] | None:
 
 
 def _constants(nodes: Iterable[Node]) -> list[Any] | None:
-    """Their values, None for one left out; None where they are not all constant."""
+    """Return the values of constant arguments, None for one left out; None if one is not constant."""
     found: list[Any] = []
     for node in nodes:
         if not isinstance(node, Text | Number | Omitted):
@@ -105,5 +113,5 @@ def _constants(nodes: Iterable[Node]) -> list[Any] | None:
 
 
 def _in_text(value: Any) -> Any:
-    """As the directory has it: texts, or lists of them."""
+    """Return a value as the directory has it: a string, or a list of strings."""
     return [as_text(one) for one in value] if isinstance(value, list) else as_text(value)

@@ -1,21 +1,22 @@
-"""From a directory object's attributes to the values that a table's rows come to."""
+"""From a directory object's attributes to the values of a table's rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scimsvc.mapping.expression import Expression, ExpressionError
 from scimsvc.mapping.functions import FunctionError, Ignored
 from scimsvc.mapping.functions.values import as_boolean, as_number, as_text, plain_value
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping
 from scimsvc.schema.model import Attribute
+from scimsvc.schema.types import check
 
 Value = Callable[[Mapping[str, Any]], Any]
 
 
 class Flow(NamedTuple):
-    """What a row comes to: `value` in the form of its target attribute, None where nothing is sent."""
+    """The value of a row, in the form of its target attribute; None if nothing is sent."""
 
     row: AttributeMapping
     value: Any
@@ -25,12 +26,14 @@ _new = tuple.__new__
 
 
 class SkippedObject(Exception):
-    """An expression says IgnoreObjectFlow: nothing at all is sent of the object."""
+    """An expression returns IgnoreObjectFlow: Entra sends nothing at all for the object."""
 
 
 class RowMapper:
-    """Works out one row: `value` takes the attributes and whether the object is created, and answers what the row comes to, None
-    where nothing is sent. It raises ExpressionError and SkippedObject.
+    """Works out one row.
+
+    `value` takes the source attributes, and whether the object is created. It returns the row's value, or None if nothing is
+    sent. It raises ExpressionError and SkippedObject.
     """
 
     def __init__(self, row: AttributeMapping) -> None:
@@ -62,7 +65,7 @@ def _value(row: AttributeMapping) -> Callable[..., Any]:
 
 
 class Mapper:
-    """Works out the rows of a table. Expressions are compiled already, so this is what it costs for each object."""
+    """Works out the rows of a table. Expressions are compiled once, when the profile is loaded."""
 
     def __init__(self, table: ObjectMapping) -> None:
         self.table = table
@@ -70,19 +73,19 @@ class Mapper:
         self._updating = [(row, value) for row, value in self._creating if row.apply == "always"]
 
     def flows(self, attributes: Mapping[str, Any], creating: bool = True) -> list[Flow]:
-        """All rows that apply, in the table's order.
+        """Return the values of all rows that apply, in the table's order.
 
-        A default value counts only on create, as does a row that applies only then (customize-application-attributes.md).
-        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        A default value counts only on create, and so does a row that applies only then (customize-application-attributes.md).
+        Raise ExpressionError if an expression can't be worked out, and SkippedObject.
         """
         rows = self._creating if creating else self._updating
         # Flow(…) goes through a function of its own, which costs as much as a small expression.
         return [_new(Flow, (row, value(attributes, creating))) for row, value in rows]
 
     def known_flows(self, attributes: Mapping[str, Any], creating: bool = True) -> tuple[list[Flow], dict[str, str]]:
-        """Return the flows like `flows`, without the rows that only Entra can work out, and these by target with the reason.
+        """Return the flows like `flows`, without rows that only Entra can work out; and the reason for each of these, by target.
 
-        Raises ExpressionError where an expression can't be worked out, and SkippedObject.
+        Raise ExpressionError if another expression can't be worked out, and SkippedObject.
         """
         flows, unknown = [], {}
         for row, value in self._creating if creating else self._updating:
@@ -93,6 +96,16 @@ class Mapper:
                     raise
                 unknown[row.target_text] = error.message
         return flows, unknown
+
+
+def refused_values(flows: Iterable[Flow]) -> Iterator[tuple[AttributeMapping, str]]:
+    """Yield each row with a value for which the server refuses a create, and what the value must be: `a boolean`."""
+    for flow in flows:
+        leaf = flow.row.target.target.value().leaf
+        values = flow.value if isinstance(flow.value, list) else [flow.value]
+        wrong = next((one for one in values if not isinstance(one, dict) and one is not None and check(leaf.type, one)), None)
+        if wrong is not None and leaf.type != "complex":
+            yield flow.row, f"must be {check(leaf.type, wrong)}"
 
 
 def _value_of(row: AttributeMapping) -> Value:
@@ -106,7 +119,10 @@ def _value_of(row: AttributeMapping) -> Value:
 
 
 def converter(attribute: Attribute) -> Callable[[Any], Any]:
-    """From what a row comes to, mostly a text, to a value of an attribute's type; what is none of it stays as it is."""
+    """Return a function that converts the value of a row, mostly a string, to an attribute's type.
+
+    A value that can't be converted stays as it is.
+    """
     one = _CONVERSIONS.get(attribute.type)
     if one is None:
         return _text_or_texts

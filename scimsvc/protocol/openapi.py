@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from scimsvc.protocol.bulk import BULK_REQUEST_URN, BULK_RESPONSE_URN, METHODS
@@ -51,9 +51,18 @@ _WITHOUT_BODY = ("400", "401", "403", "404", "406", "414", "503")
 _WITH_BODY = (*_WITHOUT_BODY, "413", "415")
 
 
-def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int, max_operations: int, limits: Limits) -> Json:
-    """The document for the resource types of one tenant; `base` is the absolute URL of the SCIM endpoint."""
-    types = list(resource_types)
+def openapi(
+    types: Collection[ResourceType],
+    base: str,
+    max_results: int,
+    max_operations: int,
+    limits: Limits,
+    routes: Collection[tuple[str, str]],
+) -> Json:
+    """Return the document for the resource types of one tenant. `base` is the absolute URL of the SCIM endpoint.
+
+    `routes` has the method and the path of each route that the server has, such as `("PUT", "/Users/{id}")`.
+    """
     schemas: Json = {_ERROR: _error(), _SEARCH_REQUEST: _search_request(max_results, limits), _PATCH_OP: _patch_op(limits)}
     schemas |= {_BULK_REQUEST: _bulk_request(max_operations), _BULK_RESPONSE: _bulk_response()}
     for one in [*types, *_DISCOVERY]:
@@ -71,9 +80,11 @@ def openapi(resource_types: Iterable[ResourceType], base: str, max_results: int,
     }
     me = next((one for one in types if one.endpoint == "/Users"), None)
     if me:
-        paths["/Me"] = {name: one for name, one in _of_one(me, "the user that the token is of").items() if name != "delete"}
+        paths["/Me"] = _of_one(me, "the user that the token is of")
     for one in _DISCOVERY:
         paths |= _discovery(one)
+    served = {(path, method.lower()) for method, path in routes} | {(path, "parameters") for _, path in routes}
+    paths = {path: {name: one for name, one in item.items() if (path, name) in served} for path, item in paths.items()}
     return {
         "openapi": "3.1.0",
         "info": {

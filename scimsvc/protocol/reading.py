@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from scimsvc.protocol.filter.ast import Filter, Path
 from scimsvc.protocol.filter.evaluate import matches
+from scimsvc.protocol.filter.typed import Filter, Path
 from scimsvc.schema.model import Attribute
 from scimsvc.schema.paths import AttributePath
 

@@ -7,20 +7,19 @@ the `value` of an e-mail address, it is a reference only where the request creat
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
 from scimsvc.protocol.errors import ScimError
-from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, parse_path
-from scimsvc.protocol.filter.lexer import tokens
+from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, PathText, parse_path
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath
+from scimsvc.schema.types import normaliser
 
 _ID = re.compile(r"(?P<before>)bulkId:(?P<name>.+)", re.DOTALL)
 _URI = re.compile(r"(?P<before>(?:.*?/)??)bulkId:(?P<name>.+)", re.DOTALL)
@@ -143,7 +142,7 @@ def _refers(holder: Attribute, attribute: Attribute, value: Any, names: Collecti
 
 def _with_changes(resource_type: ResourceType, method: str, body: Any, change: _Change) -> Any:
     # Nearly no operation refers to anything, and a search for bytes costs next to nothing.
-    if not isinstance(body, dict) or b"bulkId:" not in orjson.dumps(body):
+    if not isinstance(body, dict) or b"bulkId:" not in orjson.dumps(body, _texts_of, orjson.OPT_PASSTHROUGH_SUBCLASS):
         return body
     root = resource_type.root
     if method != "PATCH":
@@ -190,28 +189,36 @@ def _operation_changed(resource_type: ResourceType, operation: Any, change: _Cha
     if path is None:
         return members
     if path.value_filter:
-        members["path"] = _path_changed(text, path.value_filter, change)
+        members["path"] = PathText.of(text, replace(path, value_filter=_filter_changed(path.value_filter, change)))
     if value is not None and members.get("op") != "remove":
         holder, attribute = _last_two(resource_type, path.target)
         members["value"] = _changed(holder, attribute, value, change)
     return members
 
 
-def _path_changed(text: str, value_filter: Filter, change: _Change) -> str:
-    """The text of a path with the literals of its filter changed."""
-    compared = [one for one in _comparisons(value_filter) if isinstance(one.literal, str)]
-    pieces, end = [], 0
-    for one, token in zip(compared, (token for token in tokens(text) if token.kind == "string"), strict=True):
-        steps = one.path.steps
-        place = _place(steps[-2], steps[-1]) if len(steps) > 1 else None
-        new = change(str(one.literal), place) if place else one.literal
-        pieces += [text[end : token.start], token.text if new == one.literal else json.dumps(new)]
-        end = token.start + len(token.text)
-    return "".join([*pieces, text[end:]])
+def _texts_of(path: PathText) -> list[Any]:
+    """Return the texts in a path that a dialect has read."""
+    value_filter = path.path and path.path.value_filter
+    return [str(path), *(one.literal for one in _comparisons(value_filter))] if value_filter else [str(path)]
+
+
+def _filter_changed(node: Filter, change: _Change) -> Filter:
+    """Return a value filter with every text changed that stands where a reference may."""
+    match node:
+        case Comparison(path, operator, _, literal) if isinstance(literal, str) and len(path.steps) > 1:
+            place = _place(path.steps[-2], path.leaf)
+            new = change(literal, place) if place else literal
+            return node if new == literal else Comparison(path, operator, normaliser(path.leaf)(new), new)
+        case And(operands):
+            return And(tuple(_filter_changed(operand, change) for operand in operands))
+        case Or(operands):
+            return Or(tuple(_filter_changed(operand, change) for operand in operands))
+        case Not(operand):
+            return Not(_filter_changed(operand, change))
+    return node
 
 
 def _comparisons(node: Filter) -> Iterator[Comparison]:
-    """Those of a value filter, in the order of its text."""
     match node:
         case Comparison():
             yield node

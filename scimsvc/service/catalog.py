@@ -8,13 +8,13 @@ from functools import cached_property
 
 from scimsvc.mapping import Profile
 from scimsvc.mapping.inverse import Inverse
-from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.mapping.profile.policies import DEFAULT, Policies
 from scimsvc.schema.core import GROUPS, MEMBERS
 from scimsvc.schema.discovery import schemas_of
 from scimsvc.schema.documents import RESERVED
 from scimsvc.schema.model import ResourceType, Schema
 from scimsvc.schema.paths import AttributePath
-from scimsvc.store.index import Indexer, UniqueRule
+from scimsvc.store.querying.index import Indexer, UniqueRule
 
 
 @dataclass(frozen=True)

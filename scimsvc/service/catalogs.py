@@ -11,10 +11,10 @@ from pathlib import Path
 
 import orjson
 
-from scimsvc.mapping import Finding, ProfileError, read_profiles, sort_profiles
+from scimsvc.mapping import Finding, ProfileError
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import files_in
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import files_in, read_profiles, sort_profiles
 from scimsvc.service.profiles.packaged import with_packaged
 
 CHECK_EVERY = 2.0

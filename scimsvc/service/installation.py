@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scimsvc.mapping.loader import PROFILES, files_in
 from scimsvc.packaged_files import CONFIGURATION, MAPPINGS
+from scimsvc.service.profiles.files import PROFILES, files_in
 
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -8,9 +8,10 @@ from typing import Any
 from scimsvc.mapping import AttributeMapping, ObjectMapping
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
-from scimsvc.mapping.revision import matching_key, matching_text
+from scimsvc.mapping.profile.changes import matching_key
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.types import normaliser
+from scimsvc.service.words import matching_in_words
 
 
 def unsure(row: AttributeMapping, known: Mapping[str, Any]) -> str | None:
@@ -29,7 +30,8 @@ class Lookups:
 
     def __init__(self, new: ObjectMapping, former: ObjectMapping | None) -> None:
         changed = former is not None and matching_key(new) != matching_key(former)
-        self.change = f"matching changes from {matching_text(former)} to {matching_text(new)}" if changed and former else None
+        before, after = (matching_in_words(table.matching() if table else ()) for table in (former, new))
+        self.change = f"matching changes from {before} to {after}" if changed else None
         """What changes, in words; None if accounts are found as before."""
         self._rows = [(row, RowMapper(row)) for row in new.matching()] if changed else []
 

@@ -10,13 +10,13 @@ import orjson
 from marshmallow import ValidationError
 
 from scimsvc.mapping import AttributeMapping, ObjectMapping
-from scimsvc.mapping.directory import REFERENCES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.expression import ExpressionError
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import RowMapper, SkippedObject
-from scimsvc.mapping.record import Record
-from scimsvc.mapping.revision import Unique, unique_attributes
-from scimsvc.mapping.scope import Clause, ScopingFilter, in_scope, undecided
+from scimsvc.mapping.profile.changes import Unique, unique_attributes
+from scimsvc.mapping.profile.record import Record
+from scimsvc.mapping.profile.scope import Clause, ScopingFilter, in_scope, undecided
 from scimsvc.protocol.reading import value_at
 from scimsvc.schema.classes import describe, load
 from scimsvc.schema.model import Attribute, ResourceType

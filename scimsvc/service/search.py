@@ -13,7 +13,7 @@ from scimsvc.service.cursors import Cursors
 from scimsvc.service.resources import ResourceService
 from scimsvc.store.database import Database
 from scimsvc.store.membership import ALL
-from scimsvc.store.search import Hit, Place, SearchStore, Target
+from scimsvc.store.querying.search import Hit, Place, SearchStore, Target
 
 CREATION = "meta.created"
 _USE = "search"

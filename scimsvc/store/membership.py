@@ -13,12 +13,12 @@ from scimsvc.protocol.filter import Filter
 from scimsvc.schema.core import EXTERNAL_ID, GROUP_TYPE
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.types import normaliser
-from scimsvc.store import filters
 from scimsvc.store.database import Database
-from scimsvc.store.index import key, number
 from scimsvc.store.journal import Action, Journal
 from scimsvc.store.journal_details import OutsideDocument
 from scimsvc.store.models import Membership, Resource
+from scimsvc.store.querying import filter_sql as filters
+from scimsvc.store.querying.index import key, number
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement, delete_found
 

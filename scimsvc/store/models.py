@@ -54,7 +54,7 @@ class Resource(Model):
 class AttributeValue(Model):
     """One normalised value of one attribute of a resource; `element` is its place in a multi-valued attribute.
 
-    `attribute` is the number of a resource type's attribute (see `scimsvc.store.index.number`).
+    `attribute` is the number of a resource type's attribute (see `scimsvc.store.querying.index.number`).
     `value` is what is indexed; where the normalised value is too long for an index, `overflow` has all of it.
     """
 

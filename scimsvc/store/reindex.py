@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from scimsvc.store.database import Database
-from scimsvc.store.index import Indexer, Key, Row
 from scimsvc.store.membership import MembershipStore, name_form
+from scimsvc.store.querying.index import Indexer, Key, Row
 from scimsvc.store.resources import ResourceStore
 from scimsvc.store.statement import Statement
 

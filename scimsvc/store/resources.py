@@ -12,13 +12,13 @@ import peewee
 
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
-from scimsvc.store import filters
 from scimsvc.store.database import Database, Kind
-from scimsvc.store.filters import Slot
-from scimsvc.store.index import Indexer, Key, Row, agree
 from scimsvc.store.journal import Action, Journal
 from scimsvc.store.journal_details import NOTHING, NOTHING_OUTSIDE, OutsideDocument, changed, outside_only, whole
 from scimsvc.store.models import AttributeValue, Membership, Resource
+from scimsvc.store.querying import filter_sql as filters
+from scimsvc.store.querying.filter_sql import Slot
+from scimsvc.store.querying.index import Indexer, Key, Row, agree
 from scimsvc.store.statement import Statement, delete_found
 
 

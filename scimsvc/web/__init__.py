@@ -1,1 +1,4 @@
-"""HTTP: Flask blueprints that parse a request, call one use case and render its answer."""
+"""HTTP: Flask views that parse a request, call one use case and render its answer.
+
+`app` composes the rooms, and `routes` lists all paths.
+"""

@@ -1,4 +1,4 @@
-"""What the blueprints call."""
+"""The services that the views call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scimsvc.store.database import Database, DatabaseUnavailable
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one application."""
+    """The services of one application."""
 
     settings: Settings
     database: Database
@@ -32,12 +32,12 @@ class Services:
 
     @cached_property
     def cursors(self) -> Cursors:
-        """What makes and reads cursors."""
+        """Return the service that makes and reads cursors."""
         return Cursors(self.database)
 
     @cached_property
     def limits(self) -> Limits:
-        """What a client may send at once."""
+        """Return the limits of one request."""
         limits = self.settings.limits
         return Limits(limits.filter_length, limits.patch_operations, limits.members, limits.filter_scans)
 
@@ -49,12 +49,12 @@ def database_of(settings: Settings) -> Database:
 
 
 def make_services(settings: Settings) -> Services:
-    """The parts as the settings want them; no connection stays open.
+    """Make the services that the settings describe. No connection stays open.
 
-    Raises ProfileError where profiles are wrong, ValueError where the database URL or plugins are.
+    Raise ProfileError if profiles are wrong, ValueError if the database URL or plugins are.
     """
     database = database_of(settings)
-    registry = load_registry(settings.plugins, settings.folder)
+    registry = load_registry(settings.plugins, settings.folder.resolve())
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None
     catalogs = Catalogs(settings.mappings.directory, registry, kept, partial(_followed, database), packaged=True)
@@ -68,5 +68,5 @@ def _followed(database: Database) -> set[str] | None:
     except (DatabaseUnavailable, peewee.PeeweeException):
         return None
     finally:
-        # Processes that are forked from this one must not share it.
+        # Processes that are forked from this one must not share the connection.
         database.close()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.service.actor import Actor
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import migrations, tenants
 from scimsvc.store import reindex as store

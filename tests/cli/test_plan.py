@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from scimsvc.cli import changes
-from scimsvc.mapping import load_profile
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.protocol.patch import STRICT
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database

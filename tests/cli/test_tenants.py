@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
-from scimsvc.mapping.custom import TYPES
-from scimsvc.mapping.directory import source_attributes
+from scimsvc.mapping.entra.directory import source_attributes
+from scimsvc.mapping.entra.preview import PreviewError, preview
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.expression.tree import Call, Node, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
 from scimsvc.mapping.inverse import Inverse
-from scimsvc.mapping.preview import PreviewError, preview
-from scimsvc.mapping.scope import OPERATORS
-from scimsvc.mapping.synchronization import differences, export_schema, import_schema, merged
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.profile.scope import OPERATORS
+from scimsvc.mapping.synchronization import export_schema, import_schema, merged
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import ResourceType
 from scimsvc.service.catalog import Catalog
@@ -29,6 +29,7 @@ from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
 from scimsvc.web.app import create_app
+from tests.mapping.words import differences
 from tests.support.server import new_token
 from tests.support.wsgi import call
 

@@ -8,11 +8,14 @@ import jsonschema
 import pytest
 import yaml
 
-from scimsvc.mapping import Finding, ProfileError, load_profile, parse_profile
-from scimsvc.mapping import examples as examples_module
-from scimsvc.mapping import loader as loader_module
-from scimsvc.mapping import source_attributes as source_attributes_module
-from scimsvc.mapping.custom import TYPES
+from scimsvc.mapping import Finding, ProfileError, parse_profile
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.reading import custom_attributes as custom_attributes_module
+from scimsvc.mapping.reading import examples as examples_module
+from scimsvc.mapping.reading import rows as rows_module
+from scimsvc.mapping.reading import source_attributes as source_attributes_module
+from scimsvc.mapping.reading import tables as tables_module
+from scimsvc.service.profiles.files import load_profile
 from tests.cli.conftest import Run
 from tests.support.server import ROOT
 
@@ -98,7 +101,7 @@ def test_directory_is_known_in_any_case_and_a_slip_in_its_name_is_a_warning():
     (warning,) = doubts(text("{source: login, target: title}", head="directory: Entra\n"))
     assert "Entra's users have no attribute 'login'" in warning.message
     (warning,) = doubts(text("{source: login, target: title}", head="directory: entrra\n"))
-    message = "of the directory 'entrra' no source attribute is known, did you mean 'entra'?"
+    message = "no source attribute of the directory 'entrra' is known, did you mean 'entra'?"
     assert (warning.line, warning.column, warning.message) == (2, 12, message)
 
 
@@ -176,9 +179,9 @@ def test_example_that_holds_is_no_finding(example: str):
         ("{source: {givenName: A}, expect: {name.formatted: null}}", 57, "name.formatted comes to 'A', not to nothing"),
         ("{source: {}, expect: {titel: x}}", 29, "no mapping has the target 'titel', did you mean 'title'?"),
         ("{source: {}}", 7, "an example needs 'expect'"),
-        ("{source: {}, expect: {[c]: d}}", 29, "the name of an attribute must be a text"),
-        ("{source: {[a]: b}, expect: {}}", 17, "the name of an attribute must be a text"),
-        ("{source: {a: [{b: 1, b: 2}]}, expect: {}}", 28, "b stands here twice"),
+        ("{source: {}, expect: {[c]: d}}", 29, "the name of an attribute must be a string"),
+        ("{source: {[a]: b}, expect: {}}", 17, "the name of an attribute must be a string"),
+        ("{source: {a: [{b: 1, b: 2}]}, expect: {}}", 28, "b is here twice"),
         ("{source: [], expect: {}}", 16, "an example needs 'source'"),
         ("{source: {}, expect: {}, wanted: {}}", 32, "unknown key 'wanted' in an example"),
         ("x", 7, "an example must be a mapping"),
@@ -192,7 +195,7 @@ def test_example_that_does_not_hold_is_an_error_at_its_place(example: str, colum
 
 def test_example_that_can_not_be_worked_out_says_why():
     row = "expression: CDate([employeeHireDate])\n      target: title"
-    with pytest.raises(ProfileError, match="the example can't be worked out: 'soon' is no date"):
+    with pytest.raises(ProfileError, match="the example can't be worked out: 'soon' is not a date"):
         parse_profile(text(row, more="  examples:\n    - {source: {employeeHireDate: soon}, expect: {title: x}}\n"), FILE)
 
 
@@ -213,9 +216,9 @@ def test_shipped_profile_has_no_findings_and_fits_the_schema_for_editors(path: P
 @pytest.mark.parametrize(
     ("keys", "definition"),
     [
-        (loader_module._ROW_KEYS, "mapping"),
-        (loader_module._TABLE_KEYS, "table"),
-        (loader_module._ATTRIBUTE_KEYS, "attribute"),
+        (rows_module._ROW_KEYS, "mapping"),
+        (tables_module._TABLE_KEYS, "table"),
+        (custom_attributes_module._ATTRIBUTE_KEYS, "attribute"),
         (examples_module._KEYS, "example"),
         (source_attributes_module._KEYS, "sourceAttribute"),
     ],

@@ -206,10 +206,10 @@ def test_regular_expression_that_would_take_for_ever_is_given_up(pattern: str):
 @pytest.mark.parametrize(
     ("expression", "column", "message"),
     [
-        ('Mid([t], "one", 1)', 10, "start must be a whole number, not 'one'"),
-        ('Mid([t], 1, "1.5")', 13, "length must be a whole number"),
-        ('Left([t], "")', 11, "NumChars must be a whole number"),
-        ('DateAdd("d", 1, "soon")', 17, "dateTime: 'soon' is no date such as"),
+        ('Mid([t], "one", 1)', 10, "start must be an integer, not 'one'"),
+        ('Mid([t], 1, "1.5")', 13, "length must be an integer"),
+        ('Left([t], "")', 11, "NumChars must be an integer"),
+        ('DateAdd("d", 1, "soon")', 17, "dateTime: 'soon' is not a date such as"),
         ('InStr("a", "b", 1, "vbTextCompare")', 20, "compareType must be vbTextCompare or vbBinaryCompare, without quotation"),
         ('InStr("a", "b", 1, vbCompare)', 20, "vbCompare is not known here"),
         ("Append(vbTextCompare, [a])", 8, "vbTextCompare is not known here"),
@@ -223,7 +223,7 @@ def test_regular_expression_that_would_take_for_ever_is_given_up(pattern: str):
         ("Mid([a], Now(), 1)", 10, "start can't be what Now comes to, a date"),
         ('DateAdd("d", 1, Count([a]))', 17, "dateTime can't be what Count comes to, a number"),
         ('DateDiff("d", IsNull([a]), [b])', 15, "date1 can't be what IsNull comes to, a truth value"),
-        ('CDate("Tue, 16 Mar 2020")', 7, "is no Tue, but a Monday"),
+        ('CDate("Tue, 16 Mar 2020")', 7, "is not a Tue but a Monday"),
         ("RandomString(6)", 1, r"write RandomString\(Length"),
         ("Guid(1)", 1, r"write Guid\(\); here is 1 argument"),
         ('IIF([a] = "x", "y")', 1, r"write IIF\("),
@@ -233,16 +233,16 @@ def test_regular_expression_that_would_take_for_ever_is_given_up(pattern: str):
         ('CDate("2021-02-30")', 7, "doesn't exist"),
         ('DateAdd("q", 1, [d])', 9, "interval must be one of yyyy, m, ww"),
         ('DateDiff("day", [d], [e])', 10, "interval must be one of yyyy, m, ww"),
-        ('FormatDateTime([d], , "q", "d")', 23, "is no date format"),
-        ('FormatDateTime([d], "yyyy", "q")', 29, "is no date format"),
+        ('FormatDateTime([d], , "q", "d")', 23, "is not a date format"),
+        ('FormatDateTime([d], "yyyy", "q")', 29, "is not a date format"),
         ('FormatDateTime([d], , "yyyy\'", "d")', 23, "without its other part"),
-        ('FormatDateTime([d], "Loose", "yyyy", "d")', 21, "'Loose' is no DateTimeStyles"),
+        ('FormatDateTime([d], "Loose", "yyyy", "d")', 21, "'Loose' is not a DateTimeStyles"),
         ('Replace([a], , "(", , "", , )', 16, "the regular expression '\\(' can't be read"),
         ('Replace([a], , "(")', 16, "the regular expression '\\(' can't be read"),
         ('Replace([a], , "(?<f>x)", "g", "", , )', 27, "has no group 'g'; it has: f"),
         ('Replace([a], , "(?:a{1000}){1000}", , "", , )', 16, "character 12: up to here it comes to too much"),
         ('ToUpper([a], "english")', 14, "culture must be a name such as en-US"),
-        ("RandomString(3,2,2,0,0)", 1, "come to 4 where Length is 3"),
+        ("RandomString(3,2,2,0,0)", 1, "their sum 4 must not exceed the Length 3"),
         ("RandomString(257,0,0,0,0)", 1, "Length must be from 1 to 256"),
         ('RandomString(5,1,0,0,0,"0123456789")', 1, "leaves no characters"),
     ],
@@ -256,13 +256,13 @@ def test_call_that_can_never_work_is_refused(expression: str, column: int, messa
 @pytest.mark.parametrize(
     ("expression", "attributes", "column", "message"),
     [
-        ("Left([t], [n])", {"t": "x", "n": "two"}, 1, "NumChars must be a whole number, not 'two'"),
+        ("Left([t], [n])", {"t": "x", "n": "two"}, 1, "NumChars must be an integer, not 'two'"),
         ('Append("x", Item([t], [n]))', {"t": ["x"], "n": 0}, 13, "index counts from 1"),
-        ("Item([t], [n])", {"t": ["x"]}, 1, "index must be a whole number, not nothing"),
+        ("Item([t], [n])", {"t": ["x"]}, 1, "index must be an integer, not nothing"),
         ("CDate([d])", {"d": "2021-02-30"}, 1, "doesn't exist"),
-        ("CDate([d])", {"d": "tomorrow"}, 1, "is no date"),
-        ("CDate([d])", {"d": "2021-01-01T10:00:00+15:00"}, 1, "offset that is none"),
-        ("CDate([d])", {"d": "13:00 PM"}, 1, "is no date"),
+        ("CDate([d])", {"d": "tomorrow"}, 1, "is not a date"),
+        ("CDate([d])", {"d": "2021-01-01T10:00:00+15:00"}, 1, "has an invalid offset"),
+        ("CDate([d])", {"d": "13:00 PM"}, 1, "is not a date"),
         ("CDate([d])", {"d": "1/1/2021 13:00:00 PM"}, 1, "no hour that there is"),
         ('FormatDateTime([d], , "yyyy-MM-dd hh:mm", "d")', {"d": "2021-01-01 15:30"}, 1, "no hour that there is"),
         ('FormatDateTime([d], , "M/d/yyyy HH:mm tt", "d")', {"d": "1/1/2021 14:00 AM"}, 1, "none of AM and PM that goes with it"),
@@ -273,21 +273,21 @@ def test_call_that_can_never_work_is_refused(expression: str, column: int, messa
         ('DateAdd("s", 99999999999999999999, Now())', {}, 1, "outside the years"),
         ('DateAdd("d", 99999999, Now())', {}, 1, "outside the years"),
         ("DateFromNum([n])", {"n": "9223372036854775807"}, 1, "outside the years"),
-        ("DateFromNum([n])", {"n": "x"}, 1, "value must be a whole number"),
-        ('FormatDateTime([d], , "yyyy-MM-dd", "d")', {"d": "1/2/2021"}, 1, "is no date in the format 'yyyy-MM-dd'"),
-        ('FormatDateTime([d], , [f], "d")', {"d": "1", "f": "q"}, 1, "is no date format"),
-        ('FormatDateTime([d], [f], "yyyy", "d")', {"d": "2021", "f": "Loose"}, 1, "'Loose' is no DateTimeStyles"),
+        ("DateFromNum([n])", {"n": "x"}, 1, "value must be an integer"),
+        ('FormatDateTime([d], , "yyyy-MM-dd", "d")', {"d": "1/2/2021"}, 1, "is not a date in the format 'yyyy-MM-dd'"),
+        ('FormatDateTime([d], , [f], "d")', {"d": "1", "f": "q"}, 1, "is not a date format"),
+        ('FormatDateTime([d], [f], "yyyy", "d")', {"d": "2021", "f": "Loose"}, 1, "'Loose' is not a DateTimeStyles"),
         ('Replace([a], , [b], , "", , )', {"a": "x", "b": "("}, 1, "the regular expression '\\(' can't be read"),
         ('Replace([a], , "x", [b], "", , )', {"a": "x", "b": "g"}, 1, "has no group 'g'; it has: none"),
         ("ToUpper([a], [c])", {"a": "x", "c": "english"}, 1, "culture must be a name such as en-US"),
         ('IIF([a], "x", "y")', {"a": "perhaps"}, 1, "expected True, False or a number, not 'perhaps'"),
-        ("RandomString(3,2,2,0,[n])", {"n": 0}, 1, "come to 4 where Length is 3"),
+        ("RandomString(3,2,2,0,[n])", {"n": 0}, 1, "their sum 4 must not exceed the Length 3"),
         ("RandomString([n],0,0,0,0)", {"n": "257"}, 1, "Length must be from 1 to 256"),
         ("BitAnd(&HFFFFFFFFFFFFFFFFFFFF, [n])", {"n": "&HFFFFFFFFFFFFFFFFFFFF"}, 1, "numbers of at most 64 bits"),
-        ("BitAnd(1, [n])", {"n": "&H1_0"}, 1, "value2 must be a whole number"),
-        ("BitAnd(1, [n])", {"n": "&H-5"}, 1, "value2 must be a whole number"),
-        ("BitAnd(1, [n])", {"n": "1_0"}, 1, "value2 must be a whole number"),
-        ("BitAnd(1, [n])", {"n": "\N{ARABIC-INDIC DIGIT FIVE}"}, 1, "value2 must be a whole number"),
+        ("BitAnd(1, [n])", {"n": "&H1_0"}, 1, "value2 must be an integer"),
+        ("BitAnd(1, [n])", {"n": "&H-5"}, 1, "value2 must be an integer"),
+        ("BitAnd(1, [n])", {"n": "1_0"}, 1, "value2 must be an integer"),
+        ("BitAnd(1, [n])", {"n": "\N{ARABIC-INDIC DIGIT FIVE}"}, 1, "value2 must be an integer"),
     ],
 )
 def test_value_that_a_function_can_not_take_is_an_error_at_the_call(
@@ -381,7 +381,7 @@ def test_time_without_a_date_is_of_today_unless_a_style_says_otherwise():
     today = datetime.now(UTC).date()
     assert read_as("12:30 PM", "h:mm tt", frozenset()).clock.date() in (today, today + timedelta(days=1))
     assert read_as("12:30 PM", "h:mm tt", frozenset({NO_CURRENT_DATE})) == Moment(datetime(1, 1, 1, 12, 30))
-    with pytest.raises(FunctionError, match="is no fri, but a Thursday"):
+    with pytest.raises(FunctionError, match="is not a fri but a Thursday"):
         read_as("fri 4 mar 2021", "ddd d MMM yyyy", frozenset())
 
 
@@ -420,7 +420,7 @@ def test_styles_say_which_spaces_may_be_there():
     assert compile_expression(read_it.format("AllowWhiteSpaces")).evaluate({"d": spaced}) == "20210304"
     assert compile_expression('FormatDateTime([d], , "yyyy-MM-dd", "yyyyMMdd")').evaluate({"d": " 2021-03-04 "}) == "20210304"
     for styles in ("None", "AllowLeadingWhite", "AllowTrailingWhite"):
-        with pytest.raises(ExpressionError, match="is no date in the format"):
+        with pytest.raises(ExpressionError, match="is not a date in the format"):
             compile_expression(read_it.format(styles)).evaluate({"d": " 2021-03-04 "})
     adjusted = 'FormatDateTime([d], "AdjustToUniversal", "yyyy-MM-dd HH:mmzzz", "yyyy-MM-dd HH:mmK")'
     assert compile_expression(adjusted).evaluate({"d": "2021-03-04 23:00-02:00"}) == "2021-03-05 01:00Z"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimsvc.mapping import parse_profile
+from scimsvc.mapping.entra.requests import create_body
 from scimsvc.mapping.functions import Function, Parameter, Registry, installed, plain
 from scimsvc.mapping.inverse import Inverse
 from scimsvc.mapping.mapper import Mapper
-from scimsvc.mapping.outgoing import create_body
 from tests.support.server import ROOT
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from scimsvc.mapping.preview import preview
+from scimsvc.mapping.entra.preview import preview
 from scimsvc.store.database import Database
 from tests.mapping.test_preview import JANE, created, profile, updated
 from tests.support.server import BASE_PATH, new_token

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimsvc.cli import main
-from scimsvc.mapping import Profile, load_profile, parse_profile
-from scimsvc.mapping.directory import has_source_attribute, source_attributes, source_of
-from scimsvc.mapping.preview import PreviewError, preview
+from scimsvc.mapping import Profile, parse_profile
+from scimsvc.mapping.entra.directory import has_source_attribute, source_attributes, source_of
+from scimsvc.mapping.entra.preview import PreviewError, preview
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.store.database import Database
 from tests.cli.conftest import Run
 from tests.support.server import BASE_PATH, ROOT, new_token
@@ -149,7 +150,7 @@ def test_object_that_an_expression_leaves_out_is_not_sent():
     failing = "expression: 'CDate([surname])'\n      target: title"
     explained = preview(profile(row, failing).users, JANE | {"userType": "Guest"}, explain=True)
     assert (explained["skipped"], explained["rows"][1]["value"]) == (shown["skipped"], {"ignored": True})
-    assert explained["rows"][2]["error"].startswith("'Doe' is no date")
+    assert explained["rows"][2]["error"].startswith("'Doe' is not a date")
 
 
 def test_every_row_that_can_not_be_worked_out_is_named():
@@ -160,8 +161,8 @@ def test_every_row_that_can_not_be_worked_out_is_named():
     with pytest.raises(PreviewError) as caught:
         preview(profile(*rows).users, JANE)
     assert str(caught.value) == (
-        "title: 'Doe' is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM (column 1 of CDate([surname])); "
-        "nickName: NumChars must be a whole number, not 'Jane' (column 1 of Left([surname], [givenName]))"
+        "title: 'Doe' is not a date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM (column 1 of CDate([surname])); "
+        "nickName: NumChars must be an integer, not 'Jane' (column 1 of Left([surname], [givenName]))"
     )
 
 
@@ -171,7 +172,7 @@ def test_row_that_can_not_be_worked_out_is_explained_as_far_as_it_came():
         "{source: city, target: nickName, default: x, apply: create}",
     ]
     shown = preview(profile(*rows).users, JANE, explain=True)
-    assert shown["error"].startswith("title: 'doe' is no date")
+    assert shown["error"].startswith("title: 'doe' is not a date")
     assert "create" not in shown
     failed, created_only = shown["rows"][1:]
     assert [step["value"] for step in failed["steps"]] == ["Doe", "doe"]
@@ -359,12 +360,12 @@ def test_a_preview_shows_progress_and_what_an_interruption_leaves(run: Run, fold
     ("content", "message"),
     [
         ("{", "x.json: not JSON"),
-        ("[1, {}, []]", "x.json: object 1: must be a JSON object\nx.json: object 2: is no user"),
+        ("[1, {}, []]", "x.json: object 1: must be a JSON object\nx.json: object 2: is not a user"),
         (
             '{"error": {"code": "Request_ResourceNotFound"}}',
-            "is no user, but an error of Microsoft Graph: Request_ResourceNotFound",
+            "is not a user but an error of Microsoft Graph: Request_ResourceNotFound",
         ),
-        ('{"value": 5}', "is no user: it has none of the attributes"),
+        ('{"value": 5}', "is not a user: it has no attribute"),
         ('{"id": "1", "members": {"id": "x"}}', "members must be a list of objects"),
         ('{"id": "1", "members": [{"id": "x"}, {"x": 1}]}', "members[1] must be an object with an id"),
         ('{"id": "1", "manager": []}', "manager must be an object with an id"),

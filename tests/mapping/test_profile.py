@@ -8,11 +8,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.mapping import Profile, ProfileError, load_profile, load_profiles, parse_profile
-from scimsvc.mapping.source import MAX_BYTES, MAX_FINDINGS, written_at
+from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.reading.yaml_text import MAX_BYTES, MAX_FINDINGS, written_at
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.paths import resolve
+from scimsvc.service.profiles.files import load_profile, load_profiles
 
 SHIPPED = Path(__file__).resolve().parents[2] / "mappings" / "entra.yaml"
 FILE = Path("p.yaml")
@@ -212,14 +213,14 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{sorce: a, target: title}", 8, "unknown key 'sorce' in a row, did you mean 'source'?"),
         ("{source: a, target: title, foo: 1}", 34, "unknown key 'foo' in a row; known are source, constant"),
         ("{<<: {source: a}, target: title}", 8, "unknown key '<<'"),
-        ("{source: a, source: b, target: title}", 19, "source stands here twice"),
+        ("{source: a, source: b, target: title}", 19, "source is here twice"),
         ("{source: a}", 7, "the key 'target' is missing"),
-        ("{source: a, default: [], target: title}", 28, "default must be a text"),
+        ("{source: a, default: [], target: title}", 28, "default must be a string"),
         ("abc", 7, "a row must be a mapping"),
         ("[1]", 7, "a row must be a mapping"),
-        ("{source: [a], target: title}", 16, "source must be a text"),
-        ("{source: , target: title}", 15, "source must be a text"),
-        ("{source: a, target: {title: 1}}", 27, "target must be a text"),
+        ("{source: [a], target: title}", 16, "source must be a string"),
+        ("{source: , target: title}", 15, "source must be a string"),
+        ("{source: a, target: {title: 1}}", 27, "target must be a string"),
         ("{source: a, target: ''}", 27, "no such target attribute"),
         ("{source: a, target: titl}", 27, "no such target attribute 'titl', did you mean 'title'?"),
         ("{source: a, target: name.given}", 27, "no such target attribute 'name.given', did you mean 'name.givenName'?"),
@@ -235,23 +236,23 @@ def test_custom_attribute_can_be_a_target_and_unique():
         ("{source: a, target: EXTERNALID}", 7, "two mappings for EXTERNALID"),
         ("{source: a, target: title, matching: 1}", 7, "externalId has the matching precedence 1 already"),
         ("{source: a, target: title, matching: 0}", 44, "counts from 1"),
-        ("{source: a, target: title, matching: first}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: true}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: 2.0}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: 2001-13-45}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: =}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: <<}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: 0x_}", 44, "matching must be a whole number"),
-        (f"{{source: a, target: title, matching: {'1' * 5000}}}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: first}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: true}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: 2.0}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: 2001-13-45}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: =}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: <<}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: 0x_}", 44, "matching must be an integer"),
+        (f"{{source: a, target: title, matching: {'1' * 5000}}}", 44, "matching must be an integer"),
         ("{source: a, target: title, unique: =}", 42, "unique must be true or false"),
-        ("{source: a, target: title, [x, y]: 1}", 34, "a key of a row must be a text"),
+        ("{source: a, target: title, [x, y]: 1}", 34, "a key of a row must be a string"),
         ("{source: a, target: title, apply: ''}", 41, "apply must be always or create"),
         (f"{{source: a, target: '{USER_URN}:externalId'}}", 7, f"two mappings for {USER_URN}:externalId, which is externalId"),
-        ("{source: a, target: title, matching: '2'}", 44, "matching must be a whole number"),
-        ("{source: a, target: title, matching: }", 43, "matching must be a whole number"),
-        ("{source: a, target: title, matching: [2]}", 44, "matching must be a whole number"),
+        ("{source: a, target: title, matching: '2'}", 44, "matching must be an integer"),
+        ("{source: a, target: title, matching: }", 43, "matching must be an integer"),
+        ("{source: a, target: title, matching: [2]}", 44, "matching must be an integer"),
         ("{source: a, target: title, unique: 1}", 42, "unique must be true or false"),
-        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique: true and false tell nobody"),
+        ("{source: a, target: active, matching: 2}", 27, "active can't be matched by or unique: true and false can't tell"),
         (
             "{source: a, target: name}",
             27,
@@ -262,8 +263,12 @@ def test_custom_attribute_can_be_a_target_and_unique():
             27,
             "type can't be 'work' and 'home' at once",
         ),
-        ("{source: a, target: 'emails[type sw \"w\"].value'}", 27, "only eq, joined by and, says what the element is to be like"),
-        ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "only eq, joined by and"),
+        (
+            "{source: a, target: 'emails[type sw \"w\"].value'}",
+            27,
+            "a target's filter must be eq conditions joined by and: they say what a new element is like",
+        ),
+        ("{source: a, target: 'emails[type eq \"x\" or primary eq true].value'}", 27, "must be eq conditions joined by and"),
         ("{source: a, target: password, unique: true}", 27, "can't be matched by or unique: it is never returned"),
         ("{source: a, target: title, apply: sometimes}", 41, "apply must be always or create"),
         ("{constant: maybe, target: active}", 18, "active must be true or false, not 'maybe'"),
@@ -316,7 +321,7 @@ def test_every_character_of_a_value_is_found_where_it_is_written(value: str, sty
     [
         ("abc", 7, "a custom attribute must be a mapping"),
         ("{type: String}", 7, "the key 'name' is missing"),
-        ("{name: [a]}", 14, "name must be a text"),
+        ("{name: [a]}", 14, "name must be a string"),
         ("{name: 1a}", 14, "a custom attribute's name is letters and digits"),
         ("{name: a.b.c}", 14, "a custom attribute's name is letters and digits"),
         ("{name: 'a[type eq 1]'}", 14, "a custom attribute's name is letters and digits"),
@@ -341,7 +346,7 @@ def test_every_character_of_a_value_is_found_where_it_is_written(value: str, sty
             61,
             "a reference is to User.id or Group.id, did you mean",
         ),
-        ("{name: x, type: Reference, referencedObjectAttribute: [[a]]}", 62, "referencedObjectAttribute must be a text"),
+        ("{name: x, type: Reference, referencedObjectAttribute: [[a]]}", 62, "referencedObjectAttribute must be a string"),
         ("{name: 'a b'}", 14, "a custom attribute's name is letters and digits"),
         ("{name: 'urn:x'}", 14, "a custom attribute's name is letters and digits"),
         ("{name: x, type: ''}", 23, "unknown type ''"),
@@ -349,12 +354,12 @@ def test_every_character_of_a_value_is_found_where_it_is_written(value: str, sty
         ("{name: meta}", 14, "User has an attribute meta already"),
         (f"{{name: '{ENTERPRISE_USER_URN}:costCenter'}}", 14, "already"),
         ("{name: x, type: Strin}", 23, "unknown type 'Strin', did you mean 'String'?; known are String, Boolean"),
-        ("{name: x, type: [String]}", 23, "type must be a text"),
+        ("{name: x, type: [String]}", 23, "type must be a string"),
         ("{name: x, multiValued: 3}", 30, "multiValued must be true or false"),
         ("{name: x, required: 'true'}", 27, "required must be true or false"),
         ("{name: x, exactCase: }", 27, "exactCase must be true or false"),
         ("{name: x, multivalued: true}", 17, "unknown key 'multivalued' in a custom attribute, did you mean 'multiValued'?"),
-        ("{name: x, name: y}", 17, "name stands here twice"),
+        ("{name: x, name: y}", 17, "name is here twice"),
     ],
 )
 def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, column: int, message: str):
@@ -388,8 +393,8 @@ def test_mistake_in_a_custom_attribute_is_found_at_its_place(attribute: str, col
         ("profile: p\n", 1, 1, "a profile needs a table: the key 'users', the key 'groups', or both"),
         (HEAD.replace("profile", "profil") + GROUPS, 1, 1, "the key 'profile' is missing"),
         (HEAD.replace("profile: p", "profile: a b") + GROUPS, 1, 10, "a profile's name is"),
-        (HEAD.replace("profile: p", "profile: [p]") + GROUPS, 1, 10, "profile must be a text"),
-        (HEAD.replace("profile: p", "profile: p\ntitle: {}") + GROUPS, 2, 8, "title must be a text"),
+        (HEAD.replace("profile: p", "profile: [p]") + GROUPS, 1, 10, "profile must be a string"),
+        (HEAD.replace("profile: p", "profile: p\ntitle: {}") + GROUPS, 2, 8, "title must be a string"),
         (HEAD.replace(", matching: 1", "") + GROUPS, 3, 3, "no User mapping has `matching`"),
         (
             HEAD + GROUPS.replace("mappings", "mapping"),

@@ -101,7 +101,7 @@ def test_schema_of_a_connector_that_is_not_scim_is_told_in_one_line_first():
     rows += [{"source": {"name": "mail"}, "targetAttributeName": target} for target in ("Alias", "UserRole.Name")]
     first, *others = problem(schema(*rows, targetDirectoryName="salesforce.com"))
     assert first == (
-        "4 of 6 targets are attributes of 'salesforce.com' and not of SCIM: this connector is no SCIM application, "
+        "4 of 6 targets are attributes of 'salesforce.com' and not of SCIM: this connector is not a SCIM application, "
         "so its schema can't be a profile"
     )
     assert "attributeMappings[1]: no such target attribute" in others[0]

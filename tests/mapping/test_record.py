@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scimsvc.mapping import ProfileError, parse_profile
-from scimsvc.mapping.record import Record
+from scimsvc.mapping.profile.record import Record
 
 TABLE = "  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
 JANE = {
@@ -63,15 +63,15 @@ def test_field_that_can_not_be_worked_out_is_a_problem_of_that_field_alone():
     ("field", "place", "message"),
     [
         ("f: [displayName]", (10, 6), "a SCIM attribute that stands alone has no brackets here"),
-        ("f: {a: b}", (10, 6), "f must be a text"),
+        ("f: {a: b}", (10, 6), "f must be a string"),
         ("f: displayNam", (10, 6), "no such SCIM attribute"),
         ("f: password", (10, 6), "no such SCIM attribute: password is never returned"),
         ("f: Lower([userName])", (10, 6), "unknown function Lower"),
         ("f: ToLower([userNam])", (10, 14), "no such SCIM attribute"),
         ('f: ToLower([emails[typ eq "work"].value])', (10, 14), "no such SCIM attribute"),
         ("'': userName", (10, 3), "the name of a field has 1 to 128 characters"),
-        ("? [a]\n  : b", (10, 5), "the name of a field must be a text"),
-        ("f: userName\n  f: title", (11, 3), "f stands here twice"),
+        ("? [a]\n  : b", (10, 5), "the name of a field must be a string"),
+        ("f: userName\n  f: title", (11, 3), "f is here twice"),
         ("- f", (10, 3), "record must be a mapping"),
     ],
 )

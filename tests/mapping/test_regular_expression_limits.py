@@ -11,7 +11,7 @@ from scimsvc.mapping import parse_profile
 from scimsvc.mapping.functions import FunctionError
 from scimsvc.mapping.functions.regular_expressions import budget, compiled
 from scimsvc.mapping.functions.regular_expressions.backtracking import can_explode
-from scimsvc.mapping.regex_advice import CAN_EXPLODE
+from scimsvc.mapping.reading.warnings.patterns import CAN_EXPLODE
 
 EXPLODING = [
     r"(a+)+$",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scimsvc.mapping.expression import ExpressionError, compile_expression
 from scimsvc.mapping.functions import FunctionError
 from scimsvc.mapping.functions.regular_expressions import compiled
-from scimsvc.mapping.functions.regular_expressions.reader import MAX_DEPTH
+from scimsvc.mapping.functions.regular_expressions.characters import MAX_DEPTH
 from scimsvc.mapping.functions.regular_expressions.unicode_names import BLOCKS
 from scimsvc.mapping.functions.values import MAX_RESULT
 

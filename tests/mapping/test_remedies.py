@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from scimsvc.mapping import ProfileError, parse_profile
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.remedies import SYNONYMS, quoted
+from scimsvc.mapping.functions.synonyms import SYNONYMS
+from scimsvc.mapping.reading.remedies import quoted
 
 BEFORE = "profile: a\nusers:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
 AFTER = "groups:\n  mappings:\n    - {source: objectId, target: externalId, matching: 1}\n"
@@ -61,7 +62,7 @@ def findings(rows: str | bytes) -> list[tuple[int, int, str]]:
         ("    - source: @mail\n      target: title\n", 5, 15, "a value that begins with @ needs single quotes"),
         ("    - {source: mail, target: 'title}\n", 5, 30, "the closing quotation mark is missing"),
         ("    - {source: mail, target: title\n", 6, 7, "a comma or the closing } is missing"),
-        ("    - {source: mail, target: title, source: city}\n", 5, 37, "source stands here twice, first in line 5"),
+        ("    - {source: mail, target: title, source: city}\n", 5, 37, "source is here twice, first in line 5"),
         ("    - {source: a, target: \"emails[type eq 'work'].value\"}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq “work”].value'}\n", 5, 43, 'write "work"'),
         ("    - {source: a, target: 'emails[type eq \u2018work\u2019].value'}\n", 5, 43, 'write "work"'),
@@ -113,7 +114,7 @@ def test_list_or_braces_that_do_not_end_are_named(unclosed: str):
 
 
 def test_key_that_stands_twice_names_the_first_line():
-    with pytest.raises(ProfileError, match="groups stands here twice, first in line 5"):
+    with pytest.raises(ProfileError, match="groups is here twice, first in line 5"):
         parse_profile(BEFORE + AFTER + AFTER, Path("a.yaml"))
 
 

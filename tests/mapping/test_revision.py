@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, parse_profile
-from scimsvc.mapping.revision import revisions
+from tests.mapping.words import revisions
 
 ROWS = [
     {"source": "objectId", "target": "externalId", "matching": 1},

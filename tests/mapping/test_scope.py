@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.entra.preview import preview
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.preview import preview
-from scimsvc.mapping.scope import OPERATORS, Clause, ScopingFilter, in_scope
-from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.profile.scope import OPERATORS, Clause, ScopingFilter, in_scope
+from scimsvc.mapping.synchronization import ImportProblem, export_schema, import_schema
+from tests.mapping.words import differences
 from tests.support.server import ROOT
 
 REGISTRY = installed()
@@ -78,7 +79,7 @@ def test_clauses_must_all_hold_and_one_filter_is_enough():
         ("{clauses: [{attribute: city, operator: EQUAL, value: x}]}", 46, "unknown operator 'EQUAL', did you mean 'EQUALS'?"),
         ("{clauses: [{attribute: city, operator: EQUALS}]}", 46, "EQUALS needs a value"),
         ("{clauses: [{attribute: city, operator: IS NULL, value: x}]}", 62, "IS NULL takes no value"),
-        ("{clauses: [{attribute: city, operator: Greater_Than, value: x}]}", 67, "needs a whole number, not 'x'"),
+        ("{clauses: [{attribute: city, operator: Greater_Than, value: x}]}", 67, "needs an integer, not 'x'"),
         ("{clauses: [{attribute: city, operator: REGEX MATCH, value: (}]}", 66, "the regular expression '(' can't be read"),
         ("{clauses: [{operator: EQUALS, value: x}]}", 18, "a clause needs an attribute and an operator"),
         ("{clauses: [x]}", 18, "a clause must be a mapping"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
-from scimsvc.mapping.self_service import PROVISIONED_ONLY
+from scimsvc.mapping.reading.self_service import PROVISIONED_ONLY
 from scimsvc.protocol.errors import ScimError
 from scimsvc.service.self_service import refuse_change
 from tests.support.server import ROOT

@@ -12,15 +12,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.mapping import Profile, load_profile, parse_profile
+from scimsvc.mapping import Profile, parse_profile
 from scimsvc.mapping.expression import compile_expression, parse, show
 from scimsvc.mapping.expression.tree import Call, Node, Number, Omitted, SourceAttribute, Text
 from scimsvc.mapping.functions import installed
-from scimsvc.mapping.scope import OPERATORS
-from scimsvc.mapping.synchronization import ImportProblem, differences, export_schema, import_schema
+from scimsvc.mapping.profile.scope import OPERATORS
+from scimsvc.mapping.synchronization import ImportProblem, export_schema, import_schema
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree, to_tree
 from scimsvc.schema.paths import resolve
+from scimsvc.service.profiles.files import load_profile
 from tests.cli.conftest import Run
+from tests.mapping.words import differences, left_out
 from tests.support.server import ROOT
 
 SHIPPED = ["entra", "entra-default", "okta"]
@@ -215,7 +217,7 @@ def test_what_a_profile_does_not_have_is_told():
         {"sourceObjectName": "Device", "attributeMappings": []},
         {"sourceObjectName": "User", "enabled": False, "attributeMappings": []},
     ]
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == [
         "synchronizationRules[0].objectMappings[0].attributeMappings[1]: flowType MultiValueAddOnly of emails; "
         "a profile has always and create",
         "synchronizationRules[0].objectMappings[0].scope.inputFilterGroups: a profile has filters by which objects fall out of "
@@ -224,7 +226,7 @@ def test_what_a_profile_does_not_have_is_told():
     ]
     group = users(MATCH)["synchronizationRules"][0]["objectMappings"][1] | {"enabled": False, "flowTypes": "Add"}
     rule["objectMappings"] = [*users(MATCH, groups=False)["synchronizationRules"][0]["objectMappings"], group]
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == [
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == [
         "synchronizationRules[0].objectMappings[1]: the mapping of groups is not enabled, so Entra sends none of them",
     ]
 
@@ -238,7 +240,7 @@ def test_flow_types_that_a_profile_does_not_know_are_told(flow_types: Any, lost:
     schema["synchronizationRules"][0]["objectMappings"][0]["flowTypes"] = flow_types
     place = "synchronizationRules[0].objectMappings[0].flowTypes"
     told = [f"{place}: {lost}; a profile has Add, Update, Delete"] if lost else []
-    assert import_schema(schema, "p", "P", REGISTRY).left_out == told
+    assert left_out(import_schema(schema, "p", "P", REGISTRY)) == told
 
 
 def function(**more: Any) -> dict[str, Any]:
@@ -252,12 +254,12 @@ def function(**more: Any) -> dict[str, Any]:
         ({}, "synchronizationRules must be a list of objects"),
         ({"synchronizationRules": [5]}, r"synchronizationRules\[0\] must be an object"),
         ({"synchronizationRules": [{}]}, r"synchronizationRules\[0\].objectMappings must be a list"),
-        ({"synchronizationRules": []}, "there is no mapping of users and none of groups"),
+        ({"synchronizationRules": []}, "there is no mapping of users or groups"),
         (users({}), r"objectMappings\[0\].attributeMappings\[0\]: there is no targetAttributeName"),
         (users({"targetAttributeName": "title", "source": "mail"}), "source must be an object or null"),
         (users({"targetAttributeName": "title", "source": {}}), "source has no name"),
-        (users({"targetAttributeName": "title", "source": {"name": "x", "type": "Magic"}}), "'magic' is no type of a source"),
-        (users({"targetAttributeName": "title", "matchingPriority": "1"}), "matchingPriority must be a whole number"),
+        (users({"targetAttributeName": "title", "source": {"name": "x", "type": "Magic"}}), "'magic' is not a type of a source"),
+        (users({"targetAttributeName": "title", "matchingPriority": "1"}), "matchingPriority must be an integer"),
         (users(function(parameters="x")), "the parameters of Join must be"),
         (users(function(parameters=[{"key": "source", "value": 5}])), "a source must be an object with name, type"),
         (users({"targetAttributeName": "title"}), r"Rules\[0\].objectMappings\[0\]: no User mapping has `matching`"),
@@ -289,7 +291,7 @@ def test_everything_that_is_wrong_is_named_at_once_with_its_place():
     ]
     assert lines == [
         "[0].attributeMappings[0]: source must be an object or null",
-        "[0].attributeMappings[0]: matchingPriority must be a whole number",
+        "[0].attributeMappings[0]: matchingPriority must be an integer",
         "[0].attributeMappings[1]: there is no targetAttributeName",
         "[1].scope.groups[1] must be an object",
         "[0].attributeMappings[2]: unknown function Swich, did you mean Switch?",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scimsvc.mapping import Profile, ProfileError, parse_profile
+from scimsvc.mapping.entra.preview import PreviewError, preview
 from scimsvc.mapping.expression import compile_expression
-from scimsvc.mapping.preview import PreviewError, preview
 from scimsvc.service.catalog import Catalog
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
@@ -85,15 +85,15 @@ def test_service_has_groups_also_if_the_profile_has_users_alone():
     ("more", "message"),
     [
         ("  flowTypes: [Add, Create]\n", "unknown flow type 'Create', did you mean 'Add'?; known are Add, Update, Delete"),
-        ("  flowTypes: [Add, Add]\n", "Add stands here twice"),
+        ("  flowTypes: [Add, Add]\n", "Add is here twice"),
         ("  flowTypes: []\n", "flowTypes is empty"),
         ("  flowTypes: Add\n", "flowTypes must be a list"),
-        ("  flowTypes: [[]]\n", "a flow type must be a text"),
+        ("  flowTypes: [[]]\n", "a flow type must be a string"),
         ("  sourceAttributes: [5]\n", "a source attribute must be a mapping"),
         ("  sourceAttributes: [{type: String}]\n", "the key 'name' is missing"),
         ("  sourceAttributes: [{name: a, type: Strin}]\n", "unknown type 'Strin', did you mean 'String'?"),
         ("  sourceAttributes: [{name: a b}]\n", "has no spaces and no brackets"),
-        ("  sourceAttributes: [{name: a}, {name: a}]\n", "a stands here twice"),
+        ("  sourceAttributes: [{name: a}, {name: a}]\n", "a is here twice"),
         ("  sourceAttributes: [{name: a, multiValued: 1}]\n", "multiValued must be true or false"),
     ],
 )
@@ -119,7 +119,7 @@ def test_source_attribute_that_is_not_on_the_list_is_used_if_the_object_has_it()
     shown = preview(table, JANE)
     assert "title" not in shown["create"]
     assert shown["warnings"] == [
-        "the object has no dirSyncEnabled, and it is no attribute of Entra's users, so it counts as empty"
+        "the object has no dirSyncEnabled, and it is not an attribute of Entra's users, so it counts as empty"
     ]
     scoped = parsed(NAME, more="  scope: [{clauses: [{attribute: a.b, operator: EQUALS, value: x}]}]\n").users
     assert "create" in preview(scoped, JANE | {"a": {"b": "x"}})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimsvc.protocol.dialects.entra.filters import standard_filter
+from scimsvc.protocol.dialects.entra.filters import standard_filter, standard_path
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, parse_filter, parse_path
 from scimsvc.protocol.filter.lexer import MARKS
@@ -358,6 +358,26 @@ def test_members_of_a_group_are_reached_by_their_ids():
     assert shown_path(parse_path('members[value eq "Ab"]', GROUP_TYPE)) == ("members", ("members.value", "eq", "Ab"), None)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('titel eq "x" and (', "unknown attribute 'titel'"),
+        ("title eq 5 and title zz 5", "title is compared with a string, not with '5' at column 10"),
+        ('title eq "x" and (titel pr or title zz 5)', "unknown attribute 'titel'"),
+        ('title eq "x" and (title zz 5 or titel pr)', "expected an operator"),
+        ("emails[nope pr and type eq 'x']", "unknown attribute 'nope'"),
+        ('password eq "x" and title', "password can't be filtered by"),
+        ('emails[type eq "work"].value eq "x" and titel pr', "expected the end, found '.value' at column 23"),
+        ("emails[emails[type pr]]", "unknown attribute 'emails' at column 8"),
+        ("emails[value[type pr]]", "a value filter inside a value filter at column 13"),
+    ],
+)
+def test_first_of_several_mistakes_is_named(text: str, message: str):
+    refused = refusal(parse_filter, text)
+    assert refused
+    assert message in refused.detail
+
+
 MARKED = [*MARKS, *(r"\"", r"\'", "%22", "%27", "&quot;", "&ldquo;", "&#39;", "&#x22;")]
 BEHIND_A_MARK = st.text(max_size=8).filter(lambda text: "\0" not in text)
 VALUE_PLACES = [
@@ -384,7 +404,7 @@ def test_value_in_any_other_quotation_mark_is_refused_in_its_column(place: str, 
 @given(st.sampled_from(MARKED), BEHIND_A_MARK)
 def test_value_in_any_other_quotation_mark_is_refused_in_paths(mark: str, value: str):
     for text in (f"emails[type eq {mark}{value}{mark}].value", f"emails[value eq {mark}{value}]"):
-        refused = refusal(parse_path, standard_filter(USER_TYPE, text))
+        refused = refusal(parse_path, standard_path(USER_TYPE, text))
         assert refused, text
         assert (refused.status, refused.scim_type) == (400, "invalidPath")
         assert f'at column {text.index(" eq ") + 5}: write "' in refused.detail

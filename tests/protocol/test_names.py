@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from scimsvc.mapping import parse_profile
 from scimsvc.protocol.dialects import Request
@@ -240,6 +241,20 @@ def test_unknown_name_beside_known_ones_refuses_a_patch_without_path(op: str, va
             parse_operations(USER, standardise(Request("PATCH", USER, {}, {"Operations": [{"op": op, "value": sent}]})).body)
         assert refused.value.scim_type == "invalidPath"
         assert (name if "[" not in name else "nope") in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {ENTERPRISE_USER_URN: "x", f"{ENTERPRISE_USER_URN}:department": {}},
+        {ENTERPRISE_USER_URN: [ENTERPRISE_USER_URN], "department": {}},
+        {"title": {"nope": 1}, f"{USER_URN}:title": "t"},
+        {"name": {"nope": 1}, f"{USER_URN}:name": "n"},
+    ],
+)
+def test_value_by_two_names_that_fits_neither_is_refused(body: dict[str, Any]):
+    with pytest.raises(ValidationError):
+        load(USER, standardise(Request("POST", USER, {}, {"userName": "u", **body})).body)
 
 
 def test_name_in_a_query_over_several_types_is_that_of_each():

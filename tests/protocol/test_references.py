@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from scimsvc.protocol.bulk import hopeless
+from scimsvc.protocol.dialects import Request
+from scimsvc.protocol.dialects.entra import standardise
+from scimsvc.protocol.filter import parse_path
 from scimsvc.protocol.references import names_in, parted, resolved
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.documents import read_resource_types
@@ -83,7 +86,17 @@ def test_ids_come_in_the_place_of_references():
     }
     path = 'members[(value eq "bulkId:b/c") or display eq "bulkId:a" and  value eq "bulkId:a"]'
     (found,) = resolved(GROUP_TYPE, "PATCH", operation("remove", path), ids)["Operations"]
-    assert found["path"] == r'members[(value eq "a\"b") or display eq "bulkId:a" and  value eq "1"]'
+    meant = r'members[(value eq "a\"b") or display eq "bulkId:a" and  value eq "1"]'
+    assert parse_path(found["path"], GROUP_TYPE) == parse_path(meant, GROUP_TYPE)
+
+
+def test_reference_is_resolved_in_elements_that_are_removed_by_value():
+    members = [{"value": "bulkId:a"}, {"value": "b"}]
+    request = Request("PATCH", GROUP_TYPE, {}, {"Operations": [{"op": "remove", "path": "members", "value": members}]})
+    body = standardise(request).body
+    assert names_in(GROUP_TYPE, "PATCH", body, {"a"}) == ["a"]
+    (found,) = resolved(GROUP_TYPE, "PATCH", body, {"a": "1"})["Operations"]
+    assert parse_path(found["path"], GROUP_TYPE) == parse_path('members[value eq "1" or value eq "b"]', GROUP_TYPE)
 
 
 B = "bulkId:x"

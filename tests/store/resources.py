@@ -9,7 +9,7 @@ from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import USER_TYPE
 from scimsvc.schema.model import ResourceType
 from scimsvc.store.database import Database
-from scimsvc.store.index import Indexer, UniqueRule
+from scimsvc.store.querying.index import Indexer, UniqueRule
 from scimsvc.store.resources import ResourceStore, Stored
 from scimsvc.store.tenants import TenantRecord
 

@@ -20,8 +20,8 @@ from scimsvc.schema.core import ENTERPRISE_USER_URN, USER_URN
 from scimsvc.schema.model import Attribute
 from scimsvc.schema.paths import AttributePath
 from scimsvc.store.database import Database
-from scimsvc.store.filters import condition, cut
 from scimsvc.store.models import Resource
+from scimsvc.store.querying.filter_sql import condition, cut
 from scimsvc.store.tenants import TenantRecord, create_tenant
 from tests.store.resources import Resources
 
@@ -175,7 +175,7 @@ def combined(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def value_path(name: str) -> st.SearchStrategy[str]:
-    inner = VALUE_PATHS[name]
+    inner: Any = VALUE_PATHS[name]
     terms = comparisons(inner) | st.sampled_from([f"{one} pr" for one in inner])
     return combined(terms).map(lambda text: f"{name}[{text}]")
 

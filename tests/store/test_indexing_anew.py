@@ -7,7 +7,7 @@ import pytest
 from scimsvc.protocol.filter import parse_path
 from scimsvc.schema.core import USER_TYPE
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.index import UniqueRule
+from scimsvc.store.querying.index import UniqueRule
 from scimsvc.store.tenants import TenantRecord
 from tests.store.resources import Resources
 

@@ -15,12 +15,12 @@ from scimsvc.schema.model import Attribute, ResourceType, Schema
 from scimsvc.store import journal, tenants
 from scimsvc.store.actor import Actor
 from scimsvc.store.database import Database
-from scimsvc.store.index import Indexer
 from scimsvc.store.journal import Journal, Refusal, Repeats, count_refusals
 from scimsvc.store.journal_details import OutsideDocument, State, after_change, before_change, changed, whole
 from scimsvc.store.journal_reading import BEGINNING, Entry, JournalReader, Place, earlier_states
 from scimsvc.store.journal_retention import NothingKnown, StillLive, count_expired, delete_expired, erase
 from scimsvc.store.membership import MembershipStore
+from scimsvc.store.querying.index import Indexer
 from scimsvc.store.resources import ResourceStore
 from scimsvc.store.tenants import TenantRecord
 from tests.store.resources import Resources

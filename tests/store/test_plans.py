@@ -13,9 +13,9 @@ from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
 from scimsvc.store import journal, journal_reading, journal_retention, membership, resources, tenants
 from scimsvc.store.database import Database
-from scimsvc.store.index import Indexer
 from scimsvc.store.migrations import migrate
-from scimsvc.store.search import Place, SearchStore, Target
+from scimsvc.store.querying.index import Indexer
+from scimsvc.store.querying.search import Place, SearchStore, Target
 from scimsvc.store.statement import Statement
 
 STATEMENTS = {

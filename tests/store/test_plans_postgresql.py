@@ -21,12 +21,12 @@ from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.paths import resolve
 from scimsvc.store import journal, journal_reading, journal_retention, membership, reindex, resources, tenants
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.index import Indexer, UniqueRule, number
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.migrations import migrate
+from scimsvc.store.querying.index import Indexer, UniqueRule, number
+from scimsvc.store.querying.search import Place, SearchStore, Target
 from scimsvc.store.reindex import Indexing
 from scimsvc.store.resources import ResourceStore, now
-from scimsvc.store.search import Place, SearchStore, Target
 from scimsvc.store.statement import Statement
 
 USERS = 800

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.filter import parse_filter
 from scimsvc.protocol.messages import Query
 from scimsvc.protocol.projection import ALL
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.readiness import Readiness, unprepared
 from scimsvc.service.reindex import NoLongerUnique, reindex, settle
 from scimsvc.service.resources import ResourceService
@@ -34,7 +34,7 @@ STATE = "SELECT done, finished FROM reindex"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scimsvc.mapping import load_profile
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.reindex import reindex
 from scimsvc.store import reindex as store

@@ -11,7 +11,7 @@ from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import resolve
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
-from scimsvc.store.search import SearchStore, Target
+from scimsvc.store.querying.search import SearchStore, Target
 from scimsvc.store.tenants import TenantRecord, create_tenant
 from tests.store.resources import Resources
 

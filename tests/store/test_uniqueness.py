@@ -7,13 +7,13 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from scimsvc.mapping import load_profile
 from scimsvc.protocol.filter import Path, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.service.catalog import Catalog
-from scimsvc.store import index
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.store.database import Database, UniquenessViolation
-from scimsvc.store.index import Indexer, UniqueRule, key
+from scimsvc.store.querying import index
+from scimsvc.store.querying.index import Indexer, UniqueRule, key
 from scimsvc.store.tenants import TenantRecord
 from tests.store.resources import Resources
 

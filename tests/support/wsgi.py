@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask
 
-from scimsvc.web.overload import OVERLOADED
+from scimsvc.web.http.environ import OVERLOADED
 from tests.support.client import Answer
 
 

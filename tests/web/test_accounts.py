@@ -135,10 +135,14 @@ def test_no_tenant_sees_another_tenants_accounts(ask: Ask):
 @pytest.mark.parametrize(
     ("query", "scim_type", "message"),
     [
-        ("changed=2026-01-01", "invalidValue", "There is no parameter 'changed'; there are changedSince, count, cursor."),
+        (
+            "changed=2026-01-01",
+            "invalidValue",
+            "There is no parameter 'changed'; known are changedSince, count, cursor.",
+        ),
         ("changedSince=yesterday", "invalidValue", "changedSince must be a date and time"),
-        ("count=0", "invalidCount", "count must be a whole number from 1 on."),
-        ("count=-1", "invalidCount", "count must be a whole number from 1 on."),
+        ("count=0", "invalidCount", "count must be an integer of at least 1"),
+        ("count=-1", "invalidCount", "count must be an integer of at least 1"),
         ("cursor=x", "invalidCursor", "cursor must be the nextCursor of an answer."),
         ("cursor=%00%ff", "invalidCursor", "cursor must be the nextCursor of an answer."),
     ],

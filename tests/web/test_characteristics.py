@@ -1,25 +1,17 @@
 """Every characteristic of an attribute (RFC 7643 §2.2 and §7) holds at every depth and for every method, by the schema data."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scimsvc.schema.core import ENTERPRISE_USER, ENTERPRISE_USER_URN, GROUP, USER
 from scimsvc.schema.discovery import schema_document
-from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
-from scimsvc.web.app import create_app
+from tests.support.api import ENTRA, Api, StartApi
 from tests.support.client import Answer
 from tests.support.errors import assert_scim_error
-from tests.support.server import ROOT, new_token
-from tests.support.wsgi import call
 
 THING, PART = "urn:example:schemas:2.0:Thing", "urn:example:schemas:2.0:Part"
-Ask = Callable[..., Answer]
 
 
 def complex_(name: str, *subs: dict[str, Any], **characteristics: Any) -> dict[str, Any]:
@@ -87,24 +79,17 @@ NEEDS: dict[str, Any] = {"needs": [{"value": "a"}], "size": {"wide": "1"}, PART:
 
 
 @pytest.fixture
-def ask(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Ask]:
-    (tmp_path / "entra.yaml").write_text((ROOT / "mappings" / "entra.yaml").read_text() + "\ndocuments: [things.json]\n")
-    (tmp_path / "things.json").write_text(json.dumps(DOCUMENTS))
-    app = create_app(replace(settings, mappings=MappingsSettings(tmp_path), database=DatabaseSettings(database.url)))
-    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
-    yield lambda method, path, body=None: call(
-        app, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
-    )
-    app.extensions["scimsvc"].database.close()
+def ask(start_api: StartApi) -> Api:
+    return start_api(entra=f"{ENTRA}\ndocuments: [things.json]\n", documents={"things.json": DOCUMENTS})
 
 
-def made(ask: Ask, body: Any, endpoint: str = "/Things") -> str:
+def made(ask: Api, body: Any, endpoint: str = "/Things") -> str:
     answer = ask("POST", endpoint, body)
     assert answer.status == 201, answer.raw
     return f"{endpoint}/{answer.body['id']}"
 
 
-def patch(ask: Ask, path: str, *operations: Any) -> Answer:
+def patch(ask: Api, path: str, *operations: Any) -> Answer:
     return ask("PATCH", path, {"Operations": [dict(zip(("op", "path", "value"), one, strict=False)) for one in operations]})
 
 
@@ -113,7 +98,7 @@ def own(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in answer.body.items() if name not in ("schemas", "id", "meta")}
 
 
-def found(ask: Ask, text: str, endpoint: str = "/Things") -> int:
+def found(ask: Api, text: str, endpoint: str = "/Things") -> int:
     answer = ask("POST", f"{endpoint}/.search", {"filter": text})
     assert answer.status == 200, answer.raw
     return int(answer.body["totalResults"])
@@ -127,7 +112,7 @@ SECRETS: dict[str, Any] = {
 }
 
 
-def test_what_is_never_returned_is_stored_nowhere(ask: Ask, database: Database):
+def test_what_is_never_returned_is_stored_nowhere(ask: Api, database: Database):
     path = made(ask, SECRETS)
     kept = {"keys": [{"value": "a"}], PART: {"number": "1"}}
     assert own(ask("GET", path)) == kept
@@ -149,7 +134,7 @@ def test_what_is_never_returned_is_stored_nowhere(ask: Ask, database: Database):
     assert "hush" not in str(documents) + str(rows)
 
 
-def test_what_is_no_longer_returned_stays_with_the_server(ask: Ask, database: Database):
+def test_what_is_no_longer_returned_stays_with_the_server(ask: Api, database: Database):
     path = made(ask, {"label": "l", "lock": {"value": "v"}})
     older = """UPDATE resource SET document = REPLACE(document, '"value":"v"', '"value":"v","pin":"hush"')"""
     database.transaction(lambda: database.execute(older, []))
@@ -157,13 +142,13 @@ def test_what_is_no_longer_returned_stays_with_the_server(ask: Ask, database: Da
 
 
 @pytest.mark.parametrize("name", ["vault.code", "vault", "lock.pin", "keys.pin", f"{PART}:secret", "seen"])
-def test_what_nothing_can_be_found_by_is_refused(ask: Ask, name: str):
+def test_what_nothing_can_be_found_by_is_refused(ask: Api, name: str):
     for text in (f'{name} eq "2026-01-01T00:00:00Z"', f"{name} pr"):
         assert_scim_error(ask("POST", "/Things/.search", {"filter": text}), 400, "invalidFilter")
     assert_scim_error(ask("GET", f"/Things?sortBy={name}"), 400, "invalidValue")
 
 
-def test_elements_without_a_value_to_find_are_found_by_the_rest(ask: Ask):
+def test_elements_without_a_value_to_find_are_found_by_the_rest(ask: Api):
     path = made(ask, {"marks": [{"value": "secret", "type": "a"}]})
     for text, found in (('marks[type eq "a"]', 1), ('marks[type eq "b"]', 0)):
         assert ask("POST", "/Things/.search", {"filter": text}).body["totalResults"] == found
@@ -172,7 +157,7 @@ def test_elements_without_a_value_to_find_are_found_by_the_rest(ask: Ask):
         assert_scim_error(ask("POST", "/Things/.search", {"filter": f'{text} eq "secret"'}), 400, "invalidFilter")
 
 
-def test_value_filter_by_what_is_never_returned_is_refused(ask: Ask):
+def test_value_filter_by_what_is_never_returned_is_refused(ask: Api):
     assert_scim_error(ask("POST", "/Things/.search", {"filter": 'keys[pin eq "x"]'}), 400, "invalidFilter")
     assert_scim_error(patch(ask, made(ask, {}), ("remove", 'keys[pin eq "x"]')), 400, "invalidPath")
 
@@ -183,7 +168,7 @@ TWO = [{"value": "a", "primary": True}, {"value": "b", "primary": True}]
 @pytest.mark.parametrize(
     ("name", "endpoint"), [("emails", "/Users"), ("roles", "/Users"), ("keys", "/Things"), (f"{PART}:notes", "/Things")]
 )
-def test_one_value_is_primary(ask: Ask, name: str, endpoint: str):
+def test_one_value_is_primary(ask: Api, name: str, endpoint: str):
     urn, _, attribute = name.rpartition(":")
     whole: dict[str, Any] = {"userName": "ann"} if endpoint == "/Users" else {}
 
@@ -236,7 +221,7 @@ def test_one_value_is_primary(ask: Ask, name: str, endpoint: str):
     ],
 )
 def test_patch_leaves_nothing_without_what_is_required(
-    ask: Ask, endpoint: str, before: Any, operation: Any, scim_type: str, name: str
+    ask: Api, endpoint: str, before: Any, operation: Any, scim_type: str, name: str
 ):
     path = made(ask, before, endpoint)
     answer = patch(ask, path, operation)
@@ -246,13 +231,13 @@ def test_patch_leaves_nothing_without_what_is_required(
 
 
 @pytest.mark.parametrize("change", [{"size": {}}, {"size": {"other": 1}}, {PART: {}}, {"needs": [{}]}, {"needs": []}])
-def test_nothing_in_it_is_no_value(ask: Ask, change: Any):
+def test_nothing_in_it_is_no_value(ask: Api, change: Any):
     answer = ask("POST", "/Needies", NEEDS | change)
     assert_scim_error(answer, 400, "invalidValue")
     assert "is required" in answer.body["detail"]
 
 
-def test_patch_may_bring_everything_that_is_required(ask: Ask):
+def test_patch_may_bring_everything_that_is_required(ask: Api):
     path = made(ask, {})
     body = own(patch(ask, path, ("add", f"{PART}:batch", "b"), ("add", f"{PART}:number", "1")))
     assert body == {PART: {"number": "1", "batch": "b"}}
@@ -262,7 +247,7 @@ def test_patch_may_bring_everything_that_is_required(ask: Ask):
     ]
 
 
-def test_put_keeps_what_is_immutable_and_the_schemas_say_so(ask: Ask):
+def test_put_keeps_what_is_immutable_and_the_schemas_say_so(ask: Api):
     part = {"number": "1", "batch": "b", "made": {"at": "x", "by": "y"}}
     path = made(ask, {"label": "l", PART: part})
     # With what is immutable stays what must be beside it.
@@ -287,7 +272,7 @@ def test_put_keeps_what_is_immutable_and_the_schemas_say_so(ask: Ask):
         (("remove", 'keys[value eq "a"]'), None),
     ],
 )
-def test_element_keeps_what_is_immutable_and_goes_as_a_whole(ask: Ask, operation: Any, elements: Any):
+def test_element_keeps_what_is_immutable_and_goes_as_a_whole(ask: Api, operation: Any, elements: Any):
     path = made(ask, {"keys": [{"value": "a", "type": "x", "seal": "s"}]})
     answer = patch(ask, path, operation)
     if operation == ("remove", 'keys[value eq "a"]'):
@@ -319,7 +304,7 @@ SHOWN: dict[str, Any] = {
         ("?excludedAttributes=label,displayName", {"kind"}),
     ],
 )
-def test_complex_attribute_is_returned_as_its_characteristic_says(ask: Ask, query: str, names: set[str]):
+def test_complex_attribute_is_returned_as_its_characteristic_says(ask: Api, query: str, names: set[str]):
     path = made(ask, SHOWN)
     body = own(ask("GET", path + query))
     assert body.keys() == names
@@ -328,7 +313,7 @@ def test_complex_attribute_is_returned_as_its_characteristic_says(ask: Ask, quer
         assert body["memo"] == ({"by": "b"} if query.endswith(".by") else SHOWN["memo"])
 
 
-def test_what_is_returned_on_request_comes_back_to_who_sent_it(ask: Ask):
+def test_what_is_returned_on_request_comes_back_to_who_sent_it(ask: Api):
     created = ask("POST", "/Things", SHOWN)
     path = f"/Things/{created.body['id']}"
     assert own(created) == SHOWN
@@ -338,7 +323,7 @@ def test_what_is_returned_on_request_comes_back_to_who_sent_it(ask: Ask):
     assert "memo" not in own(ask("PUT", path, {"label": "y"}))
 
 
-def test_reference_folds_case_where_the_schema_says_so(ask: Ask):
+def test_reference_folds_case_where_the_schema_says_so(ask: Api):
     made(ask, {"site": "https://Example.com/A"})
     assert found(ask, 'site eq "HTTPS://example.com/a"') == 1
     assert_scim_error(ask("POST", "/Things", {"site": "https://example.com/a"}), 409, "uniqueness")
@@ -346,7 +331,7 @@ def test_reference_folds_case_where_the_schema_says_so(ask: Ask):
     assert found(ask, 'keys[$ref sw "https://example"]') == found(ask, 'keys.$ref ew "/b"') == 1
 
 
-def test_sub_attribute_with_several_values(ask: Ask):
+def test_sub_attribute_with_several_values(ask: Api):
     keys = [
         {"value": "a", "type": "x", "tags": ["red", "Blue"]},
         {"value": "b", "type": "y", "primary": True, "tags": ["green"]},
@@ -394,7 +379,7 @@ def test_sub_attribute_with_several_values(ask: Ask):
     assert_scim_error(patch(ask, path, ("add", "keys", [many])), 400, "invalidValue")
 
 
-def test_who_a_manager_is_says_the_value_alone(ask: Ask):
+def test_who_a_manager_is_says_the_value_alone(ask: Api):
     manager = {"value": "boss", "$ref": "https://elsewhere/x", "displayName": "Boss"}
     path = made(ask, {"userName": "ann", ENTERPRISE_USER_URN: {"manager": manager}}, "/Users")
     assert own(ask("GET", path))[ENTERPRISE_USER_URN] == {"manager": {"value": "boss"}}
@@ -405,12 +390,12 @@ def test_who_a_manager_is_says_the_value_alone(ask: Ask):
 
 
 @pytest.mark.parametrize("query", ["", "?attributes=members", "?attributes=members.value", "?excludedAttributes=displayName"])
-def test_empty_group_has_members_in_every_projection(ask: Ask, query: str):
+def test_empty_group_has_members_in_every_projection(ask: Api, query: str):
     path = made(ask, {"displayName": "g"}, "/Groups")
     assert ask("GET", path + query).body["members"] == []
 
 
-def test_standards_own_schemas_can_be_those_of_other_types(ask: Ask):
+def test_standards_own_schemas_can_be_those_of_other_types(ask: Api):
     person = {"userName": "ann", "emails": TWO[:1], STAFF: {"department": "d", "manager": {"value": "x"}}}
     path = made(ask, person | {"password": "hush", "groups": [{"value": "x"}]}, "/People")
     assert own(ask("GET", path)) == person
@@ -429,7 +414,7 @@ def test_standards_own_schemas_can_be_those_of_other_types(ask: Ask):
     assert_scim_error(patch(ask, path, ("replace", "members.value", "x")), 400, "mutability")
 
 
-def test_discovery_shows_what_holds(ask: Ask):
+def test_discovery_shows_what_holds(ask: Api):
     shown = {one["name"]: one for one in ask("GET", f"/Schemas/{THING}").body["attributes"]}
     keys = {one["name"]: one for one in shown["keys"]["subAttributes"]}
     assert (keys["pin"]["mutability"], keys["pin"]["returned"]) == ("writeOnly", "never")

@@ -64,7 +64,7 @@ def test_an_exception_at_the_start_is_told_in_full(logged: list[dict[str, object
 
 def test_a_refused_request_is_not_repeated(logged: list[dict[str, object]]):
     Logger(Config()).warning("Invalid request from ip=%s: %s", "127.0.0.1", "Invalid HTTP request line: 'GET /?hush'")
-    assert [line["event"] for line in logged] == ["Refused a request that is no HTTP"]
+    assert [line["event"] for line in logged] == ["Refused a request that is not valid HTTP"]
 
 
 def test_a_closed_standard_output_stops_nothing(monkeypatch: pytest.MonkeyPatch):

@@ -1,82 +1,54 @@
 """However groups are nested, a change of a member is quick to store, and what its answer shows is read after that."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from scimsvc.service import resources
-from scimsvc.settings import DatabaseSettings, Settings
-from scimsvc.store.database import Database, DatabaseUnavailable
+from scimsvc.store.database import DatabaseUnavailable
 from scimsvc.store.membership import MembershipStore
-from scimsvc.web.app import create_app
-from tests.support.client import Answer
+from tests.support.api import Api
 from tests.support.errors import assert_scim_error
-from tests.support.server import new_token
-from tests.support.wsgi import call
 
-Ask = Callable[..., Answer]
 TITLE = {"Operations": [{"op": "replace", "path": "title", "value": "x"}]}
 
 
-@pytest.fixture
-def served(settings: Settings, database: Database) -> Iterator[Any]:
-    app = create_app(replace(settings, database=DatabaseSettings(database.url)))
-    yield app
-    app.extensions["scimsvc"].database.close()
-
-
-@pytest.fixture
-def ask(served: Any, database: Database) -> Ask:
-    headers = {"Authorization": f"Bearer {new_token(database, 't')}"}
-    return lambda method, path, body=None: call(
-        served, method, f"/api/scim/v2{path}".encode(), headers, b"" if body is None else json.dumps(body).encode()
-    )
-
-
-def create(ask: Ask, path: str, **body: Any) -> str:
-    answer = ask("POST", path, body)
-    assert answer.status == 201, answer.raw
-    return str(answer.body["id"])
-
-
-def web(ask: Ask, size: int) -> str:
+def web(api: Api, size: int) -> str:
     """A user in the last of some groups, each of which is a member of all before it."""
-    members: list[str] = [create(ask, "/Users", userName="u")]
+    members: list[str] = [api.create("/Users", userName="u")]
     for number in range(size):
         everyone = [{"value": one} for one in members[-1 if number == 0 else 1 :]]
-        members.append(create(ask, "/Groups", displayName=f"g{number}", externalId=f"g{number}", members=everyone))
+        members.append(api.create("/Groups", displayName=f"g{number}", externalId=f"g{number}", members=everyone))
     return members[0]
 
 
-def test_groups_are_gone_through_up_to_a_limit(ask: Ask, monkeypatch: pytest.MonkeyPatch):
-    path = f"/Users/{web(ask, 5)}"
+def test_groups_are_gone_through_up_to_a_limit(api: Api, monkeypatch: pytest.MonkeyPatch):
+    path = f"/Users/{web(api, 5)}"
     # The user is in the first, and each is in all that come after it.
     links = 1 + 4 + 3 + 2 + 1
     monkeypatch.setattr(resources, "MAX_LINKS", links)
-    whole = ask("GET", path)
+    whole = api("GET", path)
     assert [(one["display"], one["type"]) for one in whole.body["groups"]] == [
         ("g0", "direct"),
         *((f"g{number}", "indirect") for number in range(1, 5)),
     ]
     monkeypatch.setattr(resources, "MAX_LINKS", links - 1)
-    refused = ask("GET", path)
+    refused = api("GET", path)
     assert_scim_error(refused, 400, "tooMany")
     assert "excludedAttributes=groups,meta" in refused.body["detail"]
-    without = ask("GET", f"{path}?excludedAttributes=groups,meta")
+    without = api("GET", f"{path}?excludedAttributes=groups,meta")
     assert (without.status, without.body["userName"]) == (200, "u")
     for method, body in (("PATCH", TITLE), ("PUT", {"userName": "u", "title": "y"})):
-        changed = ask(method, path, body)
+        changed = api(method, path, body)
         assert (changed.status, "groups" in changed.body) == (200, False)
     monkeypatch.undo()
-    assert ask("GET", path).body["title"] == "y"
+    assert api("GET", path).body["title"] == "y"
 
 
-def test_rows_that_are_read_for_groups_are_bounded(ask: Ask, served: Any, monkeypatch: pytest.MonkeyPatch):
-    web(ask, 8)
-    database = served.extensions["scimsvc"].database
+def test_rows_that_are_read_for_groups_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch):
+    web(api, 8)
+    database = api.database
     tenant, user = database.execute("SELECT tenant_id, MIN(seq) FROM resource GROUP BY tenant_id", ()).fetchone()
     fetched: list[int] = []
     execute = database.execute
@@ -103,12 +75,10 @@ def test_rows_that_are_read_for_groups_are_bounded(ask: Ask, served: Any, monkey
 
 
 @pytest.mark.parametrize("failing", [False, True])
-def test_what_only_the_answer_shows_is_read_after_the_commit(
-    ask: Ask, served: Any, monkeypatch: pytest.MonkeyPatch, failing: bool
-):
-    user = web(ask, 3)
-    group = ask("GET", '/Groups?filter=displayName+eq+"g0"').body["Resources"][0]["id"]
-    database = served.extensions["scimsvc"].database
+def test_what_only_the_answer_shows_is_read_after_the_commit(api: Api, monkeypatch: pytest.MonkeyPatch, failing: bool):
+    user = web(api, 3)
+    group = api("GET", '/Groups?filter=displayName+eq+"g0"').body["Resources"][0]["id"]
+    database = api.database
     inside, read = [False], []
     transaction = database.transaction
 
@@ -137,14 +107,14 @@ def test_what_only_the_answer_shows_is_read_after_the_commit(
     monkeypatch.setattr(database, "transaction", noted)
     for name in ("groups_of", "members_of"):
         monkeypatch.setattr(MembershipStore, name, watched(name))
-    of_user = [ask("PATCH", f"/Users/{user}", TITLE), ask("PUT", f"/Users/{user}", {"userName": "u", "title": "t"})]
+    of_user = [api("PATCH", f"/Users/{user}", TITLE), api("PUT", f"/Users/{user}", {"userName": "u", "title": "t"})]
     bodies = {"displayName": "g0", "externalId": "g0", "members": [{"value": user}]}
-    of_group = [ask("PUT", f"/Groups/{group}", bodies), ask("POST", "/Groups", bodies | {"externalId": "new"})]
+    of_group = [api("PUT", f"/Groups/{group}", bodies), api("POST", "/Groups", bodies | {"externalId": "new"})]
     assert read == ["groups_of", "groups_of", "members_of", "members_of"]
     assert [answer.status for answer in of_user + of_group] == [200, 200, 200, 201]
     # What can't be read is left out: the change is stored.
     assert ["groups" in answer.body for answer in of_user] == [not failing] * 2
     assert ["members" in answer.body for answer in of_group] == [not failing] * 2
     monkeypatch.undo()
-    assert ask("GET", f"/Users/{user}").body["title"] == "t"
-    assert len(ask("GET", f"/Groups/{of_group[1].body['id']}").body["members"]) == 1
+    assert api("GET", f"/Users/{user}").body["title"] == "t"
+    assert len(api("GET", f"/Groups/{of_group[1].body['id']}").body["members"]) == 1

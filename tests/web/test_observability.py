@@ -166,7 +166,7 @@ def test_why_the_database_fails_is_said_and_logged_in_fixed_words(
 ) -> None:
     headers = {"Authorization": f"Bearer {new_token(database, 'tenant')}"}
     logged: list[dict[str, str]] = []
-    monkeypatch.setattr("scimsvc.web.errors.log.error", lambda event, **fields: logged.append({"event": event, **fields}))
+    monkeypatch.setattr("scimsvc.web.http.errors.log.error", lambda event, **fields: logged.append({"event": event, **fields}))
 
     def fail(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("secret", reason)
@@ -263,7 +263,7 @@ def test_the_log_has_a_line_for_each_request_and_nothing_of_its_values(
     assert {line["client_request_id"] for line in requests if "client_request_id" in line} == {"the-same-for-all"}
     assert len({line["request_id"] for line in requests}) == number
     always = {"event", "request_id", "method", "endpoint", "status", "ms", "operation", "client", "level", "timestamp"}
-    sometimes = {"tenant", "token", "resource_id", "effect", "scimType", "attribute", "rule", "client_request_id"}
+    sometimes = {"tenant", "token", "resource_id", "effect", "scimType", "attribute", "rule", "client_request_id", "dialect"}
     for line in lines:
         assert {"service", "version"} <= set(line)
     for line in requests:

@@ -44,7 +44,7 @@ def test_a_page_has_the_base_of_each_request(app: Flask, path: str) -> None:
 def test_pages_are_rendered_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (b"/", b"/docs"):
         call(app, "GET", path)
-    monkeypatch.setattr("scimsvc.web.documents.render_template", None)
+    monkeypatch.setattr("scimsvc.web.scim.openapi.render_template", None)
     for host in ("a.example", "b.example"):
         for path in (b"/", b"/docs"):
             assert call(app, "GET", path, {"Host": host}).status == 200

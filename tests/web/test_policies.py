@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from scimsvc.mapping import ProfileError, parse_profile
-from scimsvc.mapping.policies import DEFAULT, Policies
+from scimsvc.mapping.profile.policies import DEFAULT, Policies
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app
@@ -610,9 +610,9 @@ def test_policies_of_a_profile():
         ("[]", "policies must be a mapping"),
         ("{unknownMember: pending}", "unknown key 'unknownMember' in policies, did you mean 'unknownMembers'?"),
         ("{recreate: restor}", "recreate must be conflict or restore, did you mean 'restore'?"),
-        ("{recreate: [restore]}", "recreate must be a text"),
+        ("{recreate: [restore]}", "recreate must be a string"),
         ("{deleteAfter: -1}", "deleteAfter must be from 0 to 3650 days"),
-        ("{deleteAfter: soon}", "deleteAfter must be a whole number"),
+        ("{deleteAfter: soon}", "deleteAfter must be an integer"),
     ]:
         with pytest.raises(ProfileError, match=message.replace("?", r"\?")):
             read(block)

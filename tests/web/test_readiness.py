@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from scimsvc.mapping import load_profile
 from scimsvc.service.catalog import Catalog
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.service.reindex import reindex
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database

@@ -12,9 +12,9 @@ from scimsvc.store import tenants
 from scimsvc.store.database import Database, DatabaseUnavailable
 from scimsvc.store.journal_reading import Entry, JournalReader
 from scimsvc.store.tenants import TenantRecord
+from scimsvc.web.http.note import Note
 from scimsvc.web.observe import refusals
 from scimsvc.web.observe.labels import Kind
-from scimsvc.web.observe.note import Note
 from scimsvc.web.observe.refusals import Refusals
 from scimsvc.web.observe.request_log import Done
 from tests.support.server import BASE_PATH, Server, new_token

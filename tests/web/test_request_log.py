@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scimsvc.settings import DatabaseSettings, ServerSettings, Settings
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
-from scimsvc.web import logs
 from scimsvc.web.app import create_app
+from scimsvc.web.observe import logs
 from tests.support.client import Answer
 from tests.support.server import BASE_PATH, new_token
 from tests.support.wsgi import call

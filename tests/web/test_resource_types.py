@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from scimsvc.mapping import ProfileError, load_profile
+from scimsvc.mapping import ProfileError
 from scimsvc.schema.documents import DocumentProblem, read_resource_types
+from scimsvc.service.profiles.files import load_profile
 from scimsvc.settings import DatabaseSettings, MappingsSettings, Settings
 from scimsvc.store.database import Database
 from scimsvc.web.app import create_app
@@ -456,7 +457,7 @@ def test_all_mistakes_in_documents_are_named_at_once():
         ("[devices.json]", "{\xff", "devices.json: not UTF-8: byte 0xff at position 1"),
         ("[devices.json]", '{"Schemas": 5}', "devices.json: Schemas must be a list"),
         ("[../devices.json]", "{}", "a document is the name of a"),
-        ("[[devices.json]]", "{}", "a document must be a text"),
+        ("[[devices.json]]", "{}", "a document must be a string"),
         ("devices.json", "{}", "documents must be a list"),
     ],
 )

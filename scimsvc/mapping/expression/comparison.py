@@ -22,8 +22,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def comparison(operator: str, left: Lazy, right: Lazy, left_is_attribute: bool, right_is_attribute: bool) -> Lazy:
-    """What works out a comparison. With a source attribute that is null or empty none holds, not even `<>` (Entra's IIF), and no
-    order with anything else that is, or between what can't be compared.
+    """Return the function that evaluates a comparison.
+
+    If a source attribute is null or empty, no comparison with it is true, not even `<>` (Entra's IIF). An order, such as `<`, is
+    false for any other null or empty value, and for values that can't be compared.
     """
     holds = _OPERATORS[operator]
     ordering = operator not in ("=", "<>")
@@ -41,7 +43,7 @@ def comparison(operator: str, left: Lazy, right: Lazy, left_is_attribute: bool, 
 
 
 def _comparable(one: Any, other: Any, ordering: bool) -> tuple[Any, Any] | None:
-    """Two values as what they can be compared as: dates, numbers, texts; None where they have no order."""
+    """Return two values in the type by which they can be compared: dates, numbers, strings. Return None if they have no order."""
     if isinstance(one, Moment) or isinstance(other, Moment):
         try:
             first, second = as_moment(one), as_moment(other)

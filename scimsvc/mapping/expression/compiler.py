@@ -25,8 +25,8 @@ from scimsvc.mapping.expression.tree import (
 from scimsvc.mapping.functions import Function, FunctionError, Ignored, Lazy, Parameter, Registry, installed
 from scimsvc.mapping.functions.model import UnknownHereError, constant
 from scimsvc.mapping.functions.moments import read
+from scimsvc.mapping.functions.synonyms import synonym
 from scimsvc.mapping.functions.values import as_number, plain_value
-from scimsvc.mapping.remedies import synonym
 
 _COMPARE_TYPES = ("vbTextCompare", "vbBinaryCompare")
 _IGNORED = {one.value: one for one in Ignored}
@@ -54,8 +54,9 @@ class Expression:
     _run: Lazy
 
     def evaluate(self, attributes: Mapping[str, Any]) -> Any:
-        """The value for a directory object's attributes: a text, a number, a boolean, a list of those, None for no value, or
-        an Ignored where nothing is to be sent. Raises ExpressionError where a function can't be worked out for the values.
+        """Return the value for a directory object's attributes: a string, a number, a boolean, a list of these, or None.
+
+        Return an Ignored if nothing is to be sent. Raise ExpressionError if a function can't be worked out for the values.
         """
         try:
             value = self._run(attributes)
@@ -67,16 +68,17 @@ class Expression:
 
     @cached_property
     def _located(self) -> Lazy:
-        """The same, with errors that know their column."""
+        """Return the same function, with errors that have a column."""
         return _Compiler(self.registry, []).call(self.tree, outermost=True)
 
     def canonical(self) -> str:
-        """The text in Entra's usual spacing, whatever that of `text` is."""
+        """Return the text in Entra's usual spacing, whatever the spacing of `text` is."""
         return show(self.tree)
 
     def explain(self, attributes: Mapping[str, Any]) -> Explained:
-        """The value, and on the way to it the value of every source attribute and call, in the order in which they were
-        worked out; what was not needed is not among them. Where that fails, how far it came and why.
+        """Return the value, and the value of every source attribute and call on the way, in the order of evaluation.
+
+        What was not evaluated is not listed. If a step fails, return the steps up to it and the reason.
         """
         steps: list[Step] = []
         traced = _Compiler(self.registry, steps).call(self.tree, outermost=True)
@@ -112,15 +114,15 @@ def _plain_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
 
 
 def compile_expression(text: str, registry: Registry | None = None) -> Expression:
-    """Compile a text, with the functions that are installed where no others are given.
+    """Compile a text, with the installed functions unless others are given.
 
-    Raises ExpressionError for syntax, unknown functions, and arguments that a function can't take.
+    Raise ExpressionError for wrong syntax, unknown functions, and arguments that a function can't take.
     """
     return compile_tree(text, parse(text), registry)
 
 
 def compile_tree(text: str, tree: Node, registry: Registry | None = None) -> Expression:
-    """Compile a tree, of which `text` is the text. Raises ExpressionError."""
+    """Compile a tree, of which `text` is the text. Raise ExpressionError."""
     if not isinstance(tree, Call):
         raise ExpressionError("an expression must be a function, such as Join(…); for a plain attribute use a direct mapping", 1)
     functions = registry or installed()
@@ -163,7 +165,7 @@ class _Compiler:
         return self._noted(node, run)
 
     def _noted(self, node: Call | SourceAttribute, run: Lazy) -> Lazy:
-        """The same, with a note of what it comes to, or of where it failed, where steps are wanted."""
+        """Return the same function, which also notes its value or its failure if steps are wanted."""
         if self._steps is None:
             return run
         steps = self._steps
@@ -233,14 +235,14 @@ class _Compiler:
 
 
 def _check_constant(node: Text | Number, parameter: Parameter) -> None:
-    """A constant that its parameter can never take is a mistake in the expression, not in the values."""
+    """Raise an error for a constant that its parameter can never take: the mistake is in the expression, not in values."""
     if parameter.type == "compareType":
         raise ExpressionError(f"{parameter.name} must be {' or '.join(_COMPARE_TYPES)}, without quotation marks", node.column)
     if isinstance(node, Number):
         return
     number = as_number(node.value)
     if parameter.type == "integer" and (number is None or number != int(number)):
-        raise ExpressionError(f"{parameter.name} must be a whole number, not {node.value[:40]!r}", node.column)
+        raise ExpressionError(f"{parameter.name} must be an integer, not {node.value[:40]!r}", node.column)
     if parameter.type == "dateTime":
         try:
             read(node.value)

@@ -34,7 +34,7 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens, the last of kind "end". Raises ExpressionError at the first character that starts none."""
+    """Return the tokens; the last one is of kind "end". Raise ExpressionError at the first character that starts no token."""
     found = []
     position = 0
     while True:

@@ -25,7 +25,7 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def parse(text: str) -> Node:
-    """The tree of an expression. Raises ExpressionError."""
+    """Return the tree of an expression. Raise ExpressionError."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH + 1)
     parser = _Parser(tokens(text))
@@ -35,7 +35,7 @@ def parse(text: str) -> Node:
 
 
 def parse_argument(text: str) -> Node:
-    """The tree of what may stand between the commas of a call, such as a comparison. Raises ExpressionError."""
+    """Return the tree of an argument of a call, such as a comparison. Raise ExpressionError."""
     parser = _Parser(tokens(text[:MAX_LENGTH]))
     found = parser.argument()
     parser.expect("end", "the end")
@@ -64,7 +64,7 @@ class _Parser:
             raise ExpressionError(f"expected {what}, found {token.text[:32] or 'the end'}", token.column)
 
     def operand(self) -> Node:
-        """A function call, an attribute, a text, a number or a bare word."""
+        """Return a function call, an attribute, a string, a number or a bare word."""
         token = self._next()
         match token.kind:
             case "text":
@@ -99,7 +99,7 @@ class _Parser:
         return Call(name.text, tuple(arguments), name.column)
 
     def argument(self) -> Node:
-        """An operand, a comparison of two, or nothing."""
+        """Return an operand, a comparison of two, or an omitted argument."""
         if self._token.kind in (",", ")"):
             return Omitted(self._token.column)
         left = self.operand()

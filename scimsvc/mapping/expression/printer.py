@@ -6,7 +6,7 @@ from scimsvc.mapping.expression.tree import Call, Comparison, Node, Number, Omit
 
 
 def show(node: Node) -> str:
-    """The tree as an expression, in Entra's usual spacing."""
+    """Return the tree as an expression, in Entra's usual spacing."""
     match node:
         case Call(name, arguments):
             return f"{name}({', '.join(map(show, arguments))})"

@@ -1,6 +1,6 @@
 """The syntax tree of expressions (Entra's "Reference for writing expressions for attribute mappings").
 
-Columns, counted from 1, say where a node stands in the text; two trees are equal whatever their columns.
+Each node has its column in the text, counted from 1; columns do not count when two trees are compared.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from typing import TypeAlias
 
 
 class ExpressionError(ValueError):
-    """An expression is wrong; `column` is where, counted from 1.
-
-    `unknown_here`: nothing is wrong, but only Entra can work the expression out.
-    """
+    """An expression is wrong at `column`, counted from 1. If `unknown_here`, it is valid, but only Entra can work it out."""
 
     def __init__(self, message: str, column: int, unknown_here: bool = False) -> None:
         super().__init__(message)
@@ -57,7 +54,7 @@ class Number:
 
     @property
     def value(self) -> int:
-        """The number."""
+        """Return the number."""
         return int(self.spelling[2:], 16) if self.spelling[:1] == "&" else int(self.spelling)
 
 
@@ -90,7 +87,7 @@ Node: TypeAlias = Call | SourceAttribute | Text | Number | Word | Comparison | O
 
 
 def nodes(node: Node) -> Iterator[Node]:
-    """A node and all below it, in the order of the text."""
+    """Yield a node and all nodes below it, in the order of the text."""
     if isinstance(node, Comparison):
         yield from nodes(node.left)
     yield node

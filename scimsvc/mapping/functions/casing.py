@@ -21,14 +21,14 @@ _INVARIANT = frozenset("\u0130\u0131")
 
 
 def _one_by_one(text: str, change: Callable[[str], str]) -> str:
-    # .NET changes each character into one character: ß stays, where Python makes SS of it.
+    # .NET changes each character into one character, so ß stays; Python would make SS of it.
     return "".join(
         changed if character not in _INVARIANT and len(changed := change(character)) == 1 else character for character in text
     )
 
 
 def lower(text: str, culture: str = "") -> str:
-    """A text in lower case, as .NET has it. Raises FunctionError for a culture that is none."""
+    """Return a text in lower case, as .NET has it. Raise FunctionError for an unknown culture."""
     if _dotted(culture):
         text = text.replace("I", "\u0131").replace("\u0130", "i")
     lowered = text.lower()
@@ -38,7 +38,7 @@ def lower(text: str, culture: str = "") -> str:
 
 
 def upper(text: str, culture: str = "") -> str:
-    """A text in upper case, as .NET has it. Raises FunctionError for a culture that is none."""
+    """Return a text in upper case, as .NET has it. Raise FunctionError for an unknown culture."""
     if _dotted(culture):
         text = text.replace("i", "\u0130").replace("\u0131", "I")
     raised = text.upper()
@@ -63,7 +63,7 @@ def _cased(change: Callable[[str, str], str]) -> Callable[[Any, Any], str | None
 
 _CULTURE_HELP = (
     "The culture, such as tr-TR, decides how letters change; without one it is the invariant culture. Only tr and az differ "
-    "from it here. In Entra a change of case alone reaches a value that is there already only where the target is caseExact."
+    "from it here. Entra updates an existing value for a change of case alone only if the target is caseExact."
 )
 
 TO_LOWER = Function(
@@ -108,7 +108,7 @@ def _capitalised(match: re.Match[str] | regex.Match[str]) -> str:
 P_CASE = Function(
     "PCase",
     "The source with each word's first character in upper case and the rest in lower case. Each of wordSeparators' characters "
-    "ends a word; where they are left out, everything does that is neither a letter, a mark on one, nor a digit.",
+    "ends a word; without them, every character does that is not a letter, a mark on a letter, or a digit.",
     (Parameter("source"), Parameter("wordSeparators", optional=True)),
     plain(_p_case, 2),
 )
@@ -127,7 +127,7 @@ _WITH_MARKS = {"œ": "oe", "Œ": "OE"}
 
 
 def normalize_diacritics(text: str) -> str:
-    """Latin letters without their diacritics, as Entra's table has them: ö is o, ø is oe, ß is ss."""
+    """Return Latin letters without their diacritics, as Entra's table has them: ö is o, ø is oe, ß is ss."""
     if text.isascii():
         return text
     try:

@@ -25,7 +25,7 @@ def _random_string(length: Any, *rest: Any) -> str:
     if not 0 < total <= MAX_LENGTH:
         raise FunctionError(f"Length must be from 1 to {MAX_LENGTH}, not {total}")
     if any(minimum < 0 for minimum in least) or sum(least) > total:
-        raise FunctionError(f"the minima must not be negative, and come to {sum(least)} where Length is {total}")
+        raise FunctionError(f"the minima must not be negative, and their sum {sum(least)} must not exceed the Length {total}")
     unwanted = set(as_text(avoid) or "")
     kinds = ["".join(character for character in kind if character not in unwanted) for kind in _KINDS]
     if any(minimum and not kind for minimum, kind in zip(least, kinds, strict=True)) or not any(kinds):

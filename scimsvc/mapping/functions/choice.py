@@ -28,7 +28,7 @@ def _build_switch(arguments: Sequence[Lazy | None]) -> Lazy:
 
 
 def _key_of(value: Any, default: Any, *rest: Any) -> str:
-    """The one key that has the value."""
+    """Return the key that has the value. Raise FunctionError unless exactly one key has it."""
     text = as_text(value)
     keys = [as_text(key) or "" for key, has in zip(rest[::2], rest[1::2], strict=True) if (as_text(has) or "") == text]
     if len(keys) != 1 or not keys[0] or (default is not None and as_text(default) == text):
@@ -61,7 +61,7 @@ def _build_iif(arguments: Sequence[Lazy | None]) -> Lazy:
 
 IIF = Function(
     "IIF",
-    "The first value where the condition holds, else the second. A condition is a comparison with =, <>, >, >=, < or <=, or "
+    "The first value if the condition is true, else the second. A condition is a comparison with =, <>, >, >=, < or <=, or "
     "something that is True or False; for and and or, put an IIF into an IIF. A comparison with a source attribute that is "
     'null or empty never holds, not even with <> or "": ask with Switch, whose key "" is for that. Nothing is before or behind '
     "what comes to null or empty, and no text before or behind a number or date that it doesn't spell. "
@@ -102,16 +102,14 @@ def _test(name: str, help_: str, holds: Callable[[Any], bool]) -> Function:
     return Function(name, help_, (Parameter("expression", "any"),), plain(holds, 1), result="boolean")
 
 
-IS_NULL = _test(
-    "IsNull", "True where the expression is null; an attribute is null where it is absent.", lambda value: value is None
-)
+IS_NULL = _test("IsNull", "True if the expression is null; an absent attribute is null.", lambda value: value is None)
 IS_NOTHING = _test("IsNothing", "The same as IsNull. Entra's engine has it, its reference doesn't.", lambda value: value is None)
-IS_NULL_OR_EMPTY = _test("IsNullOrEmpty", "True where the expression is null, absent or an empty text.", is_empty)
-IS_PRESENT = _test("IsPresent", "True where the expression is neither null nor empty.", lambda value: not is_empty(value))
-IS_STRING = _test("IsString", "True where the expression is a text.", lambda value: isinstance(value, str))
+IS_NULL_OR_EMPTY = _test("IsNullOrEmpty", "True if the expression is null, absent or an empty text.", is_empty)
+IS_PRESENT = _test("IsPresent", "True if the expression is neither null nor empty.", lambda value: not is_empty(value))
+IS_STRING = _test("IsString", "True if the expression is a text.", lambda value: isinstance(value, str))
 C_BOOL = Function(
     "CBool",
-    "True where the expression is True, a comparison that holds, or a number other than zero; False where it is False, zero, "
+    "True if the expression is True, a comparison that is true, or a number other than zero; False if it is False, zero, "
     "null or empty.",
     (Parameter("expression", "condition"),),
     plain(as_boolean, 1),
@@ -119,7 +117,7 @@ C_BOOL = Function(
 )
 NOT = Function(
     "Not",
-    "False where the source is True; True for everything else, null included.",
+    "False if the source is True; True for everything else, null included.",
     (Parameter("source", "any"),),
     plain(lambda value: not _is_true(value), 1),
     inverse=lambda value: as_text(not _is_true(value)),
@@ -129,7 +127,7 @@ NOT = Function(
 
 IGNORE_FLOW_IF_NULL_OR_EMPTY = Function(
     "IgnoreFlowIfNullOrEmpty",
-    "The expression's value; where that is null or empty, the attribute is left out of what is sent, and keeps its value in the "
+    "The expression's value; if that is null or empty, the attribute is left out of what is sent, and keeps its value in the "
     "application.",
     (Parameter("expression", "any"),),
     plain(lambda value: Ignored.ATTRIBUTE if is_empty(value) else value, 1),
@@ -146,7 +144,7 @@ def _build_select_unique_value(arguments: Sequence[Lazy | None]) -> Lazy:
 SELECT_UNIQUE_VALUE = Function(
     "SelectUniqueValue",
     "The value of the first rule that no object in the target has yet. Entra has it for on-premises targets during creation "
-    "only; here, where there is no target to ask, it is the value of the first rule.",
+    "only; here there is no target to ask, so it is the value of the first rule.",
     (Parameter("uniqueValueRule", "any"),),
     _build_select_unique_value,
     repeating=(Parameter("uniqueValueRule", "any"),),

@@ -28,7 +28,7 @@ _MAX_AMOUNT = 400_000_000_000
 
 
 def as_moment(value: Any) -> Moment | None:
-    """A date as CDate makes it, in UTC; None of a null or empty text."""
+    """Return a date as CDate reads it, in UTC; None for a null or empty text."""
     if isinstance(value, Moment):
         return value
     return None if is_empty(value) else read(as_text(value) or "").utc()
@@ -70,7 +70,7 @@ def _date_add(interval: Any, value: Any, date_time: Any) -> Moment | None:
 
 DATE_ADD = Function(
     "DateAdd",
-    f"A date some intervals later, or earlier where value is negative. {_INTERVAL_HELP} A day that a month doesn't have becomes "
+    f"A date some intervals later, or earlier if value is negative. {_INTERVAL_HELP} A day that a month doesn't have becomes "
     "its last.",
     (Parameter("interval"), Parameter("value", "integer"), Parameter("dateTime", "dateTime")),
     plain(_date_add, 3),
@@ -100,8 +100,8 @@ def _date_diff(interval: Any, first: Any, second: Any) -> int | None:
 
 DATE_DIFF = Function(
     "DateDiff",
-    f"How many intervals lie between date1 and date2; negative where date2 is the earlier. {_INTERVAL_HELP} Days, hours, minutes "
-    "and seconds are whole ones, years and months are those of the calendar, and weeks are counted by their Sundays.",
+    f"How many intervals lie between date1 and date2; negative if date2 is the earlier one. {_INTERVAL_HELP} Days, hours, "
+    "minutes and seconds are whole ones, years and months are those of the calendar, and weeks are counted by their Sundays.",
     (Parameter("interval"), Parameter("date1", "dateTime"), Parameter("date2", "dateTime")),
     plain(_date_diff, 3),
     check=each({0: _interval}),
@@ -172,7 +172,7 @@ def _styles(value: Any) -> frozenset[str]:
         return _DEFAULT_STYLES
     styles = {style.strip() for style in text.replace("|", ",").split(",") if style.strip()}
     for style in styles - _STYLES - WHITE_STYLES:
-        raise FunctionError(f"{style[:40]!r} is no DateTimeStyles; there are {', '.join(sorted(_STYLES | WHITE_STYLES))}")
+        raise FunctionError(f"{style[:40]!r} is not a DateTimeStyles; there are {', '.join(sorted(_STYLES | WHITE_STYLES))}")
     return frozenset(styles | WHITE_STYLES if "AllowWhiteSpaces" in styles else styles)
 
 

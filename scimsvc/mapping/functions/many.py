@@ -38,7 +38,7 @@ def _distinct(attribute: Any) -> list[Any] | None:
 
 COUNT = Function(
     "Count",
-    "How many values a multi-valued attribute has, nulls and empty texts aside; 0 where it is absent.",
+    "How many values a multi-valued attribute has, without nulls and empty texts; 0 if it is absent.",
     (Parameter("attribute", "any"),),
     plain(lambda attribute: len(_values(attribute)), 1),
     result="integer",
@@ -52,7 +52,7 @@ ITEM = Function(
 )
 REMOVE_DUPLICATES = Function(
     "RemoveDuplicates",
-    "The values of a multi-valued attribute, each once, in their order; null where there are none. Values that differ in case "
+    "The values of a multi-valued attribute, each once, in their order; null if there are none. Values that differ in case "
     "are different.",
     (Parameter("attribute", "any"),),
     plain(_distinct, 1),

@@ -14,10 +14,10 @@ Build: TypeAlias = Callable[[Sequence[Lazy | None]], Lazy]
 
 Inverse: TypeAlias = Callable[..., Any]
 """From what a call came to, and the constants that its arguments behind the first are (None for those left out), to its first
-argument. Raises FunctionError where that can't be told. Only an answer that comes to the same is believed."""
+argument. It raises FunctionError if that can't be told. An answer counts only if the call gives the same result for it."""
 
 Check: TypeAlias = Callable[[Sequence[Any]], None]
-"""Sees the constants of a call, None for every other argument. Raises FunctionError where no values make up for them."""
+"""Checks the constants of a call, None for every other argument. It raises FunctionError if the call can never work."""
 
 ParameterType = Literal["string", "integer", "boolean", "dateTime", "reference", "any", "condition", "compareType"]
 
@@ -25,7 +25,7 @@ ParameterType = Literal["string", "integer", "boolean", "dateTime", "reference",
 class FunctionError(ValueError):
     """A call can't be built, or can't be worked out for these values; the message says what would be right.
 
-    `argument` is the position of the one that is wrong, counted from 0, where it is one constant alone.
+    If one constant alone is wrong, `argument` is its position, counted from 0.
     """
 
     def __init__(self, message: str, argument: int | None = None) -> None:
@@ -51,11 +51,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Function:
-    """A function. `repeating` are the parameters that come again and again at the end, at least `at_least` times.
+    """A function of Entra's expressions, or of a plugin.
 
-    `result`: what a call comes to where that is always of one type. `deterministic`: the same attributes always give the same
-    value. `outermost`: it can't be an argument of another function. `inverse`: undoes a call, so that the directory's value
-    can be told from the account's. `check`: finds what is wrong with a call's constants when it is compiled.
+    `repeating` are the parameters that repeat at the end, at least `at_least` times. `result` is the type of all results, if
+    there is one. If `deterministic`, the same attributes always give the same value. If `outermost`, the function can't be an
+    argument of another one. `inverse` undoes a call, so that the directory's value can be told from the account's. `check` finds
+    what is wrong with a call's constants when it is compiled.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Function:
     check: Check | None = None
 
     def accepts(self, count: int) -> bool:
-        """Whether a call may have that many arguments, those left out between commas included."""
+        """Return whether a call may have that many arguments; those left out between commas count."""
         extra = count - len(self.parameters)
         if self.repeating:
             return extra >= self.at_least * len(self.repeating) and extra % len(self.repeating) == 0
@@ -79,13 +80,13 @@ class Function:
         return required <= count <= len(self.parameters)
 
     def parameter(self, position: int) -> Parameter:
-        """The parameter that the argument at a position, counted from 0, is for."""
+        """Return the parameter for the argument at a position, counted from 0."""
         if position < len(self.parameters):
             return self.parameters[position]
         return self.repeating[(position - len(self.parameters)) % len(self.repeating)]
 
     def signature(self) -> str:
-        """The call as the reference writes it: `Join(separator, source, …)`."""
+        """Return the call as the reference writes it: `Join(separator, source, …)`."""
         names = [
             f"[{parameter.name}]" if parameter.optional else parameter.name for parameter in self.parameters + self.repeating
         ]
@@ -96,7 +97,7 @@ _VARIABLE = object()
 
 
 def constant(value: Any) -> Lazy:
-    """An argument that is the same for every object; `plain` need not ask for it each time."""
+    """Return an argument that is the same for every object, so that `plain` need not evaluate it each time."""
 
     def lazy(attributes: Mapping[str, Any]) -> Any:
         return value
@@ -106,7 +107,7 @@ def constant(value: Any) -> Lazy:
 
 
 def plain(compute: Callable[..., Any], parameters: int) -> Build:
-    """The building of a function that wants the values of all its arguments, None for each that is left out."""
+    """Return the `build` of a function that takes the values of all its arguments, None for each that is left out."""
 
     def build(arguments: Sequence[Lazy | None]) -> Lazy:
         given = [argument or _NOTHING for argument in arguments]
@@ -129,7 +130,7 @@ def plain(compute: Callable[..., Any], parameters: int) -> Build:
 
 
 def each(checks: Mapping[int, Callable[[str], Any]]) -> Check:
-    """The check of a call's constants one by one, as texts, by their positions counted from 0."""
+    """Return the `check` of a function that checks constants one by one, as strings, by their positions counted from 0."""
 
     def check(constants: Sequence[Any]) -> None:
         for position, check_one in checks.items():

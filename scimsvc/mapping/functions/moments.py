@@ -30,30 +30,30 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 class Moment(NamedTuple):
-    """A date and time as a clock shows it, 100 nanoseconds (`tick`) exact, and minutes from UTC where they are known."""
+    """A date and time as a clock shows it, exact to 100 nanoseconds (`tick`), and the minutes from UTC if they are known."""
 
     clock: datetime
     tick: int = 0
     offset: int | None = None
 
     def __str__(self) -> str:
-        """As Entra's functions print it: `3/16/2020 7:00:00 AM`."""
+        """Return the moment as Entra's functions print it: `3/16/2020 7:00:00 AM`."""
         hour = self.clock.hour % 12 or 12
         half = "AM" if self.clock.hour < 12 else "PM"
         return f"{self.clock.month}/{self.clock.day}/{self.clock.year:04d} {hour}:{self.clock:%M:%S} {half}"
 
     def utc(self) -> Moment:
-        """The same instant in UTC; without an offset it is taken for UTC. Raises FunctionError out of .NET's years."""
+        """Return the same instant in UTC; without an offset it counts as UTC. Raise FunctionError outside of .NET's years."""
         return Moment(moved(self.clock, timedelta(minutes=-(self.offset or 0))), self.tick, 0)
 
     def file_time(self) -> int:
-        """100 nanoseconds since 1601 in UTC."""
+        """Return the units of 100 nanoseconds since 1601 in UTC."""
         since = self.utc().clock - EPOCH
         return (since.days * 86400 + since.seconds) * 10_000_000 + since.microseconds * 10 + self.tick
 
 
 def moved(clock: datetime, by: timedelta) -> datetime:
-    """The clock put forward or back. Raises FunctionError where that leaves the years 1 to 9999."""
+    """Return the moment with the clock put forward or back. Raise FunctionError if that leaves the years 1 to 9999."""
     try:
         return clock + by
     except OverflowError:
@@ -77,19 +77,19 @@ _KNOWN = tuple(
 
 
 def read(text: str) -> Moment:
-    """A date, with or without a time and an offset: as ISO 8601, as `M/d/yyyy h:mm:ss tt`, or with the month's English name.
+    """Return a date, with or without a time and an offset.
 
-    Raises FunctionError.
+    It is ISO 8601, `M/d/yyyy h:mm:ss tt`, or has the month's English name. Raise FunctionError.
     """
     for known in _KNOWN:
         match = known.fullmatch(text)
         if match:
             return _moment(match.groupdict(), text)
-    raise FunctionError(f"{text[:40]!r} is no date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
+    raise FunctionError(f"{text[:40]!r} is not a date such as 2020-03-16-07:00 or 3/16/2020 7:00:00 AM")
 
 
 Hour: TypeAlias = Callable[[int, str], int | None]
-"""From an hour as it is written, and A, P or nothing, to the hour of the day; None where there is no such hour."""
+"""From a written hour and A, P or an empty string to the hour of the day; None if there is no such hour."""
 
 
 def _any_hour(hour: int, half: str) -> int | None:
@@ -99,17 +99,17 @@ def _any_hour(hour: int, half: str) -> int | None:
 
 
 def _hour_of_12(hour: int, half: str) -> int | None:
-    """As .NET reads what is written by `h`: without AM or PM it is AM."""
+    """Return the hour that .NET reads for `h`: without AM or PM it is AM."""
     return hour % 12 + 12 * (half == "P") if hour <= 12 else None
 
 
 def _hour_of_24(hour: int, half: str) -> int | None:
-    """As .NET reads what is written by `H`: AM and PM must be right."""
+    """Return the hour that .NET reads for `H`: AM and PM must be right."""
     return None if half and (half == "P") != (hour >= 12) else hour
 
 
 def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.min, hour_of: Hour = _any_hour) -> Moment:
-    """The moment that the parts of a text are; of a date, what is missing is taken from `today` as .NET does."""
+    """Return the moment of the parts of a text. What is missing of a date is taken from `today`, as .NET does."""
 
     def number(name: str, default: int) -> int:
         return int(parts.get(name) or default)
@@ -137,7 +137,7 @@ def _moment(parts: dict[str, str | None], text: str, today: datetime = datetime.
         raise FunctionError(f"{text[:40]!r} is a date or time that doesn't exist") from None
     weekday = parts.get("weekday")
     if weekday and weekday[:3].lower() != _DAYS[clock.weekday()][:3].lower():
-        raise FunctionError(f"{text[:40]!r} is no {weekday}, but a {_DAYS[clock.weekday()]}")
+        raise FunctionError(f"{text[:40]!r} is not a {weekday} but a {_DAYS[clock.weekday()]}")
     return Moment(clock, int(fraction[6]), _offset(parts.get("zone"), text))
 
 
@@ -153,7 +153,7 @@ def _offset(zone: str | None, text: str) -> int | None:
     digits = zone[1:].replace(":", "")
     hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
     if hours > 14 or minutes > 59:
-        raise FunctionError(f"{text[:40]!r} has an offset that is none")
+        raise FunctionError(f"{text[:40]!r} has an invalid offset")
     return (hours * 60 + minutes) * (-1 if zone[0] == "-" else 1)
 
 
@@ -187,12 +187,12 @@ _LONGEST = {"d": 4, "f": 7, "F": 7, "g": 2, "h": 2, "H": 2, "K": 1, "m": 2, "M":
 
 @lru_cache(maxsize=256)
 def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
-    """A format as (specifier, "") and ("", literal) pieces. Raises FunctionError."""
+    """Return a format as (specifier, "") and ("", literal) pieces. Raise FunctionError."""
     if not format_:
         raise FunctionError("a date format can't be empty")
     if len(format_) == 1:
         if format_ not in _STANDARD:
-            raise FunctionError(f"{format_!r} is no date format; a single letter is one of {', '.join(_STANDARD)}")
+            raise FunctionError(f"{format_!r} is not a date format; a single letter is one of {', '.join(_STANDARD)}")
         format_ = _STANDARD[format_]
     found = []
     for match in _PIECE.finditer(format_):
@@ -200,7 +200,7 @@ def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
         if letters:
             # .NET takes what is longer than the longest specifier for that one.
             if len(letters) > _LONGEST[letters[0]] and letters[0] in "fFK":
-                raise FunctionError(f"{letters[:12]!r} is no part of a date format")
+                raise FunctionError(f"{letters[:12]!r} is not a part of a date format")
             found.append((letters[: _LONGEST[letters[0]]], ""))
         elif match["other"] in ("'", '"', "\\"):
             raise FunctionError(f"the date format {format_[:40]!r} has a quotation mark or backslash without its other part")
@@ -211,7 +211,7 @@ def _pieces(format_: str) -> tuple[tuple[str, str], ...]:
 
 
 def check_format(format_: str) -> None:
-    """Raises FunctionError where a text is no .NET date format."""
+    """Raise FunctionError if a text is not a .NET date format."""
     _pieces(format_)
 
 
@@ -271,7 +271,7 @@ def _written(form: str, moment: Moment) -> str:
 
 
 def write(moment: Moment, format_: str) -> str:
-    """The moment in a .NET format, standard or custom, in the culture en-US. Raises FunctionError where it is none."""
+    """Return the moment in a .NET format, standard or custom, in the culture en-US. Raise FunctionError if it is not a format."""
     text = ""
     # The one standard format that moves the clock.
     moment = moment.utc() if format_ == "U" else moment
@@ -346,9 +346,10 @@ NO_CURRENT_DATE = "NoCurrentDateDefault"
 
 
 def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
-    """The moment that a text in a .NET format is; the clock stays as it is written. `styles` are .NET's DateTimeStyles, of which
-    those about white space count, and NO_CURRENT_DATE: without it, a text without a date is of today, one without a year of this
-    year. Raises FunctionError.
+    """Return the moment of a text in a .NET format; the clock stays as it is written.
+
+    `styles` are .NET's DateTimeStyles, of which those about white space count, and NO_CURRENT_DATE. Without it, a text without a
+    date is of today, and one without a year of this year. Raise FunctionError.
     """
     if "AllowLeadingWhite" in styles:
         text = text.lstrip()
@@ -356,7 +357,7 @@ def read_as(text: str, format_: str, styles: frozenset[str]) -> Moment:
         text = text.rstrip()
     match = _reader(format_, "AllowInnerWhite" in styles).fullmatch(text)
     if match is None:
-        raise FunctionError(f"{text[:40]!r} is no date in the format {format_[:40]!r}")
+        raise FunctionError(f"{text[:40]!r} is not a date in the format {format_[:40]!r}")
     today = datetime.min if NO_CURRENT_DATE in styles else datetime.now(UTC)
     twelve = any(form[:1] == "h" for form, _ in _pieces(format_))
     return _moment(match.groupdict(), text, today, _hour_of_12 if twelve else _hour_of_24)

@@ -1,4 +1,7 @@
-"""Where functions come from: the entry points of the group `scimsvc.functions`, scimsvc's own among them, and plain modules."""
+"""The functions of all installed packages and plain modules.
+
+Packages have the entry point group `scimsvc.functions`, scimsvc too.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, get_args
 
 from scimsvc.mapping.functions.model import Function, FunctionError, Lazy, Parameter, ParameterType
@@ -34,15 +37,15 @@ class PluginError(ValueError):
 
 @cache
 def installed() -> Registry:
-    """The functions of all installed packages. Raises PluginError."""
+    """Return the functions of all installed packages. Raise PluginError."""
     return load_registry(())
 
 
-def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registry:
-    """The functions of all installed packages and of plain modules, which may lie in `folder`.
+def load_registry(modules: Sequence[str], folder: PurePath | None = None) -> Registry:
+    """Return the functions of all installed packages and of plain modules, which may be in `folder`, an absolute path.
 
-    A module has `FUNCTIONS`, some Function objects; an entry point leads to such a module, to some functions or to one.
-    Raises PluginError, with every problem: what can't be loaded, what is no function, two functions of one name.
+    A module has `FUNCTIONS`, a list of Function objects. An entry point leads to such a module, to several functions or to one.
+    Raise PluginError with every problem: what can't be loaded, what is not a function, two functions of one name.
     """
     problems: list[str] = []
     origins: dict[str, str] = {}
@@ -52,7 +55,7 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
         try:
             found = list(_functions(load()))
         except (Exception, SystemExit) as error:
-            # Whatever a plugin does wrong, the message is for the one who installed it.
+            # A plugin may raise anything; the message tells the administrator who installed it.
             problems.append(f"plugin {origin}: {type(error).__name__}: {' '.join(str(error).split())}")
             continue
         if not found:
@@ -72,9 +75,9 @@ def load_registry(modules: Sequence[str], folder: Path | None = None) -> Registr
     return Registry(functions, plugins)
 
 
-def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
-    """Where functions come from, how they are loaded, and whether that is scimsvc itself."""
-    # Ours first, so that a clash is laid at the door of who came later.
+def _sources(modules: Sequence[str], folder: PurePath | None) -> Iterator[tuple[str, Callable[[], Any], bool]]:
+    """Yield the origins of functions, each with how it is loaded and whether it is scimsvc itself."""
+    # scimsvc's own functions come first, so that the message about a clash names the plugin.
     points = sorted(
         entry_points(group=GROUP), key=lambda point: (not point.value.startswith("scimsvc."), point.name, point.value)
     )
@@ -85,10 +88,10 @@ def _sources(modules: Sequence[str], folder: Path | None) -> Iterator[tuple[str,
         yield f"{name} (setting plugins)", partial(_imported, name, folder), False
 
 
-def _imported(name: str, folder: Path | None) -> Any:
+def _imported(name: str, folder: PurePath | None) -> Any:
     if folder is None:
         return importlib.import_module(name)
-    place = str(folder.resolve())
+    place = str(folder)
     sys.path.append(place)
     try:
         return importlib.import_module(name)
@@ -106,7 +109,7 @@ def _functions(loaded: Any) -> Iterable[Any]:
 
 
 def _guarded(function: Function) -> Function:
-    """A plugin's function of which nothing comes but values and FunctionErrors, whatever is wrong with it."""
+    """Return a plugin's function that gives only values and FunctionErrors, whatever is wrong with it."""
 
     def guarded(work: Callable[[], Any]) -> Any:
         try:
@@ -122,7 +125,7 @@ def _guarded(function: Function) -> Function:
         value = guarded(work)
         stranger = _stranger(value)
         if stranger:
-            raise FunctionError(f"{function.name} gave {stranger}, which is no value of an attribute")
+            raise FunctionError(f"{function.name} gave {stranger}, which an attribute can't have")
         return value
 
     def build(arguments: Sequence[Lazy | None]) -> Lazy:
@@ -140,7 +143,7 @@ def _guarded(function: Function) -> Function:
 
 
 def _stranger(value: Any, depth: int = 0) -> str | None:
-    """What in a value is none that an attribute could have, or None."""
+    """Return the part of a value that no attribute could have, or None."""
     if depth > MAX_DEPTH:
         return f"a value that is nested more than {MAX_DEPTH} deep"
     if isinstance(value, (list, dict)):
@@ -151,7 +154,7 @@ def _stranger(value: Any, depth: int = 0) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and not is_64_bit(value):
-        return "a whole number of more than 64 bits"
+        return "an integer of more than 64 bits"
     if isinstance(value, str) and SURROGATE.search(value):
         return "a text with half of a character"
     return None if value is None or isinstance(value, _VALUES) else f"a {type(value).__name__}"
@@ -163,9 +166,9 @@ def _unknown_type(type_: Any) -> str:
 
 def _problem(function: Any) -> str | None:
     if not isinstance(function, Function):
-        return f"{function!r:.80} is no Function"
+        return f"{function!r:.80} is not a Function"
     if not isinstance(function.name, str) or not _NAME.fullmatch(function.name):
-        return f"{function.name!r:.80} is no name that an expression could call"
+        return f"{function.name!r:.80} is not a name that an expression could call"
     if not isinstance(function.help, str) or not function.help:
         return f"the function {function.name} has no help"
     for part, parameters in (("parameters", function.parameters), ("repeating", function.repeating)):
@@ -180,5 +183,5 @@ def _problem(function: Any) -> str | None:
         if not callable(work) and (work is not None or part == "build"):
             return f"the {part} of the function {function.name} can't be called"
     if type(function.at_least) is not int or function.at_least < 0:
-        return f"the at_least of the function {function.name} must be a whole number"
+        return f"the at_least of the function {function.name} must be an integer"
     return None

@@ -12,9 +12,9 @@ class FunctionClash(ValueError):
 
 
 class Registry:
-    """A set of functions; `plugins` are the names of those that Entra doesn't have.
+    """A set of functions.
 
-    Raises FunctionClash where two of them have one name.
+    `plugins` are the names of those that Entra does not have. Raise FunctionClash if two have the same name.
     """
 
     def __init__(self, functions: Iterable[Function], plugins: Iterable[str] = ()) -> None:
@@ -26,11 +26,11 @@ class Registry:
             self._by_name[function.name] = function
 
     def get(self, name: str) -> Function | None:
-        """The function of that name."""
+        """Return the function of that name, or None."""
         return self._by_name.get(name)
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """Return all names, sorted."""
         return sorted(self._by_name)
 
     def is_plugin(self, name: str) -> bool:

@@ -18,7 +18,7 @@ _DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 def roles_of(assignments: Any) -> list[dict[str, Any]]:
     """Return the roles of assignments as objects with `id`, `value` and `displayName`.
 
-    Assignments are as Microsoft Graph has them, or names, or the JSON texts that Entra sends. Raises FunctionError.
+    Assignments are as Microsoft Graph has them, or names, or the JSON texts that Entra sends. Raise FunctionError.
     """
     found = []
     for one in assignments if isinstance(assignments, list) else [] if assignments in (None, "") else [assignments]:

@@ -78,7 +78,7 @@ def _left(source: Any, count: Any) -> str:
 
 LEFT = Function(
     "Left",
-    "The first NumChars characters of a text: nothing of a null one, all of a shorter one, and all where the number is negative.",
+    "The first NumChars characters of a text: nothing of a null one, all of a shorter one, and all if the number is negative.",
     (Parameter("String"), Parameter("NumChars", "integer")),
     plain(_left, 2),
 )
@@ -114,7 +114,7 @@ def _folded(character: str) -> str:
 
 IN_STR = Function(
     "InStr",
-    "The position of the first place at or after start where value2 stands in value1, counted from 1; 0 where it doesn't. "
+    "The position of value2 in value1, the first at or after start, counted from 1; 0 if value1 does not contain it. "
     "vbTextCompare pays no heed to case, vbBinaryCompare does, as does a call without.",
     (
         Parameter("value1"),
@@ -134,7 +134,7 @@ def _split(source: Any, delimiter: Any) -> list[str] | None:
 
 SPLIT = Function(
     "Split",
-    "Makes a multi-valued attribute of a text, at each delimiter, which is a comma where it is left out. Spaces around a value "
+    "Makes a multi-valued attribute of a text, at each delimiter, which is a comma if it is left out. Spaces around a value "
     "are not part of it. A null or empty source gives null.",
     (Parameter("source"), Parameter("delimiter", optional=True)),
     plain(_split, 2),
@@ -184,7 +184,7 @@ def _word(source: Any, number: Any, delimiters: Any) -> str:
 WORD = Function(
     "Word",
     "The word of a text at a position, counted from 1; each of the delimiters' characters separates words. An empty text "
-    "where there is no such word, and where the text has no delimiter at all.",
+    "if there is no such word, and if the text has no delimiter at all.",
     (Parameter("String"), Parameter("WordNumber", "integer"), Parameter("delimiters")),
     plain(_word, 3),
 )

@@ -22,16 +22,17 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Ignored(Enum):
-    """A result that is no value: the attribute isn't sent, or the whole object isn't."""
+    """A result that is not a value: the attribute is not sent, or the whole object is not."""
 
     ATTRIBUTE = "IgnoreAttributeFlow"
     OBJECT = "IgnoreObjectFlow"
 
 
 def as_text(value: Any, depth: int = 0) -> str | None:
-    """A value as text; booleans are `True` and `False`, None stays None, the values of a list stand between commas.
+    """Return a value as a string.
 
-    Raises FunctionError for what is nested too deep.
+    Booleans are `True` and `False`, None stays None, the values of a list are joined by commas. Raise FunctionError for a value
+    that is nested too deep.
     """
     if value is None or isinstance(value, str):
         return value
@@ -51,10 +52,10 @@ def as_text(value: Any, depth: int = 0) -> str | None:
 
 
 def plain_value(value: Any, depth: int = 0) -> Any:
-    """What JSON can hold of a value: a date and a whole number beyond 64 bits as texts, and lists without nulls and without what
-    is ignored.
+    """Return a value as JSON can have it.
 
-    Raises FunctionError for what is nested too deep.
+    A date and an integer beyond 64 bits are strings; a list loses nulls and ignored values. Raise FunctionError for a value that
+    is nested too deep.
     """
     if isinstance(value, Moment) or (isinstance(value, int) and not is_64_bit(value)):
         return str(value)
@@ -69,12 +70,12 @@ def plain_value(value: Any, depth: int = 0) -> Any:
 
 
 def is_64_bit(number: int) -> bool:
-    """Whether a whole number is one that JSON's readers and the store have."""
+    """Return whether an integer fits into 64 bits, as JSON's readers and the store need it."""
     return -(2**63) <= number < 2**63
 
 
 def as_texts(value: Any) -> list[str]:
-    """Every value of a multi-valued attribute, or the one of a single-valued, as text; no value is no text."""
+    """Return every value of an attribute as a string, also of a single-valued one; an empty list if there is no value."""
     if isinstance(value, str):
         return [value]
     values = value if isinstance(value, list) else [value]
@@ -82,19 +83,19 @@ def as_texts(value: Any) -> list[str]:
 
 
 def limited(text: str) -> str:
-    """The text. Raises FunctionError where it is too long: put into one another, functions make much of little."""
+    """Return the text. Raise FunctionError if it is too long: nested functions can make a very long text of a short one."""
     if len(text) > MAX_RESULT:
         raise result_too_long()
     return text
 
 
 def result_too_long() -> FunctionError:
-    """The error for a result of more than MAX_RESULT characters."""
+    """Return the error for a result of more than MAX_RESULT characters."""
     return FunctionError(f"the result is longer than {MAX_RESULT} characters")
 
 
 def nested_too_deep(value: Any) -> bool:
-    """Whether a value as JSON has it is nested deeper than MAX_DEPTH."""
+    """Return whether JSON data is nested deeper than MAX_DEPTH."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [
@@ -104,7 +105,7 @@ def nested_too_deep(value: Any) -> bool:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether it is null, absent, an empty text or a list of nothing."""
+    """Return whether a value is null, absent, an empty text or an empty list."""
     return value is None or value == "" or value == [] or isinstance(value, Ignored)
 
 
@@ -114,7 +115,7 @@ _NUMBER = re.compile(
 
 
 def as_number(value: Any) -> int | float | None:
-    """A number, or the number that a text spells; None where it is none."""
+    """Return a number, or the number that a text spells; None if there is no number."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
@@ -130,17 +131,17 @@ def as_number(value: Any) -> int | float | None:
 
 
 def as_integer(value: Any, name: str) -> int:
-    """A whole number, from a text too. Raises FunctionError that names the parameter."""
+    """Return an integer, also from a text. Raise FunctionError that names the parameter."""
     if value.__class__ is int:
         return int(value)
     number = as_number(value)
     if number is None or number != int(number):
-        raise FunctionError(f"{name} must be a whole number, not {_shown(value)}")
+        raise FunctionError(f"{name} must be an integer, not {_shown(value)}")
     return int(number)
 
 
 def as_boolean(value: Any) -> bool:
-    """Whether it is true: not null, empty, `False` or zero. Raises FunctionError for a text that is neither."""
+    """Return whether a value is true: not null, empty, `False` or zero. Raise FunctionError for another text."""
     if isinstance(value, bool):
         return value
     if is_empty(value):

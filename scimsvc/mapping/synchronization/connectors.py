@@ -18,7 +18,7 @@ def other_connector(schema: Any, findings: Sequence[Finding], tables: Mapping[st
         return []
     names = " and ".join(sorted(set(_target_directories(schema)))) or "another connector"
     return [
-        f"{unknown} of {rows} targets are attributes of {names} and not of SCIM: this connector is no SCIM application, "
+        f"{unknown} of {rows} targets are attributes of {names} and not of SCIM: this connector is not a SCIM application, "
         "so its schema can't be a profile"
     ]
 

@@ -6,63 +6,64 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from scimsvc.mapping.custom import TYPES, parse_name
-from scimsvc.mapping.directory import Kind, has_source_attribute
+from scimsvc.mapping.entra.directory import Kind, has_source_attribute
 from scimsvc.mapping.expression import ExpressionError, parse
 from scimsvc.mapping.expression.tree import SourceAttribute, nodes
+from scimsvc.mapping.profile.custom_attributes import TYPES, parse_name
+from scimsvc.mapping.synchronization.problems import LeftOut
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.paths import resolve
 
-_BEHAVIOR = "FlowWhenChanged"
+BEHAVIOR = "FlowWhenChanged"
+"""The flow behaviour of every row of a profile."""
 
 
-def losses_of_row(row: Mapping[str, Any]) -> Iterator[str]:
-    """Say what of a row a profile does not have, besides its flow type."""
-    target = row.get("targetAttributeName")
+def losses_of_row(row: Mapping[str, Any], place: str) -> Iterator[LeftOut]:
+    """Yield what a row at a place of the schema has, besides its flow type, and a row of a profile does not have."""
+    target = str(row.get("targetAttributeName"))
     behavior = row.get("flowBehavior")
-    if behavior is not None and str(behavior).lower() != _BEHAVIOR.lower():
-        yield f"flowBehavior {behavior!s:.40} of {target}; a profile has {_BEHAVIOR}"
+    if behavior is not None and str(behavior).lower() != BEHAVIOR.lower():
+        yield LeftOut(place, "flowBehavior", target, behavior)
     if row.get("exportMissingReferences") is True:
-        yield f"exportMissingReferences of {target}"
+        yield LeftOut(place, "exportMissingReferences", target, True)
 
 
 def losses_of_definitions(
     definitions: Iterable[tuple[str, Mapping[str, Any]]], targets: Iterable[str], resource_type: ResourceType
-) -> list[str]:
-    """Say what of the definitions of `targets`, which are in small letters, a profile does not have. Each has its place."""
+) -> Iterator[LeftOut]:
+    """Yield what the definitions of `targets`, which are in lower case, have and a profile does not. Each has its place."""
     wanted = set(targets)
-    lines = []
     for place, definition in definitions:
         name = definition.get("name")
         if not isinstance(name, str) or name.lower() not in wanted:
             continue
-        lines += [f"{place}: {loss} of {name}; a profile does not have it" for loss in _losses(definition)]
+        yield from (LeftOut(place, key, name, value) for key, value in _losses(definition))
         parsed = parse_name(name)
         standard = resolve(resource_type, f"{parsed.parent}.{parsed.sub}" if parsed and parsed.sub else name) if parsed else None
         by_filter = bool(parsed and parsed.value_filter)
         if definition.get("required") is True and (by_filter or (standard and not standard.leaf.required)):
-            lines.append(f"{place}: required of {name}; in a profile it is optional{'' if by_filter else ', as in RFC 7643'}")
-    return lines
+            yield LeftOut(place, "required", name, True)
 
 
-def _losses(definition: Mapping[str, Any]) -> Iterator[str]:
+def _losses(definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     default = definition.get("defaultValue")
     if default not in (None, ""):
-        yield f"defaultValue {default!r:.40}"
+        yield "defaultValue", default
     mutability = definition.get("mutability")
     if mutability is not None and str(mutability).lower() != "readwrite":
-        yield f"mutability {mutability!s:.40}"
+        yield "mutability", mutability
     if definition.get("flowNullValues") is True:
-        yield "flowNullValues"
+        yield "flowNullValues", True
     if definition.get("apiExpressions"):
-        yield "apiExpressions"
+        yield "apiExpressions", definition["apiExpressions"]
 
 
 def source_attributes_in(
     schema: Mapping[str, Any], mapping: Mapping[str, Any], table: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the definitions, each with its place, of the source attributes that a table reads and Entra's objects do not have by
-    themselves.
+    """Yield the definitions of source attributes that a table reads, if Entra's objects do not have them by themselves.
+
+    Each has its place.
     """
     object_name = str(mapping.get("sourceObjectName"))
     kind: Kind = "User" if object_name.lower() == "user" else "Group"
@@ -94,7 +95,7 @@ def source_names(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _definitions(schema: Mapping[str, Any], object_name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the definitions of a source object, each with its place; what is no list of objects is passed over."""
+    """Yield the definitions of a source object, each with its place. Skip what is not a list of objects."""
     for place, directory in _objects(schema, "directories", ""):
         for where, found in _objects(directory, "objects", place):
             if found.get("name") == object_name:

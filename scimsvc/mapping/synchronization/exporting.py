@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scimsvc.mapping.custom import TYPES
-from scimsvc.mapping.directory import REFERENCES
-from scimsvc.mapping.flow_types import FLOW_TYPES
+from scimsvc.mapping.entra.directory import REFERENCES
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, TableName
+from scimsvc.mapping.profile.custom_attributes import TYPES
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, TableName
 from scimsvc.mapping.synchronization.trees import NOTHING_LEARNED, LearnedKeys, to_tree
 from scimsvc.schema.core import ENTERPRISE_USER_URN, GROUP_URN
 
@@ -83,7 +83,7 @@ def _object_mapping(kind: str, table: ObjectMapping, registry: Registry) -> dict
 
 
 def scope_of(table: ObjectMapping) -> dict[str, Any] | None:
-    """The scoping filters as Graph's filter; None where there are none."""
+    """Return the scoping filters as Graph's filter, or None if there are none."""
     groups = [
         {
             "name": one.name,

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 
-from scimsvc.mapping.custom import REFERENCED, TYPES, extended, obstacle, parse_name
 from scimsvc.mapping.expression import show
 from scimsvc.mapping.expression.tree import Call, SourceAttribute, Text
 from scimsvc.mapping.findings import Finding, ProfileError, marked
-from scimsvc.mapping.flow_types import FLOW_TYPES, flow_types_of, unknown_flow_types
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.loader import parse_profile
-from scimsvc.mapping.profile import Profile
+from scimsvc.mapping.profile.custom_attributes import REFERENCED, TYPES, extended, obstacle, parse_name
+from scimsvc.mapping.profile.flow_types import flow_types_of, unknown_flow_types
+from scimsvc.mapping.profile.model import Profile
+from scimsvc.mapping.reading.profile import parse_profile
 from scimsvc.mapping.synchronization.connectors import other_connector
 from scimsvc.mapping.synchronization.definitions import losses_of_definitions, losses_of_row, source_attributes_in
-from scimsvc.mapping.synchronization.problems import ImportProblem
+from scimsvc.mapping.synchronization.problems import ImportProblem, LeftOut
 from scimsvc.mapping.synchronization.trees import TreeError, from_tree
 from scimsvc.mapping.synchronization.unwrapping import unwrapped
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
@@ -31,18 +31,17 @@ _FLOW_TYPES = {"always": "always", "objectaddonly": "create"}
 
 @dataclass(frozen=True)
 class Imported:
-    """A profile, its YAML, and what of the schema it doesn't have."""
+    """A profile, its YAML, and what the schema has besides."""
 
     profile: Profile
     text: str
-    left_out: list[str]
+    left_out: list[LeftOut]
 
 
 def import_schema(content: Any, name: str, title: str, registry: Registry) -> Imported:
-    """Return the profile of a schema as the portal's download and Microsoft Graph have it, also with what Graph has around it;
-    unknown keys are of no matter.
+    """Return the profile of a schema as the portal and Microsoft Graph return it, also with the object around it.
 
-    Raises ImportProblem.
+    Unknown keys are ignored. Raise ImportProblem.
     """
     reader = _Reader(registry)
     schema = unwrapped(content)
@@ -51,14 +50,14 @@ def import_schema(content: Any, name: str, title: str, registry: Registry) -> Im
     text = _yaml(data, 120)
     problems = reader.problems
     try:
-        profile = parse_profile(text, Path("the profile"), registry)
+        profile = parse_profile(text, PurePath("the profile"), registry)
     except ProfileError:
         # Unfolded, so that a message shows all of an expression.
         unfolded = _yaml(data, _UNFOLDED)
         rows = _Rows(unfolded, reader.places)
         findings = _findings_in(unfolded, registry)
         found = [(finding, rows.place_of(finding)) for finding in findings if finding.severity == "error"]
-        # What is missing where something could not be read is no further problem.
+        # What is missing because something else could not be read is not a problem of its own.
         problems += [
             f"{place or rows.table_of(finding) or finding.path}: {_shown(finding)}"
             for finding, place in found
@@ -81,13 +80,13 @@ def _yaml(data: Mapping[str, Any], width: int) -> str:
 
 def _findings_in(text: str, registry: Registry) -> list[Finding]:
     try:
-        return list(parse_profile(text, Path("the profile"), registry).warnings)
+        return list(parse_profile(text, PurePath("the profile"), registry).warnings)
     except ProfileError as error:
         return error.findings
 
 
 def row_of(row: Mapping[str, Any], registry: Registry) -> dict[str, Any] | None:
-    """Return a row of Graph's as a profile has it; None if it can't be read."""
+    """Return a row of Graph as a row of a profile; None if it can't be read."""
     return _Reader(registry).row(row, "")
 
 
@@ -100,7 +99,7 @@ def clauses_of(group: Mapping[str, Any], number: int) -> tuple[str, list[Any]]:
 
 
 class _Rows:
-    """Where in the schema the lines of the profile's YAML come from."""
+    """The places in the schema that the lines of the profile's YAML come from."""
 
     def __init__(self, text: str, places: Mapping[tuple[str, str], list[str]]) -> None:
         self._ranges: list[tuple[int, int, str]] = []
@@ -116,11 +115,11 @@ class _Rows:
                         self._ranges.append((row.start_mark.line + 1, row.end_mark.line, place))
 
     def place_of(self, finding: Finding) -> str | None:
-        """The place of the row, filter or attribute that a finding is about, or None."""
+        """Return the place of the row, filter or attribute that a finding is about, or None."""
         return _within(self._ranges, finding)
 
     def table_of(self, finding: Finding) -> str | None:
-        """The place of the object mapping that a finding is about, or None."""
+        """Return the place of the object mapping that a finding is about, or None."""
         return _within(self._tables, finding)
 
 
@@ -129,22 +128,22 @@ def _within(ranges: list[tuple[int, int, str]], finding: Finding) -> str | None:
 
 
 def _shown(finding: Finding) -> str:
-    """The message of a finding, and the text that it is about, with a mark."""
+    """Return the message of a finding, and the text that it is about, with a caret."""
     indent = len(finding.text) - len(finding.text.lstrip(" -"))
     return f"{finding.message}\n{marked(finding.text[indent:], finding.column - indent)}"
 
 
 @dataclass
 class _Reader:
-    """Reads a schema; what is wrong is noted, and what can be read all the same is read on."""
+    """Reads a schema. It notes what is wrong and reads on."""
 
     registry: Registry
     problems: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     places: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def tables(self, schema: Any) -> dict[str, Any]:
-        """The tables of the profile: `users` and `groups`."""
+        """Return the tables of the profile, `users` and `groups`, as YAML data."""
         found: dict[str, Any] = {}
         if not isinstance(schema, Mapping):
             self.problems.append("the file must have a JSON object with synchronizationRules")
@@ -152,7 +151,7 @@ class _Reader:
         for place, mapping, enabled in self._by_enabled(schema):
             kind = _kind(mapping)
             if kind is None:
-                self.left_out.append(f"{place}: objects of {mapping.get('sourceObjectName')!r:.60} have no table in a profile")
+                self.left_out.append(LeftOut(place, "sourceObjectName", value=mapping.get("sourceObjectName")))
                 continue
             table, resource_type = _TABLES[kind]
             if table in found:
@@ -161,17 +160,17 @@ class _Reader:
                 continue
             if not enabled and not _matches_by_something(mapping):
                 if mapping.get("attributeMappings"):
-                    self.left_out.append(f"{place}: the mapping of {table} is not enabled and has no matching row")
+                    self.left_out.append(LeftOut(place, "matchingPriority", table))
                 continue
             if not enabled:
-                self.left_out.append(f"{place}: the mapping of {table} is not enabled, so Entra sends none of them")
+                self.left_out.append(LeftOut(place, "enabled", table, False))
             found[table] = self._table(schema, mapping, table, resource_type, place)
         if not found and not self.problems:
-            self.problems.append("synchronizationRules: there is no mapping of users and none of groups")
+            self.problems.append("synchronizationRules: there is no mapping of users or groups")
         return found
 
     def _by_enabled(self, schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
-        """The object mappings, first those that are enabled."""
+        """Return the object mappings, first those that are enabled."""
         found = [(place, mapping, mapping.get("enabled") is not False) for place, mapping in self._object_mappings(schema)]
         return sorted(found, key=lambda one: not one[2])
 
@@ -180,7 +179,7 @@ class _Reader:
             yield from self._list(rule, "objectMappings", where)
 
     def _list(self, owner: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The objects of a list, each with its place."""
+        """Yield the objects of a list, each with its place. Note other elements as problems."""
         path = f"{where}.{key}" if where else key
         found = owner.get(key)
         if not isinstance(found, list):
@@ -202,7 +201,7 @@ class _Reader:
         if flow_types:
             found["flowTypes"] = list(flow_types)
         if unknown := unknown_flow_types(mapping.get("flowTypes")):
-            self.left_out.append(f"{place}.flowTypes: {', '.join(unknown)}; a profile has {', '.join(FLOW_TYPES)}")
+            self.left_out.append(LeftOut(f"{place}.flowTypes", "flowTypes", table, unknown))
         self.places[table, ""] = [place]
         self.places[table, "mappings"] = [where for where, _ in rows]
         if attributes:
@@ -228,7 +227,7 @@ class _Reader:
             return
         for key in ("inputFilterGroups", "categoryFilterGroups"):
             if found.get(key):
-                self.left_out.append(f"{place}.{key}: a profile has filters by which objects fall out of scope, and no others")
+                self.left_out.append(LeftOut(f"{place}.{key}", key))
         for number, (where, group) in enumerate(self._list(found, "groups", place) if found.get("groups") else (), 1):
             clauses = [self.clause(clause, one) for one, clause in self._list(group, "clauses", where)]
             name = _name_of(group, number)
@@ -252,7 +251,7 @@ class _Reader:
         if not isinstance(target, str) or not target:
             self.problems.append(f"{place}: there is no targetAttributeName")
         if not isinstance(priority, int) or isinstance(priority, bool) or priority < 0:
-            self.problems.append(f"{place}: matchingPriority must be a whole number")
+            self.problems.append(f"{place}: matchingPriority must be an integer")
         if len(self.problems) > before:
             return None
         found["target"] = target
@@ -265,12 +264,12 @@ class _Reader:
         if _FLOW_TYPES.get(flow_type.lower()) == "create":
             found["apply"] = "create"
         elif flow_type.lower() not in _FLOW_TYPES:
-            self.left_out.append(f"{place}: flowType {flow_type} of {target}; a profile has always and create")
-        self.left_out += [f"{place}: {loss}" for loss in losses_of_row(row)]
+            self.left_out.append(LeftOut(place, "flowType", str(target), flow_type))
+        self.left_out += losses_of_row(row, place)
         return found
 
     def _source(self, source: Any, place: str) -> dict[str, Any]:
-        """The row's kind and what it is from; nothing, with a problem, where that can't be read."""
+        """Return the value source of a row as keys of a profile; an empty dict, with a problem, if it can't be read."""
         if source is None:
             return {}
         if not isinstance(source, Mapping):
@@ -293,7 +292,7 @@ class _Reader:
     def _custom_attributes(
         self, schema: Mapping[str, Any], mapping: Mapping[str, Any], type_: ResourceType, targets: list[str]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What the target directory's attribute list has and the standard schemas don't, where a row needs it."""
+        """Yield the attributes of the target's attribute list that a row needs and the standard schemas do not have."""
         lowered = {target.lower() for target in targets}
         for where, definition in self._definitions(schema, str(mapping.get("targetObjectName"))):
             text = definition.get("name")

@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scimsvc.mapping.custom import parse_name
 from scimsvc.mapping.expression import ExpressionError, parse, show
 from scimsvc.mapping.expression.tree import Call, Omitted
-from scimsvc.mapping.flow_types import FLOW_TYPES, flow_types_of
 from scimsvc.mapping.functions import Registry
-from scimsvc.mapping.profile import AttributeMapping, ObjectMapping, Profile, key_of, parse_target
+from scimsvc.mapping.profile.custom_attributes import parse_name
+from scimsvc.mapping.profile.flow_types import FLOW_TYPES, flow_types_of
+from scimsvc.mapping.profile.model import AttributeMapping, ObjectMapping, Profile, key_of, parse_target
 from scimsvc.mapping.synchronization.definitions import source_names
 from scimsvc.mapping.synchronization.exporting import (
     KINDS,
@@ -27,7 +27,7 @@ from scimsvc.mapping.synchronization.exporting import (
     target_definitions,
 )
 from scimsvc.mapping.synchronization.importing import clauses_of, row_of
-from scimsvc.mapping.synchronization.problems import ImportProblem
+from scimsvc.mapping.synchronization.problems import ImportProblem, Kept
 from scimsvc.mapping.synchronization.trees import LearnedKeys
 from scimsvc.mapping.synchronization.unwrapping import unwrapped
 from scimsvc.protocol.errors import ScimError
@@ -38,10 +38,10 @@ Json = dict[str, Any]
 _STANDARD_TYPES = {"User": USER_TYPE, "Group": GROUP_TYPE}
 
 
-def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, list[str]]:
-    """Return the schema in a file's JSON with the tables of a profile, and lines on what stays though the profile differs.
+def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, list[Kept]]:
+    """Return the schema in a file's JSON with the tables of a profile, and what stays in it though the profile differs.
 
-    Raises ImportProblem if there is no schema, or no mapping for a table.
+    Raise ImportProblem if there is no schema, or no mapping for a table.
     """
     base = unwrapped(content)
     if not isinstance(base, dict) or not isinstance(base.get("synchronizationRules"), list):
@@ -52,7 +52,7 @@ def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, li
     missing = [KINDS[name] for name in tables if KINDS[name] not in chosen]
     if missing:
         raise ImportProblem(f"the base has no mapping of {' and '.join(sorted(missing))} objects")
-    notes: list[str] = []
+    notes: list[Kept] = []
     learned = learned_keys(base)
     for name, kind in KINDS.items():
         if kind not in chosen:
@@ -61,14 +61,14 @@ def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, li
         is_enabled = mapping.get("enabled") is not False
         if name not in tables:
             if is_enabled:
-                notes.append(f"the profile has no table {name}: the mapping of {name} in the base stays as it is, and is enabled")
+                notes.append(Kept(name, "table"))
             continue
         table = tables[name]
         if not is_enabled:
-            notes.append(f"the mapping of {name} in the base is not enabled, and stays so")
+            notes.append(Kept(name, "enabled"))
         flows = flow_types_of(mapping.get("flowTypes"))
         if table.flow_types is None and flows:
-            notes.append(f"the profile does not say the flowTypes of {name}: {', '.join(flows)} of the base stay")
+            notes.append(Kept(name, "flowTypes", flows))
         former = _Former.of(mapping, table, registry)
         _merge_table(mapping, table, former, registry, learned)
         _merge_definitions(schema, rule, mapping, table, former)
@@ -76,8 +76,9 @@ def merged(profile: Profile, registry: Registry, content: Any) -> tuple[Json, li
 
 
 def learned_keys(schema: Any) -> LearnedKeys:
-    """Return the names that the engine gives to the parameters of functions, as far as the trees in a schema tell: by function
-    and count of arguments, the name at each position.
+    """Return the names that the engine gives to the parameters of functions, as far as the trees in a schema show them.
+
+    They are ordered by function and number of arguments, with the name at each position.
     """
     learned: dict[tuple[str, int], dict[int, str]] = {}
     for tree in _trees(schema, 0):

@@ -17,7 +17,7 @@ Tree = dict[str, Any]
 
 
 class TreeError(ValueError):
-    """A tree is none that Graph would have."""
+    """A tree is not one that Graph would have."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ LearnedKeys = Mapping[tuple[str, int], Mapping[int, str]]
 NOTHING_LEARNED: LearnedKeys = {}
 
 _SHORT = {("FormatDateTime", 3): _Keys(("source", "inputFormat", "outputFormat"))}
-"""Forms with fewer arguments, where those stand for others."""
+"""Forms with fewer arguments, which have other meanings than in the full form."""
 
 
 def _keys(name: str, registry: Registry, count: int | None = None) -> _Keys | None:
@@ -116,7 +116,7 @@ def _source(expression: str, name: str, kind: str, parameters: list[Tree] | None
 
 
 def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
-    """The node that a tree stands for, without a look at its text. Raises TreeError."""
+    """Return the node that a tree stands for, without reading its text. Raise TreeError."""
     if not isinstance(tree, Mapping) or depth > 64:
         raise TreeError("a source must be an object with name, type and parameters, nested at most 64 deep")
     name, kind = tree.get("name"), str(tree.get("type") or "Attribute").lower()
@@ -127,7 +127,7 @@ def from_tree(tree: Any, registry: Registry, depth: int = 0) -> Node:
     if kind == "constant":
         return _constant(name, tree.get("expression"))
     if kind != "function":
-        raise TreeError(f"{kind!r:.40} is no type of a source; there are Attribute, Constant and Function")
+        raise TreeError(f"{kind!r:.40} is not a type of a source; there are Attribute, Constant and Function")
     return Call(name, tuple(_arguments(name, tree.get("parameters") or [], registry, depth)))
 
 
@@ -151,7 +151,7 @@ _KINDS: Mapping[type[Any], str] = {SourceAttribute: "Attribute", Call: "Function
 
 
 def _constant(name: str, text: Any) -> Node:
-    """A text, unless it is what stands in the place of one where Graph has no other form: a comparison or a bare word."""
+    """Return a string, or a comparison or bare word if the tree has that, because Graph has no other form for it."""
     if text == name or (text is None and name in WORDS):
         with suppress(ExpressionError):
             return parse_argument(name)
@@ -168,7 +168,7 @@ def _arguments(name: str, parameters: Any, registry: Registry, depth: int) -> It
     named = {one.get("key"): one.get("value") for one in reversed(parameters) if one.get("key") in keys.names}
     repeated = [one.get("value") for one in parameters if one.get("key") not in keys.names or one.get("key") == keys.repeating]
     if keys.repeating is not None and keys.repeating in keys.names:
-        # One name for the first and for the rest, as Coalesce has it.
+        # The first and the other parameters have one name, as in Coalesce.
         named.pop(keys.repeating, None)
         yield from (from_tree(value, registry, depth + 1) for value in repeated)
         return

@@ -11,8 +11,10 @@ _MAX_DEPTH = 4
 
 
 def unwrapped(content: Any) -> Any:
-    """Return the schema in a file's JSON: the object with `synchronizationRules`, also below `schema` or in a list `value`, as a
-    job or a list of templates has it. Return the content itself if it has none. Raises ImportProblem if it has several.
+    """Return the schema in a file's JSON: the object with `synchronizationRules`, also below `schema` or in a list `value`.
+
+    A job or a list of templates has it there. Return the content itself if there is no schema. Raise ImportProblem if there are
+    several.
     """
     schemas = list(_schemas(content, "", 0))
     if len(schemas) > 1:

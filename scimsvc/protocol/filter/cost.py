@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
+from scimsvc.protocol.filter.typed import Absent, And, Comparison, Filter, Not, Or, Present, ValuePath
 from scimsvc.schema.paths import AttributePath
 
 

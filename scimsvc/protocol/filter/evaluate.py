@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scimsvc.protocol.filter.ast import Absent, And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
+from scimsvc.protocol.filter.typed import Absent, And, Comparison, Filter, Not, Operator, Or, Present, ValuePath
 from scimsvc.schema.paths import AttributePath
 from scimsvc.schema.types import fitting, normaliser
 

@@ -1,1 +1,1 @@
-"""The mapping profiles of an installation."""
+"""The mapping profiles of an installation: read from files, checked, planned, applied."""

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from scimsvc.mapping import Finding
-from scimsvc.mapping.loader import PROFILES, files_in, name_in
+from scimsvc.mapping.reading.profile import name_in
 from scimsvc.packaged_files import MAPPINGS
+from scimsvc.service.profiles.files import PROFILES, files_in
 
 Contents = Mapping[Path, bytes | Finding]
 """What files hold, by their paths; a Finding says why a file can't be read."""

@@ -1,7 +1,7 @@
-"""How many workers and threads suit the machine and the database.
+"""Choose how many workers and threads suit the machine and the database.
 
 Every thread keeps one connection to PostgreSQL. So the instances of a service must not have more threads than PostgreSQL has
-connections, and some of these are for `scimsvc` on the command line, for backups and for people.
+connections. Some connections must stay free for the command `scimsvc`, for backups and for people.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True)
 class Capacity:
-    """The size of one instance. `connections` is how many PostgreSQL lets this service have; None if that is unknown, or on
-    SQLite. `instances` is how many there are to be.
+    """The size of one instance, of which there are `instances`.
+
+    `connections` is how many PostgreSQL allows this service; None if that is unknown, and on SQLite.
     """
 
     workers: int
@@ -33,12 +34,12 @@ class Capacity:
 
     @property
     def planned(self) -> int:
-        """How many connections all instances may open."""
+        """Return how many connections all instances may open."""
         return self.instances * self.workers * self.threads
 
     @property
     def exceeded(self) -> bool:
-        """Whether the instances may leave fewer than SPARE connections to others."""
+        """Return whether the instances may leave fewer than SPARE connections to others."""
         return self.connections is not None and self.planned > self.connections - SPARE
 
     def in_words(self) -> str:
@@ -52,7 +53,7 @@ class Capacity:
         )
 
     def warning(self) -> str:
-        """Return what to do if the connections don't suffice."""
+        """Return what to do if there are too few connections."""
         return (
             f"server.instances is {self.instances}: {self.planned} connections are too many for PostgreSQL, which has "
             f"{self.connections} for this service. Lower server.workers or server.threads, or raise max_connections."
@@ -89,7 +90,7 @@ def usable_cpus(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int
 
 
 def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
-    """The quotas in CPUs of the control groups that a process is in, and of those around them (versions 1 and 2)."""
+    """Yield the CPU quotas of the control groups that a process is in, and of their parents (versions 1 and 2)."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -108,7 +109,7 @@ def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
 
 
 def _upwards(root: Path, path: str) -> Iterator[Path]:
-    """The folder of a group and those around it. A container may see its own as the root, whatever its path is outside."""
+    """Yield the folder of a group and its parents. In a container its own group may be the root, whatever the path outside."""
     parts = [part for part in path.split("/") if part not in ("", "..")]
     for length in range(len(parts), -1, -1):
         yield root.joinpath(*parts[:length])
@@ -122,6 +123,6 @@ def _read(file: Path) -> str:
 
 
 def _in_cpus(quota: str, period: str) -> Iterator[float]:
-    """A quota in CPUs, if there is one: `max`, `-1` and an empty file are none."""
+    """Yield the quota in CPUs, if there is one: `max`, `-1` and an empty file mean that there is none."""
     if quota.isdigit() and period.isdigit() and int(quota) and int(period):
         yield int(quota) / int(period)

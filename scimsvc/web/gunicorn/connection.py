@@ -1,11 +1,11 @@
-"""One connection of a worker: what has come from the client, and what is still to be sent.
+"""One connection of a worker: what the client has sent, and what is still to be sent to it.
 
 Theory of operation
 ===================
 
 A worker is one loop (the main thread) and `server.threads` request threads. The loop does all waiting for clients. A thread gets
 a request that has arrived completely, and never reads. It sends what the socket takes at once and leaves the rest to the loop. So
-a client that is slow, silent, endless or does not read costs memory and a connection, both bounded, and never a thread.
+a client that is slow or silent, sends without end, or does not read costs memory and a connection, both bounded, but no thread.
 
 | state     | owner       | what happens                                            | leaves it by                            |
 | --------- | ----------- | ------------------------------------------------------- | --------------------------------------- |
@@ -47,15 +47,15 @@ from typing import Any
 from scimsvc.web.gunicorn.framing import HEAD_BYTES, Arrived, Incoming
 
 TOGETHER = 65536
-"""Bytes of an answer whose pieces are copied together, so that it leaves by one system call in one packet where it can."""
+"""Up to this many bytes, the pieces of an answer are joined, so that one system call sends it, in one packet if possible."""
 SENDING_TIME = 20.0
-"""Seconds that a client has for taking an answer, besides one second for each SENDING_RATE bytes of it."""
+"""Seconds in which a client must receive an answer, in addition to one second for each SENDING_RATE bytes."""
 SENDING_RATE = 32_768
 
 ANONYMOUS = "no token"
-"""Stands for a tenant where a request has no token."""
+"""The tenant of a request without a token."""
 UNKNOWN = "unknown token"
-"""Stands for a tenant where a request's token was not seen before by this worker, or is wrong."""
+"""The tenant of a request whose token is wrong, or new to this worker."""
 
 
 class State(Enum):
@@ -70,7 +70,7 @@ class State(Enum):
 
 
 class Outgoing:
-    """What gunicorn writes an answer to instead of a socket: it keeps the pieces."""
+    """A stand-in for the socket that gunicorn writes an answer to: it keeps the pieces."""
 
     __slots__ = ("pieces",)
 
@@ -82,12 +82,12 @@ class Outgoing:
         self.pieces.append(data)
 
     def send(self, data: bytes) -> int:
-        """Throw away an interim answer: gunicorn's 100 Continue, which the loop has sent where it was wanted."""
+        """Drop an interim answer: gunicorn's 100 Continue, which the loop has sent already if the client expects it."""
         return len(data)
 
 
 class Connection:
-    """A connection. `since` is when its last answer had left, or when it was accepted (seconds of the monotonic clock)."""
+    """A connection. `since` is when its last answer had been sent, or when it was accepted (seconds of the monotonic clock)."""
 
     __slots__ = (
         "answered",
@@ -120,19 +120,19 @@ class Connection:
         self.arrived: Arrived | None = None
         self.tenant: Hashable = ANONYMOUS
         self.authorization: bytes | None = None
-        """The latest Authorization header whose token was known."""
+        """The last Authorization header whose token was known."""
         self.sender: Hashable = ANONYMOUS
         """The tenant of that token."""
         self.answered = False
-        """Whether a request was answered, so that silence is that of a kept-alive connection."""
+        """Whether a request was answered, so that a silent client only keeps its connection alive."""
         self.checking = False
-        """Whether a thread looks up the token only, and the body is not here."""
+        """Whether a thread only looks up the token, because the body has not arrived."""
         self.ended = False
         """Whether the client has closed its side."""
         self.lost = False
         """Whether nothing can be sent any more."""
         self.closing = False
-        """Whether the connection ends behind the answer."""
+        """Whether the connection ends after the answer."""
         self.told_to_continue = False
         self.unsent: list[memoryview] = []
         self.since = now
@@ -142,21 +142,21 @@ class Connection:
 
     @property
     def reading(self) -> bool:
-        """Whether the loop collects its next request."""
+        """Return whether the loop collects its next request."""
         return self.state is State.READING
 
     @property
     def full(self) -> bool:
-        """Whether as much is kept behind a request that is not answered yet as may be."""
+        """Return whether no more bytes may be kept after a request that is not answered yet."""
         return len(self.incoming) >= HEAD_BYTES
 
     @property
     def known(self) -> bool:
-        """Whether its latest request had a token that is known."""
+        """Return whether its last request had a known token."""
         return self.tenant not in (ANONYMOUS, UNKNOWN)
 
     def transmit(self, pieces: list[bytes]) -> None:
-        """Send what the socket takes now, and keep the rest. Raises OSError if the connection is lost."""
+        """Send what the socket takes now, and keep the rest. Raise OSError if the connection is lost."""
         size = sum(map(len, pieces))
         if size <= TOGETHER:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -171,7 +171,7 @@ class Connection:
         self.send_more()
 
     def send_more(self) -> bool:
-        """Send what the socket takes of the rest. Return whether all is sent. Raises OSError if the connection is lost."""
+        """Send what the socket takes of the rest. Return whether all is sent. Raise OSError if the connection is lost."""
         try:
             while self.unsent:
                 sent = self.sock.sendmsg(self.unsent[:16], (), socket.MSG_DONTWAIT)
@@ -184,5 +184,5 @@ class Connection:
         return not self.unsent
 
     def sending_deadline(self, now: float) -> float:
-        """Return until when the client must have taken the rest of the answer."""
+        """Return the time until which the client must have received the rest of the answer."""
         return now + SENDING_TIME + sum(map(len, self.unsent)) / SENDING_RATE

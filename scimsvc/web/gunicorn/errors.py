@@ -1,4 +1,4 @@
-"""SCIM errors for what never reaches the application: gunicorn's own refusals and those of the worker's loop."""
+"""SCIM errors for requests that never reach the application: gunicorn and the loop of the worker refuse them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
+from scimsvc.web.http.environ import RETRY_AFTER
 
 _DETAILS = {
-    400: "The request is no HTTP/1.1 as RFC 9112 has it.",
+    400: "The request is not valid HTTP/1.1 (RFC 9112).",
     408: "The request did not arrive in time.",
-    413: "The body is larger than the service provider takes; send less at once.",
+    413: "The body is larger than the server accepts; send less at once.",
     414: "The URL is too long for a GET; POST the query to /.search.",
     417: "The header Expect can only ask for 100-continue.",
-    431: "The headers are longer, or more, than the service provider takes.",
-    500: "Something went wrong here.",
+    431: "The headers are too long or too many; send fewer.",
+    500: "Internal server error; nothing was saved.",
     501: "The header Transfer-Encoding can only say chunked.",
-    503: "Too many large requests arrive at the same time. Send the request again.",
+    503: "Too many large requests arrive at the same time; retry later.",
 }
-RETRY_AFTER = 5
-"""Seconds after which a client may try again if the server was too busy."""
 
 
 def refusal(status: int) -> bytes:
-    """Return an answer of a status, as it goes over the wire. The connection ends behind it."""
+    """Return the bytes of an error response with a status. The connection ends after it."""
     reason = HTTPStatus(status).phrase
     body = orjson.dumps(ScimError(status, _DETAILS.get(status, f"{reason}.")).document())
     retry = f"Retry-After: {RETRY_AFTER}\r\n" if status == 503 else ""
@@ -36,5 +35,5 @@ def refusal(status: int) -> bytes:
 
 
 def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
-    """Write a refusal. It stands in for gunicorn's function of this name, which sends HTML with parts of the request."""
+    """Write a refusal. It replaces gunicorn's function of this name, which sends HTML with parts of the request."""
     sock.sendall(refusal(status_int))

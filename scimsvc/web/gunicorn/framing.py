@@ -1,7 +1,7 @@
 """Find requests in the bytes of a connection (RFC 9112). Pure: bytes in, requests out; nothing here waits.
 
-This module decides only where a request ends. Whether its head is right is decided by `request.StrictRequest`, which sees the
-same bytes and has no other source of bytes, so a difference between both can never make a thread wait.
+This module decides only where a request ends. `request.StrictRequest` decides whether its head is valid. It sees the same bytes
+and has no other source of bytes, so a difference between both can never make a thread wait.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ import re
 from typing import NamedTuple
 
 HEAD_BYTES = 65536
-"""Bytes of a head, with its blank line; also bytes that are kept of what a client sends behind a request that is not answered."""
+"""The most bytes of a head, with its blank line. Also the most bytes that are kept of what follows an unanswered request."""
 LINE_BYTES = 8190
-"""Bytes of a request line and of a line in a chunked body; `limit_request_line` in gunicorn.conf.py is the same."""
+"""The most bytes of a request line and of a line in a chunked body; `limit_request_line` in gunicorn.conf.py is the same."""
 CHUNK_OVERHEAD = 65536
-"""Bytes for the sizes, extensions and trailers of a chunked body, besides a quarter of what it holds."""
+"""The most bytes of sizes, extensions and trailers in a chunked body, in addition to a quarter of its data."""
 
 LINES_AT_ONCE = 50
-"""Lines of a chunked body that are read before other connections come: a tenth of a millisecond."""
+"""Lines of a chunked body that are read before other connections get their turn. They take a tenth of a millisecond."""
 
 _END = b"\r\n\r\n"
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|authorization|expect):[ \t]*([^\r\n]*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
-# RFC 9112 §7.1: extensions are read and thrown away.
+# RFC 9112 §7.1.1: a recipient ignores unknown extensions.
 _CHUNK_SIZE = re.compile(
     rb"(0{0,32}[0-9A-Fa-f]{1,15})(?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 )
 TRAILER_COST = 1024
-"""Bytes that a trailer counts as, besides its own: as many trailers are read as there may be headers."""
+"""Bytes that each trailer counts in addition to its own, so that no more trailers are read than headers are allowed."""
 _TRAILER = re.compile(rb"(" + _TOKEN + rb"):[\t\x20-\x7e\x80-\xff]*")
 _SIZE, _DATA, _DATA_END, _TRAILERS = "size", "data", "data end", "trailers"
-"""What a chunked body continues with."""
+"""The parts of a chunked body: which of them comes next."""
 _NO_TRAILERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te"})
 
 
 class Refused(Exception):
-    """The request can't be taken. `status` is that of the answer; the connection ends behind it."""
+    """The request is refused with `status`; the connection ends after the answer."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -47,8 +47,8 @@ class Refused(Exception):
 class Arrived(NamedTuple):
     """A request: the bytes of its head, and its body without chunks.
 
-    `whole` is False if the rest of the body was not read: then the connection ends behind the answer. `body` is None if the body
-    can't be read, because its chunks are wrong or it broke off within one.
+    `whole` is False if the rest of the body was not read; then the connection ends after the answer. `body` is None if the body
+    can't be read, because its chunks are malformed or it ended inside a chunk.
     """
 
     head: bytes
@@ -80,26 +80,26 @@ class Incoming:
 
     @property
     def begun(self) -> bool:
-        """Whether a part of a request is here."""
+        """Return whether a part of a request has arrived."""
         return self._head is not None or bool(self._rest)
 
     @property
     def body_begun(self) -> bool:
-        """Whether the head is here and its body is awaited."""
+        """Return whether the head has arrived and its body is expected."""
         return self._head is not None
 
     @property
     def awaited(self) -> int:
-        """How many bytes the body has as far as that is known, of which some may be here."""
+        """Return how many bytes the body has, as far as that is known, including those that have arrived."""
         return max(self._length, len(self))
 
     @property
     def paused(self) -> bool:
-        """Whether `next` has more to read already: it ended so that other connections come first."""
+        """Return whether `next` stopped early, so that other connections get their turn, and can continue without new bytes."""
         return self._chunks is not None and self._chunks.paused
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the client."""
+        """Add bytes that the client has sent."""
         if not self._rest:
             self._rest = data
         elif isinstance(self._rest, bytearray):
@@ -108,12 +108,12 @@ class Incoming:
             self._rest = bytearray(self._rest) + data
 
     def next(self) -> Arrived | None:
-        """Return the next request if it is here, and if it is not `paused`. Raises Refused 413, 414 or 431."""
+        """Return the next request if all of it has arrived. Return None if not, or if `paused`. Raise Refused 413, 414 or 431."""
         if self._head is None and not self._take_head():
             return None
         if self._chunks is None:
             return self._take(self._length) if len(self._rest) >= self._length else None
-        # The head was taken off, so what is left begins with the body.
+        # The head is removed already, so the rest begins with the body.
         consumed = self._chunks.feed(self._rest)
         self._rest = self._rest[consumed:]
         if self._chunks.malformed:
@@ -123,7 +123,7 @@ class Incoming:
         return self._arrived(bytes(self._chunks.body), whole=True) if self._chunks.ended else None
 
     def give_up(self, malformed: bool = False) -> Arrived:
-        """Return a request whose body does not come, or is not wanted, with what there is of it."""
+        """Return a request whose body does not come or is not wanted, with the part of the body that has arrived."""
         body: bytes | None = None if malformed or self._chunks else bytes(self._rest[: self._length])
         self._rest = b""
         return self._arrived(body, whole=False)
@@ -165,11 +165,11 @@ class Incoming:
             elif name == b"transfer-encoding":
                 codings.append(value.rstrip(b" \t").lower())
             elif b" HTTP/1.0\r\n" not in head:
-                # RFC 9110 §10.1.1: an older client waits for nothing.
+                # RFC 9110 §10.1.1: ignore the header of an HTTP/1.0 client.
                 self.expects_continue = value.rstrip(b" \t").lower() == b"100-continue"
         if codings:
             self._chunks = _Chunks()
-            # Such a body has no end that can be found (RFC 9112 §6.3), so the connection ends behind the answer.
+            # The end of such a body can't be found (RFC 9112 §6.3), so the connection ends after the answer.
             self._chunks.malformed = codings != [b"chunked"] or bool(lengths)
         elif lengths:
             if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]) or int(lengths[0]) > self._limit:
@@ -181,7 +181,7 @@ class Incoming:
 
 
 class _Chunks:
-    """Take the data out of a chunked body (RFC 9112 §7.1), however its bytes are cut."""
+    """Extract the data of a chunked body (RFC 9112 §7.1), however the bytes are split."""
 
     __slots__ = ("_left", "_overhead", "_stage", "body", "ended", "malformed", "paused")
 
@@ -196,11 +196,11 @@ class _Chunks:
 
     @property
     def wasteful(self) -> bool:
-        """Whether the body is mostly chunk sizes, extensions or trailers."""
+        """Return whether the body consists mostly of chunk sizes, extensions or trailers."""
         return self._overhead > CHUNK_OVERHEAD + len(self.body) // 4
 
     def feed(self, data: bytes | bytearray) -> int:
-        """Take what can be taken, up to LINES_AT_ONCE. Return how many bytes that was."""
+        """Read as much as possible, up to LINES_AT_ONCE lines. Return how many bytes were used."""
         at = lines = 0
         self.paused = False
         while not (self.ended or self.malformed or self.wasteful):

@@ -1,4 +1,4 @@
-"""gunicorn's own log as JSON lines on standard output, without what clients send: a request line holds attribute values."""
+"""gunicorn's own log as JSON lines on standard output, without what clients send: a request line may contain attribute values."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-from scimsvc.web import logs
+from scimsvc.web.observe import logs
 
 _OF_REQUESTS = ("Error handling request", "Socket error processing request", "Invalid request")
-"""How gunicorn's messages about one request begin. What follows is from the request line."""
+"""The beginnings of gunicorn's messages about one request. What follows comes from the request line."""
 
 
 class Logger(GunicornLogger):
-    """Write a JSON line for each message. Say of a request that gunicorn refused only that it did."""
+    """Write a JSON line for each message. About a refused request, say only that it was refused."""
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log a warning."""
         if str(msg).startswith("Invalid request"):
-            msg, args = "Refused a request that is no HTTP", ()
+            msg, args = "Refused a request that is not valid HTTP", ()
         super().warning(msg, *args, **kwargs)
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log an exception; of one in a request only its type and places, as its message may have values in it."""
+        """Log an exception. If a request raised it, log only its type and places, because its message may contain values."""
         text = str(msg)
         if text.startswith(_OF_REQUESTS):
             super().exception(text.partition(" request")[0] + " request", extra={"of_request": True})
@@ -33,7 +33,7 @@ class Logger(GunicornLogger):
             super().exception(msg, *args, **kwargs)
 
     def _set_handler(self, log: logging.Logger, output: Any, fmt: Any, stream: Any = None) -> None:
-        """Write to standard output where gunicorn would write text to standard error."""
+        """Write to standard output if gunicorn would write text to standard error."""
         super()._set_handler(log, output, fmt, stream)  # type: ignore[misc]
         if log is self.error_log and output == "-":
             log.handlers = [handler for handler in log.handlers if not getattr(handler, "_gunicorn", False)]
@@ -46,7 +46,7 @@ class JsonHandler(logging.Handler):
     """Write each record to standard output, as one line of JSON."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; if standard output is closed, the server goes on."""
+        """Write a record. If standard output is closed, the server goes on."""
         try:
             sys.stdout.buffer.write(line_of(record))
             sys.stdout.buffer.flush()
@@ -55,7 +55,7 @@ class JsonHandler(logging.Handler):
 
 
 def line_of(record: logging.LogRecord) -> bytes:
-    """Return a record as a line of JSON. An exception becomes its type and the places that it passed through."""
+    """Return a record as a line of JSON. Of an exception it has the type and the places of its traceback."""
     moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
     fields: dict[str, Any] = {
         "event": record.getMessage(),

@@ -1,4 +1,4 @@
-"""Parse the head of a request: gunicorn's parser, with what RFC 9112 asks for besides."""
+"""Parse the head of a request with gunicorn's parser, and check what RFC 9112 requires in addition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scimsvc.settings import HOST
 
 
 class Snapshot:
-    """gunicorn's configuration with plain attributes: a worker's settings do not change, and gunicorn looks up 20 a request."""
+    """gunicorn's configuration as plain attributes. A worker's settings do not change, and each request reads 20 of them."""
 
     def __init__(self, config: Any) -> None:
         self._config = config
@@ -24,11 +24,11 @@ class Snapshot:
 
 
 class StrictRequest(Request):
-    """A request whose head is all in memory, so that nothing is waited for.
+    """A request whose head is completely in memory, so that parsing never waits.
 
-    Raises gunicorn's exceptions for a head that is wrong. Besides what gunicorn refuses, that is a missing or wrong Host and a
-    fragment in the target (RFC 9112 §3.2). A later HTTP/1.x counts as HTTP/1.1 (§2.3). `close` and `keep-alive` are found in any
-    list of Connection, and `close` wins (§9.6).
+    Raise gunicorn's exceptions for a head that is not valid. In addition to gunicorn, refuse a missing or malformed Host and a
+    fragment in the target (RFC 9112 §3.2). A later HTTP/1.x counts as HTTP/1.1 (§2.3). `close` and `keep-alive` count anywhere in
+    the list of Connection, and `close` wins (§9.6).
     """
 
     def __init__(self, cfg: Any, head: bytes, peer: Any) -> None:
@@ -36,7 +36,7 @@ class StrictRequest(Request):
         super().__init__(cfg, IterUnreader((head,)), peer)
 
     def parse(self, unreader: Any) -> Any:
-        """Parse the head and check it. Return what is behind it, which is nothing."""
+        """Parse the head and check it. Return the bytes after it, of which there are none."""
         rest = super().parse(unreader)
         assert self.uri is not None
         assert self.version is not None
@@ -57,11 +57,11 @@ class StrictRequest(Request):
         return rest
 
     def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        # In gunicorn.conf.py no proxy is trusted: `server.trusted_proxies` alone decides. gunicorn would compare addresses.
+        # gunicorn would compare addresses, but only `server.trusted_proxies` decides about proxies.
         return {}, ()
 
     def should_close(self) -> bool:
-        """Return whether the connection ends behind the answer."""
+        """Return whether the connection ends after the answer."""
         if self.must_close or self.method == "CONNECT" or "close" in self._connection:
             return True
         return self.version != (1, 1) and "keep-alive" not in self._connection

@@ -1,4 +1,4 @@
-"""Write the head of an answer: gunicorn's, without checking once more what is the same in each."""
+"""Write the head of an answer like gunicorn, without checking again what is the same in each answer."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _KNOWN = frozenset(
         "X-Request-Id",
     }
 )
-"""Names of headers that are right, and that gunicorn hands on as they are."""
+"""Names of headers that are valid, and that gunicorn passes on unchanged."""
 
 
 class Response(GunicornResponse):
-    """An answer that gunicorn's own class would write in the same bytes, in half of the time."""
+    """An answer with the same bytes as gunicorn's own class writes, in half of the time."""
 
     headers: list[tuple[str, str]]
 
     def process_headers(self, headers: Iterable[tuple[str, str]]) -> None:
-        """Take the application's headers. Raises gunicorn's exceptions for a name or value that is wrong."""
+        """Add the application's headers. Raise gunicorn's exceptions for an invalid name or value."""
         for header in headers:
-            # A value may be made of what a client has sent, so it is checked always.
+            # A client may have sent a part of the value, so it is always checked.
             if header[0] in _KNOWN and HEADER_VALUE_RE.fullmatch(header[1]):
                 self.headers.append(header)
             else:

@@ -55,7 +55,7 @@ class Verdict(Enum):
 
 
 class _Share(Generic[Job]):
-    """What a tenant has: how many of its jobs run, which wait, and the number of its latest start."""
+    """The jobs of a tenant: how many run, which wait, and the number of its latest start."""
 
     __slots__ = ("latest", "queue", "running")
 
@@ -73,7 +73,7 @@ class Schedule(Generic[Job]):
         self.idle = threads
         self._queue_size = queue_size
         self._starts = 0
-        # Tenants without jobs are in neither.
+        # A tenant without jobs is in neither.
         self._shares: dict[Hashable, _Share[Job]] = {}
         self._waiting: set[Hashable] = set()
 
@@ -101,7 +101,7 @@ class Schedule(Generic[Job]):
         return Verdict.WAIT
 
     def finish(self, tenant: Hashable) -> Job | None:
-        """Note that a job of a tenant has ended. Return the job that the same thread starts now, None if the thread is idle."""
+        """Note that a job of a tenant has ended. Return the job that the thread starts now, or None if it becomes idle."""
         ended = self._shares[tenant]
         ended.running -= 1
         if not ended.running and not ended.queue:
@@ -119,7 +119,7 @@ class Schedule(Generic[Job]):
         return None
 
     def withdraw(self, tenant: Hashable, job: Job) -> bool:
-        """Take a waiting job out of the queue. Return False if it does not wait (any more)."""
+        """Remove a waiting job from the queue. Return False if it does not wait (any more)."""
         share = self._shares.get(tenant)
         if share is None or job not in share.queue:
             return False

@@ -1,4 +1,4 @@
-"""The request threads of a worker: each takes a connection whose turn it is, and has it served."""
+"""The request threads of a worker: each takes the connection whose turn it is, and has it served."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scimsvc.web.gunicorn.schedule import Schedule, Verdict
 class Threads:
     """Threads that call `serve` for each connection that is submitted, in the order of a `Schedule`.
 
-    `serve` returns whether the connection's next request may come, so that the loop need not hear of it; otherwise `leave` is
-    called, in the thread. No thread wakes another or the loop for a job: one that has finished takes the next itself.
+    `serve` returns whether the connection is ready for its next request. If not, the thread calls `leave`, which tells the loop.
+    No thread wakes another thread or the loop for a job: a thread that has finished takes the next job itself.
     """
 
     def __init__(
@@ -26,17 +26,17 @@ class Threads:
         failed: Callable[[str], object],
     ) -> None:
         self.lock = Lock()
-        """Guards the schedule, and what connection.py says."""
+        """Protects the schedule, and the changes of state that `connection` describes (invariant 1)."""
         self._schedule: Schedule[Connection] = Schedule(number, queue_size)
         self._serve = serve
         self._leave = leave
         self._failed = failed
         self._started: SimpleQueue[Connection] = SimpleQueue()
-        for place in range(number):
-            Thread(target=self._run, name=f"requests-{place}", daemon=True).start()
+        for index in range(number):
+            Thread(target=self._run, name=f"requests-{index}", daemon=True).start()
 
     def submit(self, conn: Connection, tenant: Hashable) -> Verdict:
-        """Have a connection served: now, when it is its turn, or (FULL) not at all."""
+        """Have a connection served: now (RUN), when its turn comes (WAIT), or not at all (FULL)."""
         with self.lock:
             conn.tenant = tenant
             verdict = self._schedule.add(tenant, conn)
@@ -46,7 +46,7 @@ class Threads:
         return verdict
 
     def withdraw(self, conn: Connection) -> bool:
-        """Take a connection out of the queue. Return False if it is being served already."""
+        """Remove a connection from the queue. Return False if it is being served already."""
         with self.lock:
             return self._schedule.withdraw(conn.tenant, conn)
 
@@ -62,7 +62,7 @@ class Threads:
         try:
             goes_on = self._serve(conn)
         except BaseException:
-            # A thread that ended would be missing for good.
+            # If the thread ended here, it would be missing until the worker restarts.
             conn.lost = True
             self._failed("a request thread could not do its work")
         with self.lock:

@@ -1,1 +1,1 @@
-"""What all HTTP requests and answers have in common."""
+"""HTTP for every room of web: requests and their bodies, responses, errors, authentication. It knows no endpoint."""

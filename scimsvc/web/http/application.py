@@ -1,4 +1,4 @@
-"""Flask without what nothing here uses, because a third of a small request's time would go there."""
+"""Flask without the parts that scimsvc does not use: they would take a third of a small request's time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from werkzeug.routing import MapAdapter, Rule
 
 _NO_SESSION = NullSession()
 _AS_FLASK = {"return_rule": True}
-"""How Flask asks for the route of a request."""
+"""The arguments that Flask passes to find the route of a request."""
 
 
 class _NoSession(SecureCookieSessionInterface):
-    """Sessions for an application without any: one that is always empty and refuses changes."""
+    """An empty session that refuses changes, for an application without sessions."""
 
     def open_session(self, app: Flask, request: Request) -> NullSession:
         """Return the empty session."""
@@ -24,7 +24,7 @@ class _NoSession(SecureCookieSessionInterface):
 
 
 class Application(Flask):
-    """Flask with faster routes, without sessions, and with its hooks and signals only if something uses them."""
+    """Flask with faster routes and without sessions. Hooks and signals run only if something uses them."""
 
     session_interface = _NoSession()
 
@@ -34,7 +34,7 @@ class Application(Flask):
         self._fixed_paths: frozenset[str] | None = None
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return routes without a host: no route depends on one. `scim.base_url` checks the host if a URL is made of it."""
+        """Return the routes without a host: no route depends on it. `request.base_url` checks the host of URLs in answers."""
         if request is None:
             return None
         scheme, root = request.environ["wsgi.url_scheme"], request.environ.get("SCRIPT_NAME")
@@ -55,19 +55,19 @@ class Application(Flask):
         return self.make_response(answer)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the view as it is: none is a coroutine."""
+        """Return the view unchanged, because no view is a coroutine."""
         return func
 
 
 class _Routes(MapAdapter):
-    """Remember the route of `/users` by its path, and that of `/users/<id>` by its path before the id, which changes nothing."""
+    """Remember the route of `/users` by its path, and that of `/users/<id>` by its path before the id. Results are Werkzeug's."""
 
     known: dict[tuple[str, str], tuple[Rule, str]]
-    """By method and beginning of the path: the rule, and the name of its argument or an empty string."""
+    """Method and start of the path → the rule, and the name of its argument or an empty string."""
     fixed_paths: frozenset[str]
 
     def match(self, *arguments: Any, **named: Any) -> Any:
-        """Return the rule and its arguments, as Werkzeug does it. Raises its HTTPException."""
+        """Return the rule and its arguments, as Werkzeug does it. Raise its HTTPException."""
         if arguments or named != _AS_FLASK:
             return super().match(*arguments, **named)
         path = self.path_info
@@ -77,7 +77,7 @@ class _Routes(MapAdapter):
         if known is not None and bool(last) == bool(known[1]):
             rule, argument = known
             return rule, {argument: last} if argument else {}
-        rule, found = super().match(return_rule=True)
-        if rule.rule.partition("<")[0] == key[1] and list(found.values()) == ([last] if last else []):
-            self.known[key] = rule, *(found or ("",))
-        return rule, found
+        rule, values = super().match(return_rule=True)
+        if rule.rule.partition("<")[0] == key[1] and list(values.values()) == ([last] if last else []):
+            self.known[key] = rule, *(values or ("",))
+        return rule, values

@@ -1,1 +1,1 @@
-"""What the server tells its operators: log lines and metrics. An attribute's value is never among it."""
+"""What the server tells its operators: log lines and metrics. They never contain an attribute's value."""

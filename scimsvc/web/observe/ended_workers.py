@@ -1,8 +1,7 @@
-"""The numbers of workers that have ended, added up in one file of each type, so that reloads leave nothing behind.
+"""Add up the numbers of workers that have ended, in one file for each type, so that their own files can be removed.
 
-prometheus_client keeps the files of every process for ever, as a counter must not fall when a worker ends. `merge` adds those of
-workers that have ended to `counter_ended.db` and `histogram_ended.db` and removes them. A lock keeps a reader from seeing a
-number twice or not at all.
+A counter must not fall when a worker ends, so prometheus_client keeps the files of every process. `merge` adds those of ended
+workers to `counter_ended.db` and `histogram_ended.db` and removes them. A lock makes sure that a reader sees each number once.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from prometheus_client.mmap_dict import MmapedDict
 
 _OF_PROCESS = re.compile(r"(?P<type>counter|histogram|summary)_(?P<pid>[0-9]+)\.db")
 _PATIENCE = 1.0
-"""Seconds for which the master process waits for readers. If they take longer, the next worker that ends is merged with it."""
+"""Seconds for which the master process waits for readers. If they take longer, it merges the files when the next worker ends."""
 
 
 @contextmanager
 def reading(directory: Path) -> Iterator[None]:
-    """Hold the files as they are while they are read."""
+    """Keep the files unchanged while they are read."""
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
@@ -63,13 +62,13 @@ def _lock(handle: int) -> bool:
 
 
 def _add(path: Path, total: Path) -> None:
-    """Add the numbers of one file to those of another. A file that was cut short adds what can be read of it."""
+    """Add the numbers of one file to those of another. Of a truncated file, add what can be read."""
     sums = MmapedDict(str(total))
     try:
         for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):
             sums.write_value(key, sums.read_value(key)[0] + value, 0.0)
     except (RuntimeError, ValueError, OSError, struct.error):
-        # A worker that was killed in the middle of a write must not stop the master process.
+        # A worker that was killed during a write must not stop the master process.
         return
     finally:
         sums.close()

@@ -11,7 +11,7 @@ import structlog
 from scimsvc.service.actor import Actor
 from scimsvc.store.database import Database, DatabaseUnavailable
 from scimsvc.store.journal import Refusal, Repeats, count_refusals
-from scimsvc.web.background import Batches
+from scimsvc.web.observe.batches import Batches
 from scimsvc.web.observe.request_log import Done
 
 EVERY = 0.7

@@ -12,9 +12,9 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.service.rendering import Effect
-from scimsvc.web.logs import SERVICE
+from scimsvc.web.http.note import Note
 from scimsvc.web.observe.labels import Kind
-from scimsvc.web.observe.note import Note
+from scimsvc.web.observe.logs import SERVICE
 
 _LINE = (
     '{"event":%s,"request_id":"%s",%s,"status":%d%s%s%s,"level":"info","timestamp":"%s.%06dZ"'
@@ -24,12 +24,12 @@ _LINE = (
 
 
 MAX_IGNORED = 3
-"""Names that a line has of those that were ignored."""
+"""The most ignored names that a line contains."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:$-]{1,64}")
 
 
 class Done(NamedTuple):
-    """A request that is over, or an operation of a bulk request; of the latter nothing says how many seconds it took."""
+    """A request that is over, or an operation of a bulk request. `seconds` of an operation is None: it is not measured."""
 
     note: Note
     kind: Kind
@@ -43,10 +43,10 @@ class Done(NamedTuple):
 
 
 def line_of(done: Done, ended: float, index: int | None = None) -> str:
-    """Return the line in JSON. `ended` is in seconds since the epoch; `index` is the place of an operation in its bulk request.
+    """Return the line in JSON. `ended` is in seconds since the epoch, `index` the position of an operation in its bulk request.
 
-    What a client can choose is of a fixed set or a plain token, so only names of the schema and of tenants are escaped. A JSON
-    library would take three times as long.
+    What a client can choose is from a fixed set or a plain token, so only names of the schema and of tenants need escaping. A
+    JSON library would take three times as long.
     """
     note, kind, status, seconds, resource_id, error, effect, dialect, ignored = done
     credential = note.credential
@@ -99,7 +99,7 @@ def _dialect(rules: tuple[str, ...]) -> str:
 
 
 def _ignored(names: tuple[str, ...]) -> str:
-    """Return the first names that are plain tokens, and how many names there are. Any other may be a client's free text."""
+    """Return the first names that are plain tokens, and the number of all names. Any other name may be a client's free text."""
     plain = list(islice((name for name in names if _PLAIN_NAME.fullmatch(name)), MAX_IGNORED))
     return f',"ignored":{orjson.dumps(plain).decode()},"ignored_count":{len(names)}'
 

@@ -1,8 +1,8 @@
-"""The folder of one run of the server: its metrics and the profiles in use. It is gone when the run is over.
+"""The folder of one run of the server: its metrics and the profiles in use. It is removed when the run ends.
 
-The master process makes the folder and holds a lock on a file in it; the workers share that lock. So the folder of a run that
-was killed is one whose lock is free: the next start removes it. Nothing here imports prometheus_client, which must not be
-imported before the environment names the folder.
+The master process makes the folder and locks a file in it; the workers share that lock. If the lock is free, the run was killed,
+and the next start removes its folder. This module must not import prometheus_client: the environment must name the folder before
+that import.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 from scimsvc.settings import RUN_DIRECTORY
 
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus_client knows where processes add up their numbers."""
+"""The environment variable that tells prometheus_client where processes add up their numbers."""
 _PREFIX = "scimsvc-"
 _LOCK = "lock"
 _UNLOCKED_FOR = 3600
-"""Seconds after which a folder without a lock file belongs to no server that is still starting."""
+"""Seconds after which a folder without a lock file is abandoned; before, its server may still be starting."""
 
 _held: dict[str, int] = {}
 
 
 class NoTemporaryDirectory(Exception):
-    """No folder for temporary files can be written to; the message says what to do."""
+    """No folder for temporary files is writable; the message says what to do."""
 
 
 def make(environ: MutableMapping[str, str] = os.environ) -> Path:
@@ -98,7 +98,7 @@ def _is_abandoned(run: Path) -> bool:
 
 def _hold(run: Path) -> None:
     if str(run) not in _held:
-        # Shared, so that a server that takes over at SIGUSR2 holds it beside the one that ends.
+        # A shared lock, so that at SIGUSR2 the new server can hold it beside the old one.
         handle = os.open(run / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(handle, fcntl.LOCK_SH)
         _held[str(run)] = handle

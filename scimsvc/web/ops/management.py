@@ -1,4 +1,4 @@
-"""Where the endpoints for operators are: at one spelling, and if `server.management_bind` is set, at that address alone."""
+"""Serve the endpoints for operators in one spelling only, and only at `server.management_bind` if that is set."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ import orjson
 
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.openapi import MEDIA_TYPE
-from scimsvc.web.target import Wsgi
+from scimsvc.web.http.environ import LISTENER, Wsgi
+from scimsvc.web.routes import OPERATIONAL
 
-OPERATIONAL = frozenset({"/healthz", "/readyz", "/metrics"})
-"""The paths of the endpoints for operators."""
-
-LISTENER = "scimsvc.listener"
-"""The key of the WSGI environment by which the worker tells the address of the listener that a connection came to.
-
-gunicorn takes SERVER_NAME and SERVER_PORT from the Host header if it listens at a Unix socket, so a client could choose them.
-"""
 Address = tuple[Any, ...] | str | bytes
-"""The address of a socket as Python has it: a tuple that begins with host and port, or the path of a Unix socket."""
+"""The address of a socket in Python: a tuple that begins with host and port, or the path of a Unix socket."""
 _management_address: Address | None = None
 
 
 def use_management_address(address: Address | None) -> None:
-    """Set the address of the listener of `server.management_bind`, as its socket tells it. Each worker calls this once."""
+    """Set the address of the listener of `server.management_bind`, as `getsockname` returns it. Each worker calls this once."""
     global _management_address
     _management_address = address
 
 
 class ManagementPort:
-    """WSGI middleware: answer 404 to every spelling of an operational endpoint but its own, and on the wrong port.
+    """WSGI middleware: answer 404 if an operational endpoint is asked for in another spelling or on the wrong port.
 
-    A proxy that keeps `/metrics` from the outside compares paths, so `//metrics` or `/metrics%2f` must not be the same.
+    A proxy that hides `/metrics` compares paths, so `//metrics` or `/metrics%2f` must not be the same endpoint.
     """
 
     def __init__(self, application: Wsgi, base_path: str, apart: bool) -> None:
@@ -42,7 +35,7 @@ class ManagementPort:
         self._apart = apart
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """A WSGI application (PEP 3333)."""
+        """Answer a request (PEP 3333)."""
         path: str = environ["PATH_INFO"]
         if not self._apart and path.startswith(self._base_path):
             return self._application(environ, start_response)

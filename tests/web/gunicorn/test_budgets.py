@@ -11,7 +11,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from scimsvc.web.gunicorn import worker as module
+from scimsvc.web.gunicorn import room as module
 from scimsvc.web.gunicorn.connection import Connection, State
 from scimsvc.web.gunicorn.framing import HEAD_BYTES
 from scimsvc.web.gunicorn.schedule import Verdict

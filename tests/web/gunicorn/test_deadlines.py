@@ -11,7 +11,8 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from scimsvc.web.gunicorn.connection import SENDING_RATE, SENDING_TIME, Connection, State
-from scimsvc.web.gunicorn.worker import LINGERING, STOPPING_BEGUN, STOPPING_IDLE, Worker
+from scimsvc.web.gunicorn.ending import LINGERING, STOPPING_BEGUN, STOPPING_IDLE
+from scimsvc.web.gunicorn.worker import Worker
 
 
 class Watched:

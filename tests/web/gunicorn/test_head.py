@@ -1,9 +1,10 @@
 """Heads of requests and answers are what gunicorn's own classes make of them."""
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.message import Request
@@ -42,9 +43,9 @@ def config() -> Config:
     return made
 
 
-def answer(response_class: type, request: Any, status: str, headers: list[tuple[str, str]]) -> Any:
+def answer(response_class: Any, request: Any, status: str, headers: list[tuple[str, str]]) -> Any:
     """The bytes of an answer, or the class of the error."""
-    out = Outgoing()
+    out: Any = Outgoing()
     try:
         response, _ = wsgi.create(request, out, PEER, SERVER, request.cfg, response_class)
         response.start_response(status, list(headers))
@@ -71,11 +72,11 @@ def test_answers_are_gunicorns(method: bytes, version: bytes, status: str, heade
 
 
 def test_an_answer_has_the_date():
-    out = Outgoing()
+    out: Any = Outgoing()
     response, _ = wsgi.create(StrictRequest(config(), HEAD % (b"GET", b"1.1", b""), PEER), out, PEER, SERVER, config(), Response)
     response.start_response("204 NO CONTENT", [])
     response.close()
-    assert out.pieces[0].split(b"\r\n")[2] == f"Date: {wsgi.util.http_date()}".encode()
+    assert out.pieces[0].split(b"\r\n")[2] == f"Date: {util.http_date()}".encode()
 
 
 @pytest.mark.parametrize("peer", [PEER, ("10.0.0.1", 1), b"", ""])
@@ -94,7 +95,7 @@ def test_requests_are_gunicorns_with_its_configuration_at_hand(peer: Any, header
     ours, theirs = StrictRequest(Snapshot(config()), head, peer), Request(config(), IterUnreader((head,)), peer)
     for name in ("method", "uri", "path", "query", "version", "headers", "scheme", "_expected_100_continue"):
         assert getattr(ours, name) == getattr(theirs, name)
-    environs = [wsgi.create(one, Outgoing(), PEER, SERVER, one.cfg)[1] for one in (ours, theirs)]
+    environs = [wsgi.create(one, cast(Any, Outgoing()), PEER, SERVER, one.cfg)[1] for one in (ours, theirs)]
     plain = [{key: value for key, value in one.items() if isinstance(value, (str, bool, tuple))} for one in environs]
     assert plain[0] == plain[1]
     assert isinstance(environs[0]["wsgi.errors"], io.RawIOBase)

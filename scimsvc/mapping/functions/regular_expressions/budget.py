@@ -26,7 +26,7 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left, so that an expression was refused or is refused from now on."""
+        """Return whether nothing is left, so that an expression was refused or will be."""
         return self.left <= 0
 
 
@@ -45,9 +45,10 @@ def budget(seconds: float = REQUEST_LIMIT) -> Iterator[Budget]:
 
 
 class Measured:
-    """A block that works out one regular expression: it gives the seconds that this may take, and takes them off the budget.
+    """Measures a block that works out one regular expression.
 
-    Raises FunctionError if it takes too long or too much memory, or if the budget is spent.
+    It gives the seconds that the block may take, and subtracts those that it took from the budget. Raise FunctionError if it
+    takes too long or too much memory, or if the budget is spent.
     """
 
     __slots__ = ("_budget", "_start")

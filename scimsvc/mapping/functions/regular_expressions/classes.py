@@ -31,7 +31,7 @@ class CharacterClass:
 
 
 def _either(properties: Iterable[str], there: bool) -> CharacterClass:
-    """What has one of the properties, or what has none of them."""
+    """Return the class of characters that have one of the properties, or that have none of them."""
     return CharacterClass(properties=tuple((one, True) for one in properties) if there else (("".join(properties), False),))
 
 
@@ -47,7 +47,7 @@ SHORTHANDS = {
 
 
 def named(name: str, negated: bool, ignore_case: bool) -> CharacterClass | None:
-    """The class `\\p{name}`, or `\\P{name}` where it is negated; None where .NET knows no such name."""
+    r"""Return the class `\p{name}`, or `\P{name}` if it is negated; None if .NET does not know the name."""
     if name in CATEGORIES:
         names = sorted(_CASED) if ignore_case and name in _CASED else [name]
         return _either([rf"\p{{{one}}}" for one in names], not negated)
@@ -59,7 +59,7 @@ def named(name: str, negated: bool, ignore_case: bool) -> CharacterClass | None:
 
 
 def bracketed(members: Sequence[CharacterClass], negated: bool, ignore_case: bool, without: str = "") -> str:
-    """The classes in brackets, less the bracketed class `without`. With `ignore_case` they have each letter in every case."""
+    """Return the classes in brackets, without the bracketed class `without`. `ignore_case` adds every case of each letter."""
     properties = {one for each in members for one in each.properties}
     if any((text, not there) in properties for text, there in properties):
         # Everything. In brackets that are negated the library would take it for everything again.
@@ -74,13 +74,13 @@ def bracketed(members: Sequence[CharacterClass], negated: bool, ignore_case: boo
 
 
 def literal(character: int) -> str:
-    """One character as the library reads it, inside and outside of brackets."""
+    """Return one character as the library reads it, inside and outside of brackets."""
     letter = chr(character)
     return letter if letter.isascii() and letter.isalnum() else f"\\u{character:04x}"
 
 
 def cased(character: int) -> str:
-    """One character, in every case that it has."""
+    """Return one character in every case that it has."""
     if character not in _families():
         return literal(character)
     return f"[{''.join(map(literal, _families()[character]))}]"
@@ -88,7 +88,7 @@ def cased(character: int) -> str:
 
 @lru_cache(maxsize=1)
 def _families() -> Mapping[int, tuple[int, ...]]:
-    """Each character with those that have the same lower case, where there are others."""
+    """Return each character with those of the same lower case, if there are others."""
     alike: dict[str, list[int]] = {}
     for code in range(LAST + 1):
         # The only letter with two characters as its lower case is the dotted capital I, which .NET leaves alone.
@@ -98,7 +98,7 @@ def _families() -> Mapping[int, tuple[int, ...]]:
 
 
 def _in_every_case(ranges: Sequence[Range]) -> Iterable[Range]:
-    """Of ranges in order, each letter that has several cases, in all of them."""
+    """Yield all cases of each letter in ranges, which are in order, if it has several."""
     for code, family in _families().items():
         place = bisect_right(ranges, (code, LAST)) - 1
         if place >= 0 and code <= ranges[place][1]:

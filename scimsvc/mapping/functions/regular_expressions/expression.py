@@ -24,9 +24,9 @@ MAX_LENGTH = 5_000
 class RegularExpression:
     """A regular expression of .NET. Get it from `compiled`.
 
-    `groups`: the library's index of each group by its number in .NET as a text, and by its name where it has one.
-    `names`: each group's name, or its number where it has none. `least`: a match has so many UTF-16 code units, or more.
-    Every method with a value raises FunctionError where that takes too long or too much memory.
+    `groups`: the library's index of each group, by its number in .NET as a string, and by its name if it has one. `names`: the
+    name of each group, or its number. `least`: the least number of UTF-16 code units in a match. Every method with a value raises
+    FunctionError if it takes too long or too much memory.
     """
 
     pattern: regex.Pattern[str]
@@ -35,27 +35,27 @@ class RegularExpression:
     least: int
 
     def group(self, name: str) -> int:
-        """The index of a group by its name or number. Raises FunctionError where the pattern doesn't have it."""
+        """Return the index of a group by its name or number. Raise FunctionError if the pattern does not have it."""
         if name not in self.groups:
             known = ", ".join(self.names) or "none"
             raise FunctionError(f"the regular expression has no group {name[:40]!r}; it has: {known[:200]}")
         return self.groups[name]
 
     def is_whole(self, text: str) -> bool:
-        """Whether it matches a text from beginning to end."""
+        """Return whether the expression matches a text from beginning to end."""
         with Measured() as limit:
             return self.pattern.fullmatch(in_units(text), timeout=limit) is not None
 
     def first(self, text: str, group: int) -> str | None:
-        """The text of a group in the first match, empty where it took no part in it; None without a match."""
+        """Return the text of a group in the first match, empty if the group took no part; None without a match."""
         with Measured() as limit:
             match = self.pattern.search(in_units(text), timeout=limit)
         return from_units(match[group] or "") if match else None
 
     def replaced(self, text: str, template: str, group: int = 0) -> str:
-        """The text with that of a group in every match, or with every match, replaced by what the template makes of it.
+        """Return a text with every match, or a group in every match, replaced by what the template makes of it.
 
-        Raises FunctionError also where that is longer than MAX_RESULT.
+        Raise FunctionError also if the result is longer than MAX_RESULT.
         """
         source, template = in_units(text), in_units(template)
         with Measured() as limit:
@@ -68,7 +68,7 @@ class RegularExpression:
         end, length = 0, len(source)
         for match in self._matches(source, limit):
             start, stop = match.span(group)
-            # A group in a look-around may be where the match before has been replaced already.
+            # A group in a look-around may lie in the former match, which has been replaced already.
             if start < end:
                 continue
             yield source[end:start]
@@ -104,7 +104,7 @@ class RegularExpression:
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> RegularExpression:
-    """A regular expression of .NET. Raises FunctionError where it is none, or asks for too much."""
+    """Return a regular expression of .NET. Raise FunctionError if the pattern is not valid or asks for too much."""
     try:
         if len(pattern) > MAX_LENGTH:
             raise FunctionError(f"it is longer than {MAX_LENGTH} characters")

@@ -1,6 +1,6 @@
 """The syntax of .NET's regular expressions, translated into that of the library regex.
 
-Whatever this reader doesn't know is refused: the library has a syntax of its own that must not act here.
+Any unknown syntax is refused, because the library has a syntax of its own that must not take effect here.
 """
 
 from __future__ import annotations
@@ -8,31 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 
 import regex
 
-from scimsvc.mapping.functions.model import FunctionError
+from scimsvc.mapping.functions.regular_expressions.characters import MAX_NUMBER, CharacterReader, Options
 from scimsvc.mapping.functions.regular_expressions.classes import (
     BOUNDARY,
     NAME,
     NO_BOUNDARY,
-    SHORTHANDS,
-    CharacterClass,
     bracketed,
     cased,
     literal,
-    named,
 )
 
-MAX_DEPTH = 50
-"""How deep groups and brackets may be nested; each level costs the library many calls of Python."""
 MAX_SIZE = 50_000
 """Characters that the translation may come to with all its repetitions written out, as the library does with them."""
-MAX_NUMBER = 2**31 - 1
-
-Options = frozenset[str]
-"""The letters of the options that hold: i, m, n, s, x."""
 
 _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\}")
 _OPTIONS = re.compile(r"\(\?([imnsx+-]*)([:)])", re.IGNORECASE)
@@ -42,11 +32,6 @@ _NAMED = re.compile(r"\(\?(?:<([^>]*)>|'([^']*)')")
 _NUMBER = re.compile(r"[0-9]+")
 _GROUP_NAME = regex.compile(rf"(?![0-9]){NAME}+|[1-9][0-9]*", regex.VERSION1)
 _REFERENCE = regex.compile(rf"\\k?(?:<((?![0-9]){NAME}+|[0-9]+)>|'((?![0-9]){NAME}+|[0-9]+)')", regex.VERSION1)
-_WORD = regex.compile(NAME, regex.VERSION1)
-_PROPERTY = re.compile(r"\\[pP]\{([^{}]*)\}")
-_HEX = re.compile(r"x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}")
-_OCTAL = re.compile(r"[0-7]{1,3}")
-_ESCAPED = {"a": 7, "b": 8, "e": 27, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _ANCHORS = {"b": BOUNDARY, "B": NO_BOUNDARY, "A": r"\A", "Z": "$", "z": r"\Z"}
 # The library prepares the search for a run of characters in a time that grows with the cube of its length, beyond any limit.
 _LONGEST_RUN = 100
@@ -80,10 +65,10 @@ class _Piece:
 
 
 def translated(pattern: str) -> Translation:
-    """The translation of a pattern of .NET, given in UTF-16 code units.
+    """Return the translation of a .NET pattern, given in UTF-16 code units.
 
-    Raises FunctionError where it is none, isn't supported or comes to more than MAX_SIZE; the message has the character,
-    counted from 1, where that is.
+    Raise FunctionError if it is not valid, not supported, or longer than MAX_SIZE. The message has the position of the character,
+    counted from 1.
     """
     first = _Reader(pattern, None)
     first.read()
@@ -93,7 +78,10 @@ def translated(pattern: str) -> Translation:
 
 
 def _numbers(unnamed: int, names: Iterable[str]) -> dict[str, int]:
-    """Groups without a name count first; those with one come behind them, in order, where no number is taken."""
+    """Return the numbers of groups.
+
+    Groups without a name count first; those with a name follow in order with the numbers that are left.
+    """
     given = [int(name) for name in names if name.isdecimal()]
     numbers = {str(number): number for number in sorted({*range(1, unnamed + 1), *given})}
     taken = set(numbers.values())
@@ -107,14 +95,12 @@ def _numbers(unnamed: int, names: Iterable[str]) -> dict[str, int]:
     return numbers
 
 
-class _Reader:
-    """Reads a pattern once. The first reading finds out which groups there are, the second one knows their numbers."""
+class _Reader(CharacterReader):
+    """Reads a pattern once. The first reading finds the groups; the second one knows their numbers."""
 
     def __init__(self, text: str, numbers: Mapping[str, int] | None) -> None:
-        self._text = text
+        super().__init__(text)
         self._numbers = numbers
-        self._at = 0
-        self._depth = 0
         self._atoms = 0
         self.unnamed = 0
         self.names: dict[str, None] = {}
@@ -126,7 +112,7 @@ class _Reader:
         return found
 
     def _alternatives(self, options: Options) -> _Piece:
-        """All up to the closing parenthesis, which is left, or the end."""
+        """Return all up to the end or the closing parenthesis, which is not read."""
         branches: list[list[_Piece]] = [[]]
         quantified = False
         while True:
@@ -168,7 +154,7 @@ class _Reader:
         )
 
     def _repeated(self, atom: _Piece, options: Options) -> _Piece:
-        """The atom with the quantifier that follows, or itself where none does."""
+        """Return the atom with the quantifier that follows, or the atom itself if none follows."""
         begin = self._at
         found = _QUANTIFIER.match(self._text, begin)
         if not found:
@@ -188,11 +174,6 @@ class _Reader:
         if size > MAX_SIZE:
             self._wrong(_TOO_MUCH, begin)
         return _Piece(f"{atom.text}{found[0]}{lazy}", size, least * atom.least)
-
-    def _number(self, digits: str, begin: int) -> int:
-        if len(digits) > 10 or int(digits) > MAX_NUMBER:
-            self._wrong(f"the number {digits[:20]} is more than {MAX_NUMBER}", begin)
-        return int(digits)
 
     def _atom(self, options: Options) -> _Piece:
         sign = self._text[self._at]
@@ -224,7 +205,7 @@ class _Reader:
         return _Piece(f"{opening}{content.text})", content.size + len(opening) + 1, least)
 
     def _opening(self, options: Options) -> tuple[str, Options]:
-        """How a group begins in the library, and the options inside of it."""
+        """Return how a group begins in the library, and the options inside of it."""
         begin = self._at
         text = self._text
         if not text.startswith("(?", begin):
@@ -264,7 +245,7 @@ class _Reader:
         return f"(?P<_{self._numbers[name] if self._numbers else 0}>"
 
     def _escape(self, options: Options) -> _Piece:
-        """A backslash outside of brackets, and what it makes of the characters behind it."""
+        """Return what a backslash outside of brackets makes of the characters after it."""
         begin = self._at
         letter = self._text[begin + 1 : begin + 2]
         if letter in _ANCHORS:
@@ -299,129 +280,13 @@ class _Reader:
         # Without its full case folding the library finds one character for each, as .NET does.
         return _none(f"(?i-f:(?P=_{number}))" if "i" in options else f"(?P=_{number})")
 
-    def _bracket(self, options: Options) -> str:
-        """A class in brackets, less another one where that is in it behind a hyphen."""
-        begin = self._at
-        self._deeper(begin)
-        self._at += 1
-        negated = self._take("^")
-        members: list[CharacterClass] = []
-        without = ""
-        first = True
-        while first or self._peek() != "]":
-            if without:
-                self._wrong("a class that is taken away, -[…], is the last in its brackets")
-            if self._at >= len(self._text):
-                self._wrong("this bracket isn't closed; one itself is \\[", begin)
-            if not first and self._text.startswith("-[", self._at):
-                self._at += 1
-                without = self._bracket(options)
-                continue
-            first = False
-            shorthand = self._shorthand(options)
-            if shorthand is not None:
-                members.append(shorthand)
-                continue
-            escaped_hyphen = self._text.startswith("\\-", self._at)
-            low = self._member()
-            high = low
-            if not escaped_hyphen and self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in ("", "]", "["):
-                self._at += 1
-                high = self._end_of_range(low, options)
-            members.append(CharacterClass(((low, high),)))
-        self._at += 1
-        self._depth -= 1
-        return bracketed(members, negated, "i" in options, without)
-
-    def _end_of_range(self, low: int, options: Options) -> int:
-        place = self._at
-        if self._shorthand(options) is not None:
-            self._wrong(f"{self._text[place : place + 2]} can't end a range; a hyphen itself is \\-", place)
-        high = self._member()
-        if high < low:
-            self._wrong("a range that ends before it begins; a hyphen itself is \\-", place)
-        return high
-
-    def _member(self) -> int:
-        """One character in brackets."""
-        if self._peek() == "\\":
-            return self._character()
-        self._at += 1
-        return ord(self._text[self._at - 1])
-
-    def _shorthand(self, options: Options) -> CharacterClass | None:
-        r"""What \d, \p{…} and their like stand for, or None where none of them is here."""
-        begin = self._at
-        letter = self._text[begin + 1 : begin + 2] if self._peek() == "\\" else ""
-        if letter in SHORTHANDS:
-            self._at += 2
-            return SHORTHANDS[letter]
-        if letter not in ("p", "P"):
-            return None
-        found = _PROPERTY.match(self._text, begin)
-        if not found:
-            self._wrong(f"\\{letter} needs a category or block in braces, such as \\p{{Lu}} or \\p{{IsGreek}}")
-        members = named(found[1], letter == "P", "i" in options)
-        if members is None:
-            self._wrong(f"there is no category or block {found[1][:60]!r}; such are Lu, L, IsGreek and IsCyrillic")
-        self._at = found.end()
-        return members
-
-    def _character(self) -> int:
-        """One character that is written with a backslash."""
-        begin = self._at
-        behind = begin + 1
-        letter = self._text[behind : behind + 1]
-        if not letter:
-            self._wrong("a backslash at the end; one itself is \\\\")
-        if octal := _OCTAL.match(self._text, behind):
-            self._at = octal.end()
-            return int(octal[0], 8) & 0xFF
-        if code := _HEX.match(self._text, behind):
-            self._at = code.end()
-            return int(code[0][1:], 16)
-        if letter in ("x", "u"):
-            self._wrong(f"\\{letter} needs {2 if letter == 'x' else 4} hexadecimal digits")
-        self._at += 2
-        if letter in _ESCAPED:
-            return _ESCAPED[letter]
-        if letter == "c":
-            return self._control(begin)
-        if _WORD.match(letter):
-            self._wrong(f"there is no \\{letter} in .NET; a letter itself is without the backslash", begin)
-        return ord(letter)
-
-    def _control(self, begin: int) -> int:
-        code = ord(self._peek().upper() or " ") - ord("@")
-        if not 0 <= code < 32:
-            self._wrong("\\c needs a letter, as in \\cM", begin)
-        self._at += 1
-        return code
-
     def _skip(self, options: Options) -> None:
-        """Comments, and where x is an option spaces."""
+        """Skip comments, and white space if x is an option."""
         skipped = (_COMMENT, _SPACES) if "x" in options else (_COMMENT,)
         while found := next(filter(None, (one.match(self._text, self._at) for one in skipped)), None):
             self._at = found.end()
         if self._text.startswith("(?#", self._at):
             self._wrong("this comment isn't closed")
-
-    def _deeper(self, begin: int) -> None:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self._wrong(f"nested more than {MAX_DEPTH} deep", begin)
-
-    def _peek(self) -> str:
-        return self._text[self._at : self._at + 1]
-
-    def _take(self, sign: str) -> bool:
-        found = self._peek() == sign
-        self._at += found
-        return found
-
-    def _wrong(self, message: str, at: int | None = None) -> NoReturn:
-        place = self._at if at is None else at
-        raise FunctionError(f"character {place + 1}: {message}")
 
 
 def _one(text: str) -> _Piece:
@@ -437,7 +302,7 @@ def _written(character: int, options: Options) -> str:
 
 
 def _switched(options: Options, letters: str) -> Options:
-    """The options after switches such as `i-s`."""
+    """Return the options after switches such as `i-s`."""
     off = False
     for letter in letters.lower():
         if letter in "+-":

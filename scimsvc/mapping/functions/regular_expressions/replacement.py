@@ -18,9 +18,9 @@ _SUBSTITUTION = regex.compile(
 
 
 def pieces(template: str, groups: Mapping[str, int]) -> Iterator[Piece]:
-    """The parts of a replacement. `groups`: the library's index of each group, by its name or number in .NET.
+    """Return the parts of a replacement. `groups` has the library's index of each group, by its name or number in .NET.
 
-    A group that took no part in the match is empty; a reference to one that the pattern doesn't have stays as written.
+    A group that took no part in the match is empty. A reference to an unknown group stays as written.
     """
     end = 0
     for found in _SUBSTITUTION.finditer(template):

@@ -9,12 +9,12 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def in_units(text: str) -> str:
-    """The text with each character beyond U+FFFF as its two surrogates: .NET's `.` matches one, and `\\w` neither."""
+    """Return the text with each character beyond U+FFFF as two surrogates, because .NET's `.` matches one of them."""
     return text if text.isascii() else _BEYOND.sub(_halves, text)
 
 
 def from_units(text: str) -> str:
-    """The reverse. A surrogate without its other half becomes U+FFFD, as where .NET writes it in UTF-8."""
+    """Return the reverse. A surrogate without its other half becomes U+FFFD, as in .NET's UTF-8."""
     if text.isascii() or not _HALF.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

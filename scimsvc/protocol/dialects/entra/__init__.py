@@ -1,7 +1,9 @@
 """The dialect of the Microsoft Entra provisioning connector, with and without the flag `aadOptscim062020`.
 
-All its rules at a glance; each is one function that says which documented request it is for. Documents are
-named by their file in MicrosoftDocs/entra-docs, docs/identity/app-provisioning: "tutorial" is
+All its rules at a glance; each is one function that says which documented request it is for, and shows the JSON sent and the
+JSON meant. A test runs these examples, and fails for a rule without one or without a wire case.
+
+Documents are named by their file in MicrosoftDocs/entra-docs, docs/identity/app-provisioning: "tutorial" is
 use-scim-to-provision-users-and-groups.md, "compliance list" is
 application-provisioning-config-problem-scim-compatibility.md, "customize" is customize-application-attributes.md.
 """
@@ -72,7 +74,10 @@ def _parameters(resource_type: ResourceType, parameters: Mapping[str, str]) -> M
             applied.note(filters.brackets_in_attributes)
         parameters = filters.standard_names(resource_type, without)
     if "filter" in parameters:
-        parameters = {**parameters, "filter": filters.standard_filter(resource_type, parameters["filter"])}
+        sent = parameters["filter"]
+        standard = filters.standard_filter(resource_type, sent)
+        if standard is not sent:
+            parameters = {**parameters, "filter": standard}
     return parameters
 
 

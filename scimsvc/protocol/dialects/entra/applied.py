@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 class _Applied(threading.local):
@@ -31,6 +33,20 @@ def names() -> tuple[str, ...]:
 def note(rule: Callable[..., Any]) -> None:
     """Note that a rule has changed something."""
     _applied.names[rule.__name__] = None
+
+
+def note_names(rules: Iterable[str]) -> None:
+    """Note rules by their names."""
+    _applied.names.update(dict.fromkeys(rules))
+
+
+def noted_by(call: Callable[[], _T]) -> tuple[_T, tuple[str, ...]]:
+    """Return what a call returns, and the names of the rules that it notes, which are not noted yet."""
+    before, _applied.names = _applied.names, {}
+    try:
+        return call(), names()
+    finally:
+        _applied.names = before
 
 
 def by_rules(rules: Iterable[Callable[[Any, Any], Any]], subject: Any, value: Any) -> Any:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import get_args
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import NamedTuple
 
-from scimsvc.protocol.dialects.entra.applied import by_rules, note
+from scimsvc.protocol.dialects.entra.applied import by_rules, note, note_names, noted_by
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.numbers import number_in
-from scimsvc.protocol.filter.ast import Operator
-from scimsvc.protocol.filter.lexer import FilterSyntaxError, Respelled, Token, tokens
-from scimsvc.protocol.filter.parser import MAX_FILTER_LENGTH
+from scimsvc.protocol.errors import ScimError, invalid_path
+from scimsvc.protocol.filter import FilterText, Path, PathText
+from scimsvc.protocol.filter.bind import attribute_at, bind_path, simple_filter
+from scimsvc.protocol.filter.parse import read_filter, read_path
+from scimsvc.protocol.filter.syntax import (
+    MAX_LENGTH,
+    MAX_REMEMBERED,
+    NO_JSON,
+    All,
+    Elements,
+    Leaf,
+    Name,
+    PathSyntax,
+    Term,
+    Value,
+    changed,
+)
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import AttributePath, resolve
-
-_PLAIN = re.compile(r'(?P<name>[\w:.$-]+) eq "[^"\\]*"')
-_CONNECTIVES = frozenset({"and", "or", "not"})
-_OPERATORS = frozenset((*get_args(Operator), "pr"))
-
+from scimsvc.schema.paths import AttributePath
 
 ATTRIBUTE_PARAMETERS = ("attributes", "excludedattributes")
 NAME_PARAMETERS = (*ATTRIBUTE_PARAMETERS, "sortby")
 
 
 def brackets_in_attributes(parameters: Mapping[str, str]) -> dict[str, str]:
-    """`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json."""
+    r"""`attributes=emails[type eq "work"]` asks for `emails`. SCIMReferenceCode, PostmanCollection.json.
+
+    Sent:  {"attributes": "emails[type eq \"work\"]"}
+    Meant: {"attributes": "emails"}
+    """
     return {
         name: re.sub(r"\[[^\[\]]*\]", "", value) if name in ATTRIBUTE_PARAMETERS and "[" in value else value
         for name, value in parameters.items()
@@ -44,135 +57,178 @@ def standard_names(resource_type: ResourceType, parameters: Mapping[str, str]) -
     }
 
 
-def unquoted_string(attribute: Attribute, value: str) -> str:
-    """`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples."""
-    if attribute.type in ("string", "reference", "dateTime") and not value.startswith('"') and value.lower() != "null":
-        return json.dumps(value)
+def unquoted_string(attribute: Attribute, value: Value) -> Value:
+    r"""`externalId eq jyoung`: a string without quotation marks. Tutorial, "Get user by query" of the code samples.
+
+    Sent:  {"filter": "externalId eq jyoung"}
+    Meant: {"filter": "externalId eq \"jyoung\""}
+    """
+    if attribute.type in _TEXTS and value.text[:1] != '"' and value.literal is not None:
+        return value._replace(literal=value.text)
     return value
 
 
-def quoted_boolean(attribute: Attribute, value: str) -> str:
-    """`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app"."""
-    if attribute.type == "boolean" and value.strip('"').lower() in ("true", "false"):
-        return value.strip('"').lower()
+def quoted_boolean(attribute: Attribute, value: Value) -> Value:
+    r"""`roles[primary eq "True"]`: a boolean as a string. Customize, "Provisioning a role to a SCIM app".
+
+    Sent:  {"filter": "roles[primary eq \"True\"]"}
+    Meant: {"filter": "roles[primary eq true]"}
+    """
+    if attribute.type == "boolean" and isinstance(value.literal, str) and value.literal.lower() in ("true", "false"):
+        return value._replace(literal=value.literal.lower() == "true")
     return value
 
 
-def quoted_number(attribute: Attribute, value: str) -> str:
-    """`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks."""
-    if attribute.type not in ("integer", "decimal"):
+def quoted_number(attribute: Attribute, value: Value) -> Value:
+    r"""`badge eq "17"`: a number as a string. Tutorial, "Get user by query": all values are in quotation marks.
+
+    Sent:  {"filter": "badge eq \"17\""}
+    Meant: {"filter": "badge eq 17"}
+    """
+    if attribute.type not in ("integer", "decimal") or value.literal is NO_JSON:
         return value
-    try:
-        sent = json.loads(value)
-    except ValueError:
-        return value
-    number = number_in(attribute.type, sent)
-    return value if number is sent else json.dumps(number)
+    return value._replace(literal=number_in(attribute.type, value.literal))
 
 
-TermRule = Callable[[Attribute, str], str]
-"""Takes the attribute and the text of the value that it is compared with, and gives the standard's text."""
+TermRule = Callable[[Attribute, Value], Value]
+"""Takes the attribute and the value that it is compared with, and gives the standard's value."""
 TERM_RULES: tuple[TermRule, ...] = (unquoted_string, quoted_boolean, quoted_number)
 TERM_RULES_OF_TARGETS: tuple[TermRule, ...] = (quoted_boolean, quoted_number)
 """The rules for targets of a mapping table. A string without quotation marks there is a mistake of the administrator."""
+_TEXTS = ("string", "reference", "dateTime")
 
 
-def standard_terms(resource_type: ResourceType, text: str, rules: tuple[TermRule, ...] = TERM_RULES) -> str:
-    """Names and values of every comparison by the rules for names and those given for values."""
-    found = tokens(text)
-    pieces = [token.text for token in found]
-    scope = ""
-    for position, token in enumerate(found):
-        if token.kind == "]":
-            scope = ""
-        if not _names_an_attribute(found, position):
-            continue
-        name = scope + token.text if scope else standard_name(resource_type, token.text)
-        pieces[position] = token.text if scope else name
-        following = found[position + 1]
-        if following.kind == "[":
-            scope = f"{name}."
-        elif following.kind == "word" and following.text.lower() != "pr" and found[position + 2].kind in ("word", "string"):
-            path = resolve(resource_type, name) or _element_of_simple(resource_type, scope, token.text)
-            if path:
-                value = pieces[position + 2]
-                pieces[position + 2] = by_rules(rules, path.value().leaf, value)
-    return Respelled.of(text, zip(found, pieces, strict=True))
-
-
-def term_after_value_filter(resource_type: ResourceType, text: str) -> str:
-    """`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
+def term_after_value_filter(resource_type: ResourceType, leaf: Leaf) -> Leaf:
+    r"""`emails[type eq "work"].value eq "x"` and `emails[type eq "work"] eq "x"` mean `emails[type eq "work" and value eq "x"]`.
 
     Tutorial, "Design your user and group schema": users are queried by `emails[type eq "work"]` as matching attribute; the sample
     `phoneNumbers[type eq "mobile"] eq "…"` compares the element as a whole, which is its `value`.
+
+    Sent:  {"filter": "emails[type eq \"work\"].value eq \"a@x.com\""}
+    Meant: {"filter": "emails[type eq \"work\" and value eq \"a@x.com\"]"}
     """
-    found = tokens(text)
-    pieces = [token.text for token in found]
-    opening = 0
-    for position, token in enumerate(found):
-        if token.kind == "[":
-            opening = position
-        if token.kind != "]":
-            continue
-        sub_attribute = found[position + 1].text.startswith(".")
-        operator = position + 1 + sub_attribute
-        name = found[position + 1].text[1:] if sub_attribute else _compared_as_whole(resource_type, found, opening, operator)
-        if name and found[operator].kind == "word":
-            pieces[opening] = "[("
-            pieces[position] = ") and " if sub_attribute else f") and {name} "
-            if sub_attribute:
-                pieces[position + 1] = name
-            pieces[operator if found[operator].text.lower() == "pr" else operator + 1] += "]"
-    return Respelled.of(text, zip(found, pieces, strict=True))
+    if not isinstance(leaf, Elements) or leaf.rest is None:
+        return leaf
+    term = leaf.rest.term
+    if not term.name.text:
+        path = attribute_at(standard_name(resource_type, leaf.name.text), resource_type)
+        # In a query over several resource types some don't have the attribute.
+        if path and path.leaf.type == "complex" and not path.leaf.sub_attribute("value"):
+            return leaf
+        term = term._replace(name=Name("value", term.name.start))
+    return replace(leaf, filter=All((leaf.filter, term) if leaf.filter else (term,)), rest=None)
 
 
-def _compared_as_whole(resource_type: ResourceType, found: list[Token], opening: int, operator: int) -> str:
-    """Return the sub-attribute that a comparison of the elements of a value filter is about; nothing if there is none."""
-    path = resolve(resource_type, standard_name(resource_type, found[opening - 1].text)) if opening else None
-    compares = found[operator].kind == "word" and found[operator].text.lower() in _OPERATORS
-    # In a query over several resource types some don't have the attribute.
-    return "value" if compares and (path is None or path.leaf.type != "complex" or path.leaf.sub_attribute("value")) else ""
+def standard_terms(resource_type: ResourceType, leaf: Leaf, rules: tuple[TermRule, ...] = TERM_RULES) -> Leaf:
+    """Apply the rules for names, and those given for values, to every comparison."""
+    text = standard_name(resource_type, leaf.name.text)
+    name = leaf.name if text == leaf.name.text else leaf.name._replace(text=text)
+    path = attribute_at(text, resource_type)
+    if isinstance(leaf, Term):
+        term = leaf if name is leaf.name else leaf._replace(name=name)
+        return _standard_value(path, term, rules)
+    if path is None or leaf.filter is None:
+        return leaf if name is leaf.name else replace(leaf, name=name)
+
+    def inside(inner: Leaf) -> Leaf:
+        if isinstance(inner, Elements):
+            return inner
+        return _standard_value(attribute_at(inner.name.text, resource_type, path), inner, rules)
+
+    return replace(leaf, name=name, filter=changed(leaf.filter, inside))
 
 
-FILTER_RULES: tuple[Callable[[ResourceType, str], str], ...] = (term_after_value_filter, standard_terms)
-TARGET_RULES = (term_after_value_filter, partial(standard_terms, rules=TERM_RULES_OF_TARGETS))
+def _standard_value(path: AttributePath | None, term: Term, rules: tuple[TermRule, ...]) -> Term:
+    if path is None or term.value is None:
+        return term
+    attribute = path.value().leaf if path.leaf.type == "complex" else path.leaf
+    value = by_rules(rules, attribute, term.value)
+    return term if value is term.value else term._replace(value=value)
+
+
+FilterRule = Callable[[ResourceType, Leaf], Leaf]
+"""Takes a term or value path of a filter, or a PATCH path with brackets, and gives the standard's."""
+FILTER_RULES: tuple[FilterRule, ...] = (term_after_value_filter, standard_terms)
+TARGET_RULES: tuple[FilterRule, ...] = (term_after_value_filter, partial(standard_terms, rules=TERM_RULES_OF_TARGETS))
 """The rules for targets of a mapping table."""
 
 
-def standard_filter(
-    resource_type: ResourceType, sent: str, rules: tuple[Callable[[ResourceType, str], str], ...] = FILTER_RULES
-) -> str:
-    """A filter or a PATCH path as the standard has it; one that can't be read stays as it is, for the parser to refuse."""
-    if len(sent) > MAX_FILTER_LENGTH:
-        return sent
-    plain = _PLAIN.fullmatch(sent)
-    if plain:
-        path = resolve(resource_type, plain["name"])
-        if path and path.leaf.type == "string":
-            return sent
-    text = sent
-    try:
-        for rule in rules:
-            changed = rule(resource_type, text)
-            # What standard_terms changes is noted by the rules that it goes by.
-            if changed != text and rule in FILTER_RULES and rule is not standard_terms:
-                note(rule)
-            text = changed
+def standard_filter(resource_type: ResourceType, text: str) -> str:
+    """Return a filter as the standard has it: its text if no rule can change it, else FilterText. A mistake in it is kept."""
+    if simple_filter(text, resource_type):
         return text
-    except (FilterSyntaxError, IndexError):
-        return sent
+    read = text if isinstance(text, FilterText) else read_filter(text)
+    if read.tree is None:
+        return read
+    tree = changed(read.tree, lambda leaf: _standard_leaf(resource_type, leaf, FILTER_RULES))
+    return read if tree is read.tree else FilterText.of(read, tree, read.mistake)
 
 
-def _element_of_simple(resource_type: ResourceType, scope: str, name: str) -> AttributePath | None:
-    """Return the path that `value` stands for in the brackets of a multi-valued simple attribute: `tags[value eq "x"]`."""
-    return resolve(resource_type, scope[:-1]) if scope and name.lower() == "value" else None
+def _standard_leaf(resource_type: ResourceType, leaf: Leaf, rules: tuple[FilterRule, ...]) -> Leaf:
+    for rule in rules:
+        changed_leaf = rule(resource_type, leaf)
+        # What standard_terms changes is noted by the rules that it goes by.
+        if changed_leaf is not leaf and rule in FILTER_RULES and rule is not standard_terms:
+            note(rule)
+        leaf = changed_leaf
+    return leaf
 
 
-def _names_an_attribute(found: list[Token], position: int) -> bool:
-    if found[position].kind != "word" or found[position].text.startswith("."):
-        return False
-    if position == 0:
-        return True
-    before = found[position - 1]
-    connective = before.kind == "word" and before.text.lower() in _CONNECTIVES
-    return (connective or before.kind in ("(", "[")) and found[position].text.lower() != "not"
+def standard_path(resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...] = FILTER_RULES) -> PathText:
+    """Return a PATCH path as the standard has it, with its meaning or its error."""
+    path, applied = respelled_path(resource_type, text, rules)
+    note_names(applied)
+    return path
+
+
+def respelled_path(
+    resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...] = FILTER_RULES
+) -> tuple[PathText, tuple[str, ...]]:
+    """Return a PATCH path as the standard has it, and the names of the rules that have changed it."""
+    if isinstance(text, PathText):
+        return text, ()
+    if len(text) > MAX_LENGTH:
+        return PathText.of(text, None, invalid_path(f"Path: longer than {MAX_LENGTH} characters.")), ()
+    found = (_known_path if len(text) <= MAX_REMEMBERED else _path)(resource_type, text, rules)
+    return PathText.of(text, found.path, None if found.path else invalid_path(found.problem)), found.rules
+
+
+class _Respelled(NamedTuple):
+    """What a path means, or what is wrong with it, and the names of the rules that have changed it."""
+
+    path: Path | None
+    problem: str
+    rules: tuple[str, ...]
+
+
+def _path(resource_type: ResourceType, text: str, rules: tuple[FilterRule, ...]) -> _Respelled:
+    standard, applied = noted_by(lambda: _standard_syntax(resource_type, read_path(text), rules))
+    try:
+        return _Respelled(bind_path(standard, resource_type, text), "", applied)
+    except ScimError as error:
+        return _Respelled(None, error.detail, applied)
+
+
+_known_path = lru_cache(maxsize=1024)(_path)
+
+
+def _standard_syntax(resource_type: ResourceType, path: PathSyntax, rules: tuple[FilterRule, ...]) -> PathSyntax:
+    target = path.target
+    if isinstance(target, Name):
+        return replace(path, target=target._replace(text=standard_name(resource_type, target.text)))
+    if target is None:
+        return path
+    standard = _standard_leaf(resource_type, target, rules)
+    assert isinstance(standard, Elements)
+    return replace(path, target=standard)
+
+
+def attribute_of(resource_type: ResourceType, text: str) -> tuple[AttributePath | None, bool]:
+    """Return the attribute that a path leads to, None if there is none, whatever its value filter, and whether it has one."""
+    path = read_path(text) if "[" in text else None
+    if path is None or not isinstance(path.target, Elements):
+        return attribute_at(standard_name(resource_type, text), resource_type), False
+    if path.mistake or path.target.rest:
+        return None, True
+    below = path.sub_attribute.text if path.sub_attribute else ""
+    return attribute_at(standard_name(resource_type, path.target.name.text + below), resource_type), True

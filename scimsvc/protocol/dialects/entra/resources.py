@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scimsvc.protocol.dialects.entra.filters import attribute_of
 from scimsvc.protocol.dialects.entra.names import standard_name
 from scimsvc.protocol.dialects.entra.spellings import require_agreement
 from scimsvc.protocol.dialects.entra.values import standard_value
@@ -22,6 +23,9 @@ def unknown_schema_uris(resource_type: ResourceType, document: Document) -> Docu
 
     Tutorial, "Create Group" (`http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group`) and
     the create of the code samples (`urn:…:enterprise:2.0User`).
+
+    Sent:  {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "http://example.com/User"]}
+    Meant: {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}
     """
     schemas = document.get("schemas")
     if not isinstance(schemas, list):
@@ -42,6 +46,9 @@ def attribute_paths_as_names(resource_type: ResourceType, document: Document) ->
     `"name.givenName"`.
 
     Raises ScimError invalidValue if an attribute has another value by another of its names, or a name leads into elements.
+
+    Sent:  {"name.givenName": "Ann"}
+    Meant: {"name": {"givenName": "Ann"}}
     """
     root = resource_type.root
     if document.keys() <= root.names:
@@ -66,9 +73,8 @@ def _refuse_elements(resource_type: ResourceType, document: Document) -> None:
     for name, value in document.items():
         if value in (None, "", []) or resource_type.root.sub_attribute(name):
             continue
-        before, bracket, rest = name.partition("[")
-        path = resolve(resource_type, standard_name(resource_type, before + rest.rpartition("]")[2]))
-        if path is None or path.is_read_only or not (bracket or any(step.multi_valued for step in path.steps[:-1])):
+        path, has_filter = attribute_of(resource_type, name)
+        if path is None or path.is_read_only or not (has_filter or any(step.multi_valued for step in path.steps[:-1])):
             continue
         steps = path.steps[:1] if not path.steps[0].is_extension else path.steps[:2]
         whole = AttributePath(steps)
@@ -96,13 +102,20 @@ def _put(document: Document, steps: Sequence[Attribute], value: Any) -> None:
     have = document.get(key)
     if have is not None:
         have = standard_value(steps[0], have)
+    if have is not None and not isinstance(have, dict):
+        # It is equal to the value, or no value of the attribute, which the schema refuses.
+        return
     if len(steps) > 1:
         document[key] = below = dict(have or {})
         _put(below, steps[1:], value)
     elif have is None:
         document[key] = value
-    elif isinstance(have, dict):
-        document[key] = have | {name: one for name, one in standard_value(steps[0], value).items() if one is not None}
+    else:
+        more = standard_value(steps[0], value)
+        if isinstance(more, dict):
+            document[key] = have | {name: one for name, one in more.items() if one is not None}
+        elif steps[0].type == "complex":
+            document[key] = more
 
 
 RULES: tuple[Callable[[ResourceType, Document], Document], ...] = (unknown_schema_uris, attribute_paths_as_names)

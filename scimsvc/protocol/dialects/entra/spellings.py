@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
 
-from scimsvc.protocol.dialects.entra.names import standard_name
+from scimsvc.protocol.dialects.entra.filters import respelled_path
 from scimsvc.protocol.dialects.entra.values import standard_value
 from scimsvc.protocol.errors import invalid_value
+from scimsvc.protocol.filter import meaning
 from scimsvc.schema.classes import load_value
 from scimsvc.schema.model import Attribute, ResourceType
-from scimsvc.schema.paths import MAX_LENGTH, resolve
+from scimsvc.schema.paths import MAX_LENGTH
 
-_BRACKETS = re.compile(r"([^\[\]]+)(\[[^\[\]]*\])(?:\.([^\[\]]+))?")
 _LENGTH = 128
 """Characters of a client's name that a message repeats."""
 
 Place = tuple[str, ...]
-"""The steps to a value as the schema spells them; a value filter is one of them: `("emails", "[type eq work]", "value")`."""
+"""The steps to a value as the schema spells them; a value filter is one of them: `("emails", "[…]", "value")`."""
 
 
 def require_agreement(resource_type: ResourceType, named: Mapping[str, Any], nulls: bool = False) -> None:
@@ -54,17 +53,13 @@ def _place(resource_type: ResourceType, name: str) -> tuple[Place, Attribute] | 
     known = resource_type.root.sub_attribute(name)
     if known:
         return (known.name,), known
-    match = _BRACKETS.fullmatch(name)
-    path = resolve(resource_type, standard_name(resource_type, match[1] if match else name))
+    path = respelled_path(resource_type, name)[0].path
     if path is None:
         return None
-    place = tuple(step.name for step in path.steps)
-    if match is None:
-        return place, path.leaf
-    # Case and quotation marks tell no filters apart here: `[Primary eq "True"]`.
-    place = (*place, " ".join(match[2].lower().replace('"', "").split()))
-    below = path.leaf.sub_attribute(match[3]) if match[3] else None
-    return ((*place, below.name), below) if below else (place, path.leaf)
+    if path.value_filter is None:
+        return tuple(step.name for step in path.target.steps), path.target.leaf
+    place = (*(step.name for step in path.attribute.steps), f"[{meaning(path.value_filter)}]")
+    return ((*place, path.sub_attribute.leaf.name), path.sub_attribute.leaf) if path.sub_attribute else (place, path.target.leaf)
 
 
 def _assigned(place: Place, attribute: Attribute, value: Any, nulls: bool) -> Iterator[tuple[Place, Any]]:

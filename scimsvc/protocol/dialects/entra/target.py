@@ -12,6 +12,9 @@ def flag_inside_target(path: str, query: str) -> tuple[str, str]:
 
     Compliance list, "Flags to alter the SCIM behavior": the flag is a parameter of the Tenant URL, and what
     Entra requests is appended: `/scim/v2?aadOptscim062020/Users?filter=…`, or `/scim/v2/Users?aadOptscim062020&filter=…`.
+
+    Sent:  "/scim/v2?aadOptscim062020/Users?count=1"
+    Meant: "/scim/v2/Users?count=1"
     """
     match = _FLAG.match(query)
     if match is None:

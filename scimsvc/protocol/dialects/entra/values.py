@@ -13,14 +13,22 @@ from scimsvc.schema.model import Attribute, Type
 
 
 def boolean_as_string(attribute: Attribute, value: Any) -> Any:
-    """`"active": "False"`. Compliance list, "PATCH compliance": without the flag, booleans are strings."""
+    """`"active": "False"`. Compliance list, "PATCH compliance": without the flag, booleans are strings.
+
+    Sent:  {"active": "False"}
+    Meant: {"active": false}
+    """
     if attribute.type == "boolean" and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     return value
 
 
 def number_as_string(attribute: Attribute, value: Any) -> Any:
-    """`"badge": "17"`, and `17.0` for an integer: a number that JSON spells in another way. Tutorial: values are strings."""
+    """`"badge": "17"`, and `17.0` for an integer: a number that JSON spells in another way. Tutorial: values are strings.
+
+    Sent:  {"badge": "17"}
+    Meant: {"badge": 17}
+    """
     return number_in(attribute.type, value) if attribute.type in ("integer", "decimal") else value
 
 
@@ -28,6 +36,9 @@ def string_as_number(attribute: Attribute, value: Any) -> Any:
     """`"employeeNumber": 12345`: a string without its quotation marks. Jobs of 2018 (customappsso).
 
     A fraction stays, because 1.50 arrives as 1.5, and so does a boolean, which may mean "true" or "True".
+
+    Sent:  {"title": 12345}
+    Meant: {"title": "12345"}
     """
     if attribute.type != "string" or attribute.returned == "never" or type(value) is not int:
         return value
@@ -35,7 +46,11 @@ def string_as_number(attribute: Attribute, value: Any) -> Any:
 
 
 def single_value_in_array(attribute: Attribute, value: Any) -> Any:
-    """`"path": "manager", "value": [{"$ref": …, "value": "2"}]`. Tutorial, request samples for the manager reference."""
+    """`"path": "manager", "value": [{"$ref": …, "value": "2"}]`. Tutorial, request samples for the manager reference.
+
+    Sent:  {"title": ["CEO"]}
+    Meant: {"title": "CEO"}
+    """
     return value[0] if not attribute.multi_valued and is_one_in_array(value) else value
 
 
@@ -45,19 +60,31 @@ def is_one_in_array(value: Any) -> bool:
 
 
 def object_of_simple_value(attribute: Attribute, value: Any) -> Any:
-    """`"displayName": [{"$ref": null, "value": "x"}]`. SCIMReferenceCode, and jobs of 2018 (customappsso)."""
+    """`"displayName": [{"$ref": null, "value": "x"}]`. SCIMReferenceCode, and jobs of 2018 (customappsso).
+
+    Sent:  {"displayName": {"$ref": null, "value": "Ann"}}
+    Meant: {"displayName": "Ann"}
+    """
     if attribute.type != "complex" and isinstance(value, dict):
         return next((below for name, below in value.items() if name.lower() == "value"), value)
     return value
 
 
 def empty_string(attribute: Attribute, value: Any) -> Any:
-    """`""` unassigns an attribute that may be unassigned. SCIMReferenceCode, SCIMTests_Workflow.json, the null update test."""
+    """`""` unassigns an attribute that may be unassigned. SCIMReferenceCode, SCIMTests_Workflow.json, the null update test.
+
+    Sent:  {"title": ""}
+    Meant: {"title": null}
+    """
     return None if value == "" and not attribute.required else value
 
 
 def reference_as_string(attribute: Attribute, value: Any) -> Any:
-    """`"…:User:manager": "2"`, and `""` to clear it. SCIMReferenceCode, SCIMTests_Workflow.json, the manager test."""
+    """`"…:User:manager": "2"`, and `""` to clear it. SCIMReferenceCode, SCIMTests_Workflow.json, the manager test.
+
+    Sent:  {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": "2"}}
+    Meant: {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": "2"}}}
+    """
     if attribute.type == "complex" and not attribute.multi_valued and attribute.sub_attribute("value"):
         if isinstance(value, str):
             value = {"value": value}
@@ -67,7 +94,11 @@ def reference_as_string(attribute: Attribute, value: Any) -> Any:
 
 
 def json_in_string(attribute: Attribute, value: Any) -> Any:
-    """A role as a JSON document inside the string `value`, with `id`, `value`, `displayName`. Customize, roles."""
+    r"""A role as a JSON document inside the string `value`, with `id`, `value`, `displayName`. Customize, roles.
+
+    Sent:  {"roles": ["{\"value\": \"Admin\"}"]}
+    Meant: {"roles": [{"value": "Admin"}]}
+    """
     if attribute.name != "roles" or attribute.type != "complex" or not isinstance(value, list):
         return value
     return [_from_json(attribute, element) for element in value]
@@ -88,7 +119,11 @@ def _from_json(attribute: Attribute, element: Any) -> Any:
 
 
 def display_name_of_role(attribute: Attribute, value: Any) -> Any:
-    """`"displayName"` in an element whose sub-attribute is `display`. Customize, AppRoleAssignmentsComplex."""
+    """`"displayName"` in an element whose sub-attribute is `display`. Customize, AppRoleAssignmentsComplex.
+
+    Sent:  {"roles": [{"value": "Admin", "displayName": "A"}]}
+    Meant: {"roles": [{"value": "Admin", "displayName": "A", "display": "A"}]}
+    """
     if not attribute.multi_valued or not attribute.sub_attribute("display") or not isinstance(value, list):
         return value
     if not any(isinstance(element, dict) and "displayName" in element for element in value):
@@ -105,6 +140,9 @@ def single_value_for_array(attribute: Attribute, value: Any) -> Any:
     """`"roles": {"value": "Admin"}`, `"members": "u1"`: one value where an array is expected; `""` is an empty array.
 
     SCIMReferenceCode, PostmanCollection.json, and jobs of 2018 (customappsso).
+
+    Sent:  {"members": {"value": "u1"}}
+    Meant: {"members": [{"value": "u1"}]}
     """
     if value == "" and not attribute.required:
         return []
@@ -112,7 +150,11 @@ def single_value_for_array(attribute: Attribute, value: Any) -> Any:
 
 
 def plain_values_of_complex(attribute: Attribute, value: Any) -> Any:
-    """`["Admin"]` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings."""
+    """`["Admin"]` for a multi-valued attribute whose elements have a `value`. Customize, roles as strings.
+
+    Sent:  {"roles": ["Admin"]}
+    Meant: {"roles": [{"value": "Admin"}]}
+    """
     if attribute.type != "complex" or not attribute.sub_attribute("value") or not isinstance(value, list):
         return value
     if not any(isinstance(one, str) for one in value):

@@ -1,0 +1,1 @@
+"""What the application reads beside SCIM: its accounts, and previews of mappings."""

@@ -1,0 +1,1 @@
+"""The SCIM endpoints (RFC 7644). Start reading in `resources`."""
