@@ -132,6 +132,15 @@ class LimitsSettings:
 
 
 @dataclass(frozen=True)
+class JournalSettings:
+    """The journal of what happened."""
+
+    retention_days: int = _setting(
+        400, "days after which `scimsvc db purge` deletes rows of the journal; `0` keeps only the newest row of each tenant"
+    )
+
+
+@dataclass(frozen=True)
 class LogSettings:
     """Log lines, which are JSON on standard output."""
 
@@ -147,6 +156,7 @@ class Settings:
     mappings: MappingsSettings = field(default_factory=MappingsSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     log: LogSettings = field(default_factory=LogSettings)
     plugins: tuple[str, ...] = ()
     """Modules with functions for expressions; besides those of installed packages, which need no mention."""
@@ -378,6 +388,7 @@ _RANGES = {
     "limits.filter_scans": (0, 256),
     "limits.listed_members": (1, 10_000_000),
     "limits.queued_requests": (1, 10_000),
+    "journal.retention_days": (0, 36_500),
 }
 """What a number may be; a server that starts with another would fail in its requests."""
 

@@ -7,6 +7,7 @@ import traceback
 import click
 
 from scimsvc import __version__
+from scimsvc.cli.activity import activity
 from scimsvc.cli.changes import apply, plan, reindex, rollback
 from scimsvc.cli.db import db
 from scimsvc.cli.expression import expression
@@ -33,7 +34,7 @@ def _show_failure(function: str, error: Exception) -> None:
     click.echo("".join(traceback.format_exception(error)), nl=False, err=True)
 
 
-for _command in (init, serve, db, tenant, token, mappings, expression):
+for _command in (init, serve, db, tenant, token, mappings, expression, activity):
     main.add_command(_command)
 for _change in (plan, apply, rollback, reindex):
     mappings.add_command(_change)

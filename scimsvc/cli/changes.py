@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from scimsvc.cli.progress import Progress
 from scimsvc.mapping import Profile, ProfileError, parse_profile
 from scimsvc.mapping.profile.changes import changes
 from scimsvc.mapping.reading.profile import is_name
+from scimsvc.service.actor import Actor
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.catalogs import CHECK_EVERY
 from scimsvc.service.plan import Plan, resources_of
@@ -63,7 +65,7 @@ def apply(new: Path, approval: Approval) -> None:
     a terminal and without --yes nothing is changed and the exit status is 2. Running servers follow by themselves.
     """
     with Interruption(NOT_CHANGED) as interruption:
-        _put(_catalog_in(new).profile.name, new, approval, interruption)
+        _put(_catalog_in(new).profile.name, new, approval, interruption, Actor("command", "mappings apply"))
 
 
 @click.command()
@@ -81,7 +83,7 @@ def rollback(name: str, approval: Approval) -> None:
         former = former_of(place)
         if not former.exists():
             raise click.ClickException(f"{former}: there is no former version of the profile {name!r}")
-        _put(name, former, approval, interruption)
+        _put(name, former, approval, interruption, Actor("command", "mappings rollback"))
 
 
 @click.command()
@@ -178,7 +180,7 @@ def _place_of(name: str) -> Path:
         raise click.ClickException(str(error)) from error
 
 
-def _put(name: str, new: Path, approval: Approval, interruption: Interruption) -> None:
+def _put(name: str, new: Path, approval: Approval, interruption: Interruption, actor: Actor) -> None:
     warnings = _catalog_in(new).profile.warnings
     place = _place_of(name)
     try:
@@ -211,6 +213,7 @@ def _put(name: str, new: Path, approval: Approval, interruption: Interruption) -
             except OSError as error:
                 raise click.ClickException(f"{place} stays as it was: {error.strerror}") from error
             interruption.done(f"the new profile is in place in {place}{continuation(following)}")
+            _note(found, name, following, actor, before, content)
         click.echo(_placed(name, place, before is None, packaged is not None))
         index_again(found, following, interruption, f"the new profile is in place in {place}")
 
@@ -221,6 +224,13 @@ def _placed(name: str, place: Path, new: bool, packaged: bool) -> str:
         return f"{place} is new"
     changed = "is new; the packaged version" if packaged else "is replaced; what it was"
     return f"{place} {changed} is {former_of(place)}, and scimsvc mappings rollback --profile {name} brings it back"
+
+
+def _note(found: Database, name: str, following: Following, actor: Actor, before: bytes | None, content: bytes) -> None:
+    """Write to the journal which file replaced which, by their digests."""
+    contents = {"before": before, "after": content}
+    digests = {key: {"sha256": sha256(one).hexdigest()} for key, one in contents.items() if one is not None}
+    tenants.note_profile(found, name, [tenant.id for tenant, _ in following], actor, **digests)
 
 
 def _following(found: Database, catalog: Catalog) -> list[tuple[TenantRecord, Catalog]]:

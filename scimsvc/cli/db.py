@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from scimsvc.cli.approval import Approval, counted
-from scimsvc.cli.common import database, profile_named, settings
+from scimsvc.cli.common import database, in_utf8, profile_named, settings, tenant_named
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.progress import Progress
+from scimsvc.service.activity import INSTALLATION, NothingKnown, StillLive, count_expired, delete_expired, erase
+from scimsvc.service.actor import Actor
 from scimsvc.service.backup import BackupError, Report, backup, check, restore, tenants_in
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.readiness import unprepared
@@ -21,6 +23,7 @@ from scimsvc.service.resources import ResourceService
 from scimsvc.store import tenants
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import WrongDatabase, migrate
+from scimsvc.store.tenants import TenantRecord
 
 
 @click.group()
@@ -87,10 +90,19 @@ def _catalog_of(profile: str) -> Catalog:
 
 
 @db.command()
-def purge() -> None:
-    """Remove for good what was deleted longer ago than its profile's deleteAfter says. Each delete does some of it, too."""
+@click.option("--dry-run", is_flag=True, help="Count what would be removed, and remove nothing.")
+def purge(dry_run: bool) -> None:
+    """Remove for good what was deleted longer ago than its profile's deleteAfter says. Each delete does some of it, too.
+
+    Rows of the journal that are older than the setting journal.retention_days are deleted as well.
+    """
+    days = settings().journal.retention_days
     with database() as found:
+        if dry_run:
+            _count_expired(found, days)
+            return
         _purge(found)
+        _purge_journal(found, days)
         if not found.truncate_log():
             click.echo(
                 "the write-ahead log is in use, so what was purged may stay in it for a while; run the command again", err=True
@@ -107,13 +119,76 @@ def _purge(found: Database) -> None:
         for tenant in tenants.tenants(found):
             before = progress.count
             interruption.checkpoint()
-            for served in Catalog(profile_named(tenant.profile)).types.values():
-                service = ResourceService(found, tenant.id, served, "")
+            for service in _services(found, tenant):
                 while number := found.transaction(service.purge):
                     progress.advance(number)
                     interruption.checkpoint()
             progress.end()
             click.echo(f"{tenant.name}: purged {progress.count - before}")
+
+
+def _services(found: Database, tenant: TenantRecord) -> Iterator[ResourceService]:
+    for served in Catalog(profile_named(tenant.profile)).types.values():
+        yield ResourceService(found, tenant.id, served, "", actor=Actor("command", "db purge"))
+
+
+def _purge_journal(found: Database, days: int) -> None:
+    """Delete the expired rows of the journal, with progress. An interruption waits for the end of one transaction."""
+    with Interruption("") as interruption, interruption.held(), Progress("deleting", None, "rows of the journal") as progress:
+        interruption.state = lambda: (
+            f"{counted(progress.count, 'row')} of the journal deleted; run scimsvc db purge again for the rest"
+        )
+        for name, tenant_id in _with_journal(found):
+            before = progress.count
+            interruption.checkpoint()
+            while number := delete_expired(found, tenant_id, days):
+                progress.advance(number)
+                interruption.checkpoint()
+            if progress.count > before:
+                progress.end()
+                click.echo(f"{name}: deleted {counted(progress.count - before, 'expired row')} of the journal")
+
+
+def _count_expired(found: Database, days: int) -> None:
+    """Print what `db purge` would remove."""
+    for tenant in tenants.tenants(found):
+        number = sum(service.expired() for service in _services(found, tenant))
+        click.echo(f"{tenant.name}: would purge {number}")
+    for name, tenant_id in _with_journal(found):
+        rows = count_expired(found, tenant_id, days)
+        if rows:
+            click.echo(f"{name}: would delete {counted(rows, 'expired row')} of the journal")
+
+
+def _with_journal(found: Database) -> list[tuple[str, int]]:
+    """Return the tenants by name and number, and the installation, whose rows are about no tenant."""
+    return [*((tenant.name, tenant.id) for tenant in tenants.tenants(found)), ("installation", INSTALLATION)]
+
+
+@db.command("erase")
+@click.option("--tenant", "tenant_name", required=True, callback=in_utf8, help="The tenant's name.")
+@click.argument("resource_id", metavar="ID", callback=in_utf8)
+def erase_command(tenant_name: str, resource_id: str) -> None:
+    """Forget the deleted account with this ID: remove it for good, and its values from the whole journal.
+
+    What stays is that it was erased and when, until journal.retention_days are over. A live account is refused. Backups that
+    were made before still have it.
+    """
+    with database() as found, Interruption("") as interruption, Progress("erasing", None, "batches") as progress:
+        tenant = tenant_named(found, tenant_name)
+        again = f"scimsvc db erase --tenant {tenant_name} {resource_id}"
+        interruption.done(f"only a part is erased; run again: {again}")
+        try:
+            erase(found, tenant.id, resource_id, Actor("command", "db erase"), progress.advance)
+        except StillLive as error:
+            raise click.ClickException(
+                f"{resource_id} is not deleted; delete it first, by the directory or with DELETE"
+            ) from error
+        except NothingKnown as error:
+            raise click.ClickException(f"tenant {tenant_name!r} has nothing with the id {resource_id!r}") from error
+        if not found.truncate_log():
+            click.echo(f"the write-ahead log is in use, so values may stay in it for a while; run again: {again}", err=True)
+    click.echo(f"erased {resource_id}")
 
 
 @db.command("backup")

@@ -11,6 +11,7 @@ import click
 from scimsvc.cli.common import database, make_database_folder, profile_named, program, settings
 from scimsvc.cli.db import index_anew
 from scimsvc.cli.secrets import TOKEN_FILE, secret_in_file
+from scimsvc.service.actor import Actor
 from scimsvc.service.installation import Files
 from scimsvc.settings import DEFAULT_PATH, is_configured_elsewhere, is_origin
 from scimsvc.store import tenants
@@ -91,8 +92,9 @@ def _listed(paths: Iterable[Path]) -> str:
 
 
 def _make_tenant(found: Database, profile: str, secret: str | None, token_file: Path | None) -> None:
-    tenant = tenants.create_tenant(found, DEFAULT_TENANT, profile)
-    made = tenants.create_token(found, tenant, "made by scimsvc init", None, secret=secret)
+    actor = Actor("command", "init")
+    tenant = tenants.create_tenant(found, DEFAULT_TENANT, profile, actor)
+    made = tenants.create_token(found, tenant, "made by scimsvc init", None, secret=secret, actor=actor)
     another = f"{program()} token create --tenant {DEFAULT_TENANT}"
     if secret is None:
         click.echo(f"Secret Token: {made}")

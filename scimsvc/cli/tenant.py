@@ -11,6 +11,7 @@ from scimsvc.cli.changes import NOT_CHANGED, catalog_of, continuation, index_aga
 from scimsvc.cli.common import database, in_utf8, profile_named, program, tenant_named
 from scimsvc.cli.interruption import Interruption
 from scimsvc.cli.tables import JSON, show
+from scimsvc.service.actor import Actor
 from scimsvc.store import tenants
 from scimsvc.store.tenants import NameTaken
 
@@ -33,7 +34,7 @@ def create(name: str, profile: str, if_not_exists: bool) -> None:
         raise click.ClickException("a tenant's name is 1 to 63 letters, digits, dots, dashes and underscores")
     with database() as found:
         try:
-            tenants.create_tenant(found, name, profile)
+            tenants.create_tenant(found, name, profile, Actor("command", "tenant create"))
         except NameTaken as error:
             existing = tenant_named(found, name)
             if if_not_exists and existing.profile == profile:
@@ -66,7 +67,7 @@ def update(name: str, profile: str, approval: Approval) -> None:
         approval.obtain(problems, f"Switch tenant {name} to the profile {profile}")
         done = f"tenant {name} follows profile {profile}"
         with interruption.held():
-            tenants.follow(found, record, profile)
+            tenants.follow(found, record, profile, Actor("command", "tenant update"))
             interruption.done(f"{done}{continuation(following)}")
         click.echo(done)
         index_again(found, following, interruption, done)

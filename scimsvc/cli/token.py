@@ -10,6 +10,7 @@ import click
 from scimsvc.cli.common import database, in_utf8, one_line, tenant_named
 from scimsvc.cli.secrets import TOKEN_FILE, secret_in_file, secret_on_stdin
 from scimsvc.cli.tables import JSON, show
+from scimsvc.service.actor import Actor
 from scimsvc.store import tenants
 from scimsvc.store.tenants import ACCOUNTS, ME, SCIM, Scope, SecretTaken, TokenRecord
 
@@ -57,7 +58,9 @@ def create(
         if user is not None and not tenants.has_user(found, record, user):
             raise click.ClickException(f"tenant {tenant_name!r} has no user with the id {user!r}")
         try:
-            made = tenants.create_token(found, record, description, expires, scope, user, secret)
+            made = tenants.create_token(
+                found, record, description, expires, scope, user, secret, Actor("command", "token create")
+            )
         except SecretTaken as error:
             raise click.ClickException("this token is in use already; each may be used once, for one tenant") from error
     if secret is None:
@@ -93,7 +96,7 @@ def revoke(tenant_name: str, number: int) -> None:
     """End a token at once, by its NUMBER in the list. To do it again changes nothing, and is no mistake."""
     with database() as found:
         record = tenant_named(found, tenant_name)
-        revoked = number <= _MAX_NUMBER and tenants.revoke_token(found, record, number)
+        revoked = number <= _MAX_NUMBER and tenants.revoke_token(found, record, number, Actor("command", "token revoke"))
         if not revoked and number not in (token.id for token in tenants.tokens(found, record)):
             raise click.ClickException(f"tenant {tenant_name!r} has no live token {number}")
     click.echo(f"revoked token {number}" if revoked else f"token {number} was revoked already")

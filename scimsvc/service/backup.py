@@ -8,6 +8,7 @@ from pathlib import Path
 from scimsvc.store import postgresql_backup, sqlite_backup, tenants
 from scimsvc.store.backup import BackupError, Report
 from scimsvc.store.database import Database, DatabaseUnavailable, sqlite_path
+from scimsvc.store.journal import continue_positions
 from scimsvc.store.migrations import WrongDatabase, pending
 
 __all__ = ["BackupError", "Report", "backup", "check", "restore", "tenants_in"]
@@ -51,6 +52,8 @@ def restore(file: Path, database: Database, report: Report) -> None:
     path = sqlite_path(database.url)
     if path is None:
         postgresql_backup.restore(file, database.url, report)
+        if not pending(database):
+            database.transaction(lambda: continue_positions(database))
         return
     database.close()
     fresh = database.missing_file

@@ -16,6 +16,7 @@ from scimsvc.protocol.bulk import BULK_RESPONSE_URN, BulkOperation, BulkRequest,
 from scimsvc.protocol.errors import ScimError
 from scimsvc.protocol.etag import etag
 from scimsvc.protocol.limits import Limits
+from scimsvc.service.actor import SERVER, Actor
 from scimsvc.service.bulk_operations import BulkOperations, Prepared
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Effect
@@ -47,8 +48,10 @@ class BulkRun(NamedTuple):
 class BulkService:
     """Bulk requests of one tenant. `base` is the absolute URL of the SCIM endpoint."""
 
-    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits) -> None:
-        self._operations = BulkOperations(database, tenant_id, catalog, base, limits)
+    def __init__(
+        self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits, actor: Actor = SERVER
+    ) -> None:
+        self._operations = BulkOperations(database, tenant_id, catalog, base, limits, actor)
 
     def run(self, request: BulkRequest) -> BulkRun:
         """Carry the operations out. Return their outcomes in the order of the request."""

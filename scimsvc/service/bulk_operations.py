@@ -16,6 +16,7 @@ from scimsvc.protocol.members import MAX_ID_LENGTH
 from scimsvc.protocol.projection import Projection
 from scimsvc.protocol.references import names_in, parted, resolved
 from scimsvc.schema.core import MEMBERS
+from scimsvc.service.actor import SERVER, Actor
 from scimsvc.service.catalog import Catalog
 from scimsvc.service.rendering import Rendered
 from scimsvc.service.resources import ResourceService
@@ -37,10 +38,13 @@ class Prepared:
 class BulkOperations:
     """The operations of one tenant. `base` is the absolute URL of the SCIM endpoint."""
 
-    def __init__(self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, tenant_id: int, catalog: Catalog, base: str, limits: Limits, actor: Actor = SERVER
+    ) -> None:
         self._types = {endpoint: served.resource_type for endpoint, served in catalog.types.items()}
         self._services = {
-            endpoint: ResourceService(database, tenant_id, served, base) for endpoint, served in catalog.types.items()
+            endpoint: ResourceService(database, tenant_id, served, base, actor=actor)
+            for endpoint, served in catalog.types.items()
         }
         self._base = base
         self._limits = limits

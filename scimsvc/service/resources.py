@@ -25,12 +25,15 @@ from scimsvc.schema.core import GROUPS, MEMBERS, RELATED
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import AttributePath, unique_paths
 from scimsvc.schema.suggestions import named, unknown_attribute
+from scimsvc.service.actor import SERVER, Actor
 from scimsvc.service.catalog import ServedType
 from scimsvc.service.ids import new_id
 from scimsvc.service.passwords import hashed_by, hashed_in, password_of
 from scimsvc.service.rendering import NONE, Effect, Related, Rendered, by_owner, render
 from scimsvc.service.self_service import refuse_change, refuse_inactive, refuse_secrets
 from scimsvc.store.database import Database, DatabaseUnavailable, UniquenessViolation
+from scimsvc.store.journal import Action, Journal
+from scimsvc.store.journal_details import OutsideDocument
 from scimsvc.store.membership import ALL as NO_LIMIT
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.resources import ResourceStore, Stored
@@ -49,7 +52,7 @@ Found = tuple[Stored, Related]
 class ResourceService:
     """The use cases on one resource type of one tenant. `base` is the absolute URL of the SCIM endpoint; `by_the_user` is for
     users who ask for their own account, and can change only what the profile allows; the groups of one list have
-    `listed_members` at most, as its users have groups.
+    `listed_members` at most, as its users have groups. `actor` is who the journal says has changed something.
 
     Every method raises ScimError with the answer that the client is due, or DatabaseUnavailable.
     """
@@ -62,8 +65,10 @@ class ResourceService:
         base: str,
         by_the_user: bool = False,
         listed_members: int = NO_LIMIT,
+        actor: Actor = SERVER,
     ) -> None:
         self._database = database
+        journal = Journal(database, tenant_id, actor)
         self._served = served
         self._by_the_user = by_the_user
         self._listed_members = listed_members
@@ -71,9 +76,9 @@ class ResourceService:
         self._policies = served.policies
         self._password = password_of(self._type) if served.policies.passwords == "argon2" else None
         self._base = base
-        self._resources = ResourceStore(database, tenant_id, self._type, served.indexer)
+        self._resources = ResourceStore(database, tenant_id, self._type, served.indexer, journal)
         self._awaits = served.policies.unknown_members == "pending"
-        self._memberships = MembershipStore(database, tenant_id, by_external_id=self._awaits)
+        self._memberships = MembershipStore(database, tenant_id, self._awaits, journal)
 
     def create(self, body: Any, projection: Projection = ALL) -> Rendered:
         """POST (§3.3)."""
@@ -84,13 +89,14 @@ class ResourceService:
         document = _canonical(self._type, id_, document)
         new = self._resources.prepare(id_, document)
 
-        def work() -> Stored:
-            stored = self._resources.insert(new)
+        def complete(stored: Stored, outside: OutsideDocument) -> None:
             if hashed:
-                self._resources.set_password(stored.seq, hashed)
+                self._set_password(stored, hashed, outside)
             if members:
-                self._add_members(stored, members)
-            return self._welcomed(stored, document)
+                self._add_members(stored, members, outside)
+
+        def work() -> Stored:
+            return self._welcomed(self._resources.insert(new, complete if hashed or members else None), document)
 
         if self._policies.recreate == "restore":
             restored = self._restore(document, members, hashed, projection)
@@ -138,14 +144,14 @@ class ResourceService:
             if not self._is_meant(former, document) or not (retired or former.get("active") is False):
                 return None
             fresh = self._whole(id_, former, _canonical(self._type, id_, document))
+            outside = OutsideDocument()
             if retired:
                 self._resources.revive(retired)
-            changed = self._resources.update(stored, {} if retired else former, fresh, "restore")
-            if self._password:
-                self._resources.set_password(stored.seq, hashed)
+            if self._password and (hashed or not retired):
+                self._set_password(stored, hashed, outside)
             if members:
-                self._add_members(stored, members)
-            return self._welcomed(changed, fresh)
+                self._add_members(stored, members, outside)
+            return self._welcomed(self._resources.update(stored, {} if retired else former, fresh, "restore", outside), fresh)
 
         try:
             stored = self._database.transaction(work)
@@ -272,13 +278,14 @@ class ResourceService:
         def work() -> None:
             stored = self._existing(self._resources.lock_to_delete, id_)
             require(if_match, str(stored.version), if_none_match)
-            self._memberships.forget(stored.seq)
+            outside = OutsideDocument()
+            self._memberships.forget(stored.seq, outside, bool(stored.in_groups), self._served.has_members)
             if self._served.has_members:
-                self._memberships.wait_no_more(stored.seq)
+                self._memberships.wait_no_more(stored.seq, outside=outside)
             if self._policies.delete_after:
-                self._resources.retire(stored)
+                self._resources.retire(stored, outside)
             else:
-                self._resources.delete(stored)
+                self._resources.delete(stored, outside)
             self.purge(_PURGED_BESIDE)
 
         self._database.transaction(work)
@@ -286,6 +293,11 @@ class ResourceService:
     def purge(self, most: int = 500) -> int:
         """Remove for good what was deleted before the grace period, so many at most; answers how many. In a transaction."""
         return self._resources.purge(self._restorable_since(), most)
+
+    def expired(self) -> int:
+        """Return how many resources were deleted before the grace period."""
+        with self._database.reading():
+            return self._resources.expired(self._restorable_since())
 
     def _restorable_since(self) -> str:
         """The moment before which what was deleted is gone for good, whether it was purged already or not."""
@@ -336,7 +348,7 @@ class ResourceService:
         self,
         id_: str,
         conditions: tuple[str | None, str | None],
-        kind: str,
+        action: Action,
         change: Callable[[Document], tuple[Document, list[Step]]],
         projection: Projection,
         password: tuple[bool, str | None],
@@ -361,15 +373,18 @@ class ResourceService:
             if self._by_the_user:
                 refuse_change(self._served.self_service, former, document)
             wanted.update(seq=stored.seq, document=document, effect=_effect(former, document))
-            moved = sum(self._take_step(stored, step, unnamed) for step in steps)
+            outside = OutsideDocument()
+            moved = sum(self._take_step(stored, step, unnamed, outside) for step in steps)
             if password[0]:
-                self._resources.set_password(stored.seq, password[1])
+                self._set_password(stored, password[1], outside)
             if document != former:
-                stored = self._resources.update(stored, former, document, kind)
+                stored = self._resources.update(stored, former, document, action, outside)
                 if former.get("externalId") != document.get("externalId"):
                     stored = self._welcomed(stored, document)
             elif moved or password[0]:
-                stored = self._resources.touch(stored, kind)
+                stored = self._resources.touch(stored, action, outside)
+            elif outside.waits_otherwise:
+                self._resources.note_pending(stored, outside)
             return stored
 
         try:
@@ -390,29 +405,35 @@ class ResourceService:
             raise not_found(self._type.name, id_)
         return stored
 
-    def _take_step(self, stored: Stored, step: Step, unnamed: ScimError | None) -> int:
+    def _set_password(self, stored: Stored, hashed: str | None, outside: OutsideDocument) -> None:
+        assert self._password
+        self._resources.set_password(stored.seq, hashed)
+        outside.changed_secrets[self._password.name] = None
+
+    def _take_step(self, stored: Stored, step: Step, unnamed: ScimError | None, outside: OutsideDocument) -> int:
         """Change the memberships; answers how many rows changed. Raises `unnamed` if members go, or are no longer waited for."""
+        memberships = self._memberships
         if not isinstance(step, Change):
-            return self._memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id)
+            return memberships.remove_where(stored.seq, step.value_filter, self._type, step.by_id, outside)
         moved = waited = 0
         if self._awaits and (step.clear or step.remove):
-            waited = self._memberships.wait_no_more(stored.seq, None if step.clear else step.remove)
+            waited = memberships.wait_no_more(stored.seq, None if step.clear else step.remove, outside)
         if step.clear:
-            moved += self._memberships.keep(stored.seq, step.add) if step.add else self._memberships.clear(stored.seq)
+            moved += memberships.keep(stored.seq, step.add, outside) if step.add else memberships.clear(stored.seq, outside)
         if step.remove:
-            moved += self._memberships.remove(stored.seq, step.remove)
+            moved += memberships.remove(stored.seq, step.remove, outside)
         if unnamed and (moved or waited):
             raise unnamed
-        return moved + (self._add_members(stored, step.add) if step.add else 0)
+        return moved + (self._add_members(stored, step.add, outside) if step.add else 0)
 
-    def _add_members(self, stored: Stored, ids: Mapping[str, None]) -> int:
+    def _add_members(self, stored: Stored, ids: Mapping[str, None], outside: OutsideDocument) -> int:
         if self._awaits:
-            self._memberships.wait_for(stored.seq, ids)
-            return self._memberships.add(stored.seq, ids)
+            self._memberships.wait_for(stored.seq, ids, outside)
+            return self._memberships.add(stored.seq, ids, outside)
         unknown = self._memberships.unknown(ids)
         if unknown:
             raise invalid_value(f"members: no User or Group has the id {', '.join(one[:64] for one in unknown)}.", "members")
-        return self._memberships.add(stored.seq, ids)
+        return self._memberships.add(stored.seq, ids, outside)
 
     def _answer(self, stored: Stored, projection: Projection) -> Rendered:
         """Render a resource whose change is committed. What the membership table has is read now, when no other writer waits.

@@ -10,10 +10,12 @@ import orjson
 import peewee
 
 from scimsvc.protocol.filter import Filter
-from scimsvc.schema.core import EXTERNAL_ID
+from scimsvc.schema.core import EXTERNAL_ID, GROUP_TYPE
 from scimsvc.schema.model import ResourceType
 from scimsvc.schema.types import normaliser
 from scimsvc.store.database import Database
+from scimsvc.store.journal import Action, Journal
+from scimsvc.store.journal_details import OutsideDocument
 from scimsvc.store.models import Membership, Resource
 from scimsvc.store.querying import filter_sql as filters
 from scimsvc.store.querying.index import key, number
@@ -42,15 +44,19 @@ class GroupOf(NamedTuple):
     direct: bool
 
 
-_TYPES = "('User', 'Group')"
-"""The resource types of members."""
+_CAN_BE_MEMBER = "resource_type IN ('User', 'Group') AND deleted = 0"
+"""What a resource is that can be a member."""
+_OTHER_CAN = "other.resource_type IN ('User', 'Group') AND other.deleted = 0"
 _EXTERNAL_ID = number("User", "externalId")
+_MEMBER = """RETURNING (SELECT id FROM resource
+    WHERE resource.tenant_id = membership.tenant_id AND resource.seq = membership.member_seq)"""
+"""Who was added or removed."""
 _BY_ID = "SELECT seq FROM resource WHERE tenant_id = :tenant AND id IN ({each:ids})"
 _BY_NAME = f"""{_BY_ID} UNION
     SELECT resource_seq FROM attribute_value AS named
     WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value IN ({{each:ids}})
     AND NOT EXISTS (SELECT 1 FROM resource AS other
-        WHERE other.tenant_id = :tenant AND other.id = named.value AND other.resource_type IN {_TYPES})"""
+        WHERE other.tenant_id = :tenant AND other.id = named.value AND {_OTHER_CAN})"""
 """A name is the externalId of a user where it is no id."""
 _EACH_BY_ID = """SELECT found.seq FROM ({each:ids}) AS wanted CROSS JOIN LATERAL
     (SELECT seq FROM resource WHERE tenant_id = :tenant AND id = wanted.id {apart}) AS found"""
@@ -59,7 +65,7 @@ _EACH_BY_NAME = f"""{_EACH_BY_ID} UNION
     (SELECT resource_seq AS seq FROM attribute_value
         WHERE tenant_id = :tenant AND attribute = :external_id AND value = wanted.id {{apart}}) AS named
     WHERE NOT EXISTS (SELECT 1 FROM resource AS other
-        WHERE other.tenant_id = :tenant AND other.id = wanted.id AND (other.resource_type IN {_TYPES}) IS TRUE {{apart}})"""
+        WHERE other.tenant_id = :tenant AND other.id = wanted.id AND ({_OTHER_CAN}) IS TRUE {{apart}})"""
 """The same on PostgreSQL, where each id is looked up by itself."""
 
 
@@ -75,42 +81,44 @@ def _of_members(text: str, postgresql: str) -> tuple[Statement, Statement]:
 # Whoever is being deleted meanwhile is waited for, and looked at once more.
 _ADD, _ADD_NAMED = _of_members(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
-    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}}) AND resource_type IN {_TYPES}
-    ORDER BY seq ON CONFLICT DO NOTHING""",
+    SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}}) AND {_CAN_BE_MEMBER}
+    ORDER BY seq ON CONFLICT DO NOTHING {_MEMBER}""",
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT added.tenant_id, :group, added.seq FROM
     (SELECT DISTINCT seq FROM ({{named}}) AS named ORDER BY seq {{apart}}) AS wanted CROSS JOIN LATERAL
     (SELECT tenant_id, seq FROM resource WHERE tenant_id = :tenant AND seq = wanted.seq
-        AND (resource_type IN {_TYPES}) IS TRUE {{for_reference}} {{apart}}) AS added
-    ON CONFLICT DO NOTHING""",
+        AND ({_CAN_BE_MEMBER}) IS TRUE {{for_reference}} {{apart}}) AS added
+    ON CONFLICT DO NOTHING {_MEMBER}""",
 )
 _REMOVE, _REMOVE_NAMED = _of_members(
-    "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({named})",
+    f"DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq IN ({{named}}) {_MEMBER}",
     delete_found(
         "membership",
         """({named}) AS wanted CROSS JOIN LATERAL (SELECT ctid FROM membership
         WHERE tenant_id = :tenant AND group_seq = :group AND member_seq = wanted.seq {apart}) AS gone""",
-    ),
+    )
+    + f" {_MEMBER}",
 )
-_KEEPING = "DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group AND member_seq NOT IN ({named})"
+_KEEPING = f"""DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group
+    AND member_seq NOT IN ({{named}}) {_MEMBER}"""
 _KEEP, _KEEP_NAMED = _of_members(_KEEPING, _KEEPING)
-_CLEAR = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group")
+_CLEAR = Statement(f"DELETE FROM membership WHERE tenant_id = :tenant AND group_seq = :group {_MEMBER}")
 _UNKNOWN = Statement(
     f"""SELECT wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) LIMIT 10"""
+        AND ({_CAN_BE_MEMBER}) IS TRUE {{apart}}) LIMIT 10"""
 )
 _AWAIT = Statement(
     f"""INSERT INTO pending_membership (tenant_id, group_seq, member)
     SELECT :tenant, :group, wanted.id FROM ({{each:ids}}) AS wanted
     WHERE NOT EXISTS (SELECT 1 FROM resource WHERE tenant_id = :tenant AND resource.id = wanted.id
-        AND (resource_type IN {_TYPES}) IS TRUE {{apart}})
+        AND ({_CAN_BE_MEMBER}) IS TRUE {{apart}})
     AND NOT EXISTS (SELECT 1 FROM attribute_value AS named
         WHERE named.tenant_id = :tenant AND named.attribute = :external_id AND named.value = wanted.id
         AND EXISTS (SELECT 1 FROM resource
             WHERE tenant_id = :tenant AND resource.seq = named.resource_seq
-                AND (resource_type IN {_TYPES}) IS TRUE {{apart}}) {{apart}})
-    ON CONFLICT DO NOTHING"""
+                AND ({_CAN_BE_MEMBER}) IS TRUE {{apart}}) {{apart}})
+    ON CONFLICT DO NOTHING RETURNING member"""
 )
 _TAKE_TURN = """SELECT pg_advisory_xact_lock(%(tenant)s, place) FROM (SELECT DISTINCT hashtext(name) & 63 AS place
     FROM jsonb_array_elements_text(%(names)s::jsonb) AS name ORDER BY place) AS places"""
@@ -130,36 +138,46 @@ _WELCOME = Statement(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT DISTINCT pending.tenant_id, pending.group_seq, resource.seq FROM pending_membership AS pending
     JOIN resource ON resource.tenant_id = pending.tenant_id AND resource.seq = :seq
-    WHERE pending.tenant_id = :tenant AND pending.member IN ({{each:ids}}) AND resource.resource_type IN {_TYPES}
-    ON CONFLICT DO NOTHING""",
+    WHERE pending.tenant_id = :tenant AND pending.member IN ({{each:ids}}) AND {_CAN_BE_MEMBER}
+    ON CONFLICT DO NOTHING RETURNING group_seq""",
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT DISTINCT gone.tenant_id, gone.group_seq, CAST(:seq AS BIGINT) FROM {_AWAITING_ANY}
     WHERE EXISTS (SELECT 1 FROM resource
-        WHERE tenant_id = :tenant AND seq = :seq AND (resource_type IN {_TYPES}) IS TRUE {{apart}})
-    ON CONFLICT DO NOTHING""",
+        WHERE tenant_id = :tenant AND seq = :seq AND ({_CAN_BE_MEMBER}) IS TRUE {{apart}})
+    ON CONFLICT DO NOTHING RETURNING group_seq""",
 )
 _NO_LONGER_AWAITED = Statement(
     "DELETE FROM pending_membership WHERE tenant_id = :tenant AND member IN ({each:ids})",
     delete_found("pending_membership", _AWAITING_ANY),
 )
 _AWAIT_NO_MORE = Statement(
-    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids})",
-    delete_found("pending_membership", _AWAITING.replace("{of_group}", "AND group_seq = :group")),
+    "DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group AND member IN ({each:ids}) RETURNING member",
+    f"{delete_found('pending_membership', _AWAITING.replace('{of_group}', 'AND group_seq = :group'))} RETURNING member",
 )
-_AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group")
+_AWAIT_NOBODY = Statement("DELETE FROM pending_membership WHERE tenant_id = :tenant AND group_seq = :group RETURNING member")
 _FORGET_MEMBER = Statement("DELETE FROM membership WHERE tenant_id = :tenant AND member_seq = :seq")
 _LOCK_GROUPS = """SELECT locked.seq FROM
     (SELECT group_seq FROM membership WHERE tenant_id = %(tenant)s AND member_seq = %(seq)s ORDER BY group_seq OFFSET 0) AS own
     CROSS JOIN LATERAL
     (SELECT seq FROM resource WHERE tenant_id = %(tenant)s AND seq = own.group_seq FOR NO KEY UPDATE OFFSET 0) AS locked"""
 """PostgreSQL's alone: then the rows don't move, so that the next statement finds them by where they are."""
+_TOUCHED = (
+    "RETURNING id, version, (SELECT member.id FROM resource AS member WHERE member.tenant_id = :tenant AND member.seq = :seq)"
+)
+_TOUCH = "UPDATE resource SET version = version + 1, last_modified = :now"
 _TOUCH_GROUPS = Statement(
-    """UPDATE resource SET version = version + 1, last_modified = :now WHERE tenant_id = :tenant
-    AND seq IN (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq)""",
-    """UPDATE resource SET version = version + 1, last_modified = :now FROM (SELECT found.ctid AS place FROM
-    (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq {apart}) AS own CROSS JOIN LATERAL
-    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {apart}) AS found {few}) AS touched
-    WHERE resource.ctid = touched.place""",
+    f"""{_TOUCH} WHERE tenant_id = :tenant AND seq IN (SELECT group_seq FROM membership
+        WHERE tenant_id = :tenant AND member_seq = :seq AND group_seq <> :seq) {_TOUCHED}""",
+    f"""{_TOUCH} FROM (SELECT found.ctid AS place FROM
+    (SELECT group_seq FROM membership WHERE tenant_id = :tenant AND member_seq = :seq AND group_seq <> :seq {{apart}}) AS own
+    CROSS JOIN LATERAL (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = own.group_seq {{apart}}) AS found {{few}})
+    AS touched WHERE resource.ctid = touched.place {_TOUCHED}""",
+)
+_TOUCH_JOINED = Statement(
+    f"{_TOUCH} WHERE tenant_id = :tenant AND seq IN (SELECT CAST(one.id AS BIGINT) FROM ({{each:seqs}}) AS one) {_TOUCHED}",
+    f"""{_TOUCH} FROM (SELECT place FROM (SELECT one.ctid AS place FROM ({{each:seqs}}) AS joined CROSS JOIN LATERAL
+    (SELECT ctid FROM resource WHERE tenant_id = :tenant AND seq = CAST(joined.id AS BIGINT) {{apart}}) AS one {{few}}) AS found
+    {{few}}) AS touched WHERE resource.ctid = touched.place {_TOUCHED}""",
 )
 _MEMBERS = Statement(
     """SELECT membership.group_seq, resource.id, resource.resource_type, resource.display FROM membership
@@ -211,14 +229,18 @@ _LINKS_OF_MANY = _links_of("SELECT CAST(:tenant AS INTEGER), CAST(one.id AS BIGI
 
 
 class MembershipStore:
-    """The memberships of one tenant. Methods that write belong inside `Database.transaction`; they answer what changed.
+    """The memberships of one tenant. Methods that write belong inside `Database.transaction`; they answer how many changed.
+
+    Who is added to a group or removed from it is noted in `outside`, for the group's own row of the journal. Groups that change
+    because a member comes or goes get a row here, in the name of the server if no journal is given.
 
     With `by_external_id` a member's id may also be the externalId of a user, to whom it leads in all that changes memberships.
     """
 
-    def __init__(self, database: Database, tenant_id: int, by_external_id: bool = False) -> None:
+    def __init__(self, database: Database, tenant_id: int, by_external_id: bool = False, journal: Journal | None = None) -> None:
         self._database = database
         self._tenant = tenant_id
+        self._journal = journal or Journal(database, tenant_id)
         statements: Iterable[Callable[..., Any]] = (_ADD, _REMOVE, _KEEP)
         if by_external_id:
             statements = (partial(one, external_id=_EXTERNAL_ID) for one in (_ADD_NAMED, _REMOVE_NAMED, _KEEP_NAMED))
@@ -231,23 +253,33 @@ class MembershipStore:
         found = {id_ for (id_,) in _UNKNOWN(self._database, tenant=self._tenant, ids=_json(given)).fetchall()}
         return [id_ for id_ in given if id_ in found]
 
-    def add(self, group_seq: int, ids: Iterable[str]) -> int:
+    def add(self, group_seq: int, ids: Iterable[str], outside: OutsideDocument | None = None) -> int:
         """Make the resources with these ids members; answers how many were not yet."""
-        return _changed(self._add(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
+        added = _texts(self._add(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
+        if outside:
+            outside.add_members(added)
+        return len(added)
 
-    def remove(self, group_seq: int, ids: Iterable[str]) -> int:
+    def remove(self, group_seq: int, ids: Iterable[str], outside: OutsideDocument | None = None) -> int:
         """End the membership of the resources with these ids; answers how many were members."""
-        return _changed(self._remove(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
+        return _removed(self._remove(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)), outside)
 
-    def clear(self, group_seq: int) -> int:
+    def clear(self, group_seq: int, outside: OutsideDocument | None = None) -> int:
         """End all memberships in the group; answers how many there were."""
-        return _changed(_CLEAR(self._database, tenant=self._tenant, group=group_seq))
+        return _removed(_CLEAR(self._database, tenant=self._tenant, group=group_seq), outside)
 
-    def keep(self, group_seq: int, ids: Iterable[str]) -> int:
+    def keep(self, group_seq: int, ids: Iterable[str], outside: OutsideDocument | None = None) -> int:
         """End all memberships in the group but those of these ids; answers how many were ended."""
-        return _changed(self._keep(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
+        return _removed(self._keep(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)), outside)
 
-    def remove_where(self, group_seq: int, value_filter: Filter, resource_type: ResourceType, by_id: bool = False) -> int:
+    def remove_where(
+        self,
+        group_seq: int,
+        value_filter: Filter,
+        resource_type: ResourceType,
+        by_id: bool = False,
+        outside: OutsideDocument | None = None,
+    ) -> int:
         """End the memberships in the group that a value filter of `members` chooses; answers how many. `by_id` is whether the
         filter has an id that must be the member's; otherwise all members of the group are looked at.
         """
@@ -264,7 +296,8 @@ class MembershipStore:
             chosen = chosen if by_id else chosen.where(member.seq == Membership.member_seq)
             query = Membership.delete().where(own & Membership.member_seq.in_(chosen))
         sql, parameters = self._database.peewee.get_sql_context().sql(query).query()
-        return _changed(self._database.execute(sql, filters.bind(parameters, values | {"tenant": self._tenant})))
+        bound = filters.bind(parameters, values | {"tenant": self._tenant})
+        return _removed(self._database.execute(f"{sql} {_MEMBER}", bound), outside)
 
     def take_turn(self, names: Iterable[str]) -> None:
         """Keep other transactions from waiting for these names or welcoming them, so that none misses what another does. Before
@@ -273,44 +306,71 @@ class MembershipStore:
         if self._database.kind == "postgresql":
             self._database.execute(_TAKE_TURN, {"tenant": self._tenant, "names": self._names(names)})
 
-    def wait_for(self, group_seq: int, ids: Iterable[str]) -> None:
+    def wait_for(self, group_seq: int, ids: Iterable[str], outside: OutsideDocument | None = None) -> None:
         """Note which of the ids no resource has yet, nor a user as externalId: whoever appears with one becomes a member."""
         given = list(ids)
         self.take_turn(given)
-        _AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=self._names(given))
+        names = self._names(given)
+        awaited = _texts(_AWAIT(self._database, tenant=self._tenant, group=group_seq, external_id=_EXTERNAL_ID, ids=names))
+        if outside:
+            outside.add_pending(awaited)
 
     def welcome(self, seq: int, names: Iterable[str]) -> int:
-        """Make a resource a member wherever one with one of its names was waited for; answers of how many groups."""
+        """Add the resource to every group with a pending membership for one of its names. Return the number of groups."""
         given = list(names)
         self.take_turn(given)
         awaited = self._names(given)
         if not _LOCK_AWAITING(self._database, tenant=self._tenant, ids=awaited).fetchall():
             return 0
-        moved = _changed(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=awaited))
+        joined = _texts(_WELCOME(self._database, tenant=self._tenant, seq=seq, ids=awaited))
         _NO_LONGER_AWAITED(self._database, tenant=self._tenant, ids=awaited)
-        if moved:
-            self._touch_groups_of(seq)
-        return moved
+        if joined:
+            at = now()
+            seqs = _json(map(str, joined))
+            touched = _TOUCH_JOINED(self._database, tenant=self._tenant, seq=seq, seqs=seqs, now=at).fetchall()
+            self._write_each("join", at, touched)
+        return len(joined)
 
-    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None) -> int:
+    def wait_no_more(self, group_seq: int, ids: Iterable[str] | None = None, outside: OutsideDocument | None = None) -> int:
         """No longer wait for these, or for anybody. Return how many were waited for."""
         if ids is None:
-            return _changed(_AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq))
-        return _changed(_AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids)))
+            awaited = _AWAIT_NOBODY(self._database, tenant=self._tenant, group=group_seq)
+        else:
+            awaited = _AWAIT_NO_MORE(self._database, tenant=self._tenant, group=group_seq, ids=self._names(ids))
+        names = _texts(awaited)
+        if outside:
+            outside.remove_pending(names)
+        return len(names)
 
-    def forget(self, seq: int) -> None:
-        """End all memberships of a resource that is about to go, as a member and as a group."""
-        self._touch_groups_of(seq)
-        _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
-        self.clear(seq)
+    def forget(self, seq: int, outside: OutsideDocument | None = None, in_groups: bool = True, has_members: bool = True) -> None:
+        """End all memberships of a locked resource that is about to go, as a member and as a group.
 
-    def _touch_groups_of(self, seq: int) -> None:
-        """Count a change of every group that a resource is directly in."""
+        `in_groups` and `has_members` are whether there may be any, so that nobody looks for them if not.
+        """
+        leaves = self._leave_groups_of(seq, in_groups)
+        if has_members:
+            self.clear(seq, outside)
+        if leaves:
+            _FORGET_MEMBER(self._database, tenant=self._tenant, seq=seq)
+
+    def _leave_groups_of(self, seq: int, in_groups: bool) -> bool:
+        """Count a change of every other group that a resource is directly in, which it is about to leave. Return if there is one,
+        which may be itself.
+        """
         if self._database.kind == "postgresql":
-            locked = self._database.execute(_LOCK_GROUPS, {"tenant": self._tenant, "seq": seq})
-            if not locked.fetchall():
-                return
-        _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=now())
+            # It may have become a member while its lock was waited for, so only this look counts.
+            in_groups = bool(self._database.execute(_LOCK_GROUPS, {"tenant": self._tenant, "seq": seq}).fetchall())
+        if in_groups:
+            at = now()
+            self._write_each("leave", at, _TOUCH_GROUPS(self._database, tenant=self._tenant, seq=seq, now=at).fetchall())
+        return in_groups
+
+    def _write_each(self, action: Action, at: str, touched: Sequence[tuple[str, int, str]]) -> None:
+        """Write that a member joined or left groups, whose ids and versions are here beside the member's id."""
+        if touched:
+            name = "membersAdded" if action == "join" else "membersRemoved"
+            rows = [(group, version, f'{{"{name}":{_json([member])}}}') for group, version, member in touched]
+            self._journal.write_each(action, GROUP_TYPE.name, at, rows)
 
     def members_of(self, group_seqs: Sequence[int], limit: int = ALL) -> list[Member]:
         """The members of some groups, so many at most, ordered by group and by the age of the member's resource."""
@@ -394,5 +454,13 @@ def _json(texts: Iterable[str]) -> str:
     return orjson.dumps(list(texts)).decode()
 
 
-def _changed(cursor: Any) -> int:
-    return int(cursor.rowcount)
+def _texts(cursor: Any) -> list[Any]:
+    """Return the one column that a statement returns."""
+    return [value for (value,) in cursor.fetchall()]
+
+
+def _removed(cursor: Any, outside: OutsideDocument | None) -> int:
+    ids = _texts(cursor)
+    if outside:
+        outside.remove_members(ids)
+    return len(ids)

@@ -34,7 +34,10 @@ class Token(Model):
 
 
 class Resource(Model):
-    """A resource of any type. `document` is its JSON without `meta` and without what the membership table holds."""
+    """A resource of any type. `document` is its JSON without `meta` and without what the membership table holds.
+
+    `deleted` is 1 if the resource is deleted and can still be restored, else 0.
+    """
 
     seq = peewee.BigAutoField()
     tenant_id = peewee.IntegerField()
@@ -45,6 +48,7 @@ class Resource(Model):
     version = peewee.BigIntegerField()
     created = peewee.TextField()
     last_modified = peewee.TextField()
+    deleted = peewee.IntegerField(default=0)
 
 
 class AttributeValue(Model):
@@ -76,15 +80,3 @@ class Membership(Model):
 
     class Meta:
         primary_key = peewee.CompositeKey("tenant_id", "group_seq", "member_seq")
-
-
-class Change(Model):
-    """One line of the change log: what happened to which resource, and the version that came of it."""
-
-    seq = peewee.BigAutoField()
-    tenant_id = peewee.IntegerField()
-    resource_type = peewee.TextField()
-    resource_id = peewee.TextField()
-    kind = peewee.TextField()
-    version = peewee.BigIntegerField()
-    happened_at = peewee.TextField()

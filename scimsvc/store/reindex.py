@@ -18,7 +18,7 @@ import orjson
 from scimsvc.store.database import Database
 from scimsvc.store.membership import MembershipStore, name_form
 from scimsvc.store.querying.index import Indexer, Key, Row
-from scimsvc.store.resources import DELETED, ResourceStore
+from scimsvc.store.resources import ResourceStore
 from scimsvc.store.statement import Statement
 
 NAME = "normal form"
@@ -65,6 +65,7 @@ class _Resource(NamedTuple):
     id: str
     resource_type: str
     characters: int
+    deleted: int = 0
 
 
 _IS_ASCII = {
@@ -81,7 +82,7 @@ _ADVANCE = Statement(
 _NEXT_TENANT = Statement("SELECT MIN(id) FROM tenant WHERE id > :tenant")
 _NEXT = {
     kind: Statement(
-        f"""SELECT seq, id, resource_type, LENGTH(document), {is_ascii.format("document")} FROM resource
+        f"""SELECT seq, id, resource_type, LENGTH(document), deleted, {is_ascii.format("document")} FROM resource
         WHERE tenant_id = :tenant AND seq > :seq ORDER BY seq LIMIT :most"""
     )
     for kind, is_ascii in _IS_ASCII.items()
@@ -143,11 +144,12 @@ _IN_CONFLICT = """(SELECT is_unique FROM attribute_value AS own WHERE own.tenant
 _CONFLICTS = f"""FROM (SELECT conflict.tenant_id, conflict.attribute, conflict.element, conflict.value,
         (SELECT seq FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS seq,
         (SELECT resource_type FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS resource_type,
+        (SELECT deleted FROM resource WHERE tenant_id = conflict.tenant_id AND id = conflict.resource_id) AS deleted,
         conflict.resource_id AS id, (SELECT resource_seq FROM attribute_value AS other WHERE other.tenant_id = conflict.tenant_id
             AND other.attribute = conflict.attribute AND other.value = conflict.value AND other.is_unique = 1) AS kept_by
         FROM index_conflict AS conflict WHERE {_IN_CONFLICT} = 0 AND (conflict.tenant_id, conflict.resource_id,
             conflict.attribute, conflict.element) > (:tenant, :id, :attribute, :element)) AS found
-    WHERE resource_type NOT LIKE 'deleted:%' ORDER BY found.tenant_id, found.id, found.attribute, found.element LIMIT :most"""
+    WHERE deleted = 0 ORDER BY found.tenant_id, found.id, found.attribute, found.element LIMIT :most"""
 _LIST_CONFLICTS = Statement(
     """SELECT tenant_id, id, attribute, element, (SELECT name FROM tenant WHERE tenant.id = found.tenant_id), resource_type,
     (SELECT holder.id FROM resource AS holder WHERE holder.tenant_id = found.tenant_id AND holder.seq = found.kept_by) """
@@ -178,7 +180,7 @@ def advance(database: Database, indexing_of: IndexingOf) -> int | None:
         rows = _NEXT[database.kind](database, tenant=tenant, seq=seq, most=_BATCH).fetchall()
         if not rows:
             (tenant,), seq = _NEXT_TENANT(database, tenant=tenant).fetchone(), 0
-    for part in _parts([_Resource(tenant, *row[:4]) for row in rows if not row[4]]):
+    for part in _parts([_Resource(tenant, *row[:5]) for row in rows if not row[5]]):
         _index_part(database, part, indexing_of)
     seq = rows[-1][0] if rows else 0
     _ADVANCE(database, name=NAME, tenant=tenant or 0, seq=seq, more=len(rows), finished=int(not rows))
@@ -242,8 +244,7 @@ def _index_part(database: Database, part: Sequence[_Resource], indexing_of: Inde
         stored.setdefault(seq, {})[attribute, element] = (value[0], value[1])
     documents = dict(_DOCUMENTS(database, tenant=tenant, seqs=seqs).fetchall())
     for resource in part:
-        resource_type = resource.resource_type.removeprefix(DELETED)
-        indexing = indexing_of(tenant, resource_type)
+        indexing = indexing_of(tenant, resource.resource_type)
         if indexing is None:
             continue
         document = orjson.loads(documents[resource.seq])
@@ -251,14 +252,14 @@ def _index_part(database: Database, part: Sequence[_Resource], indexing_of: Inde
         if {place: row[:2] for place, row in rows.items()} != stored.get(resource.seq, {}):
             _index_one(database, resource, indexing.store, rows)
         name = document.get("externalId", "")
-        if indexing.awaits and resource.resource_type == "User" and not name.isascii():
+        if indexing.awaits and resource.resource_type == "User" and not resource.deleted and not name.isascii():
             # Two names that were different may be one now, so a group may have waited for this user.
             MembershipStore(database, tenant, by_external_id=True).welcome(resource.seq, [name])
 
 
 def _index_one(database: Database, resource: _Resource, store: ResourceStore, rows: dict[Key, Row]) -> None:
     """Store the rows of a resource. Of two resources with the same unique value the one that was created first has it."""
-    if resource.resource_type.startswith(DELETED):
+    if resource.deleted:
         rows = {place: row._replace(is_unique=0) for place, row in rows.items()}
     places = {(place[0], row.value): place for place, row in rows.items() if row.is_unique}
     conflicts: list[tuple[int, Key, str]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +13,8 @@ import peewee
 from scimsvc.protocol.filter import Filter
 from scimsvc.schema.model import ResourceType
 from scimsvc.store.database import Database, Kind
+from scimsvc.store.journal import Action, Journal
+from scimsvc.store.journal_details import NOTHING, NOTHING_OUTSIDE, OutsideDocument, changed, outside_only, whole
 from scimsvc.store.models import AttributeValue, Membership, Resource
 from scimsvc.store.querying import filter_sql as filters
 from scimsvc.store.querying.filter_sql import Slot
@@ -60,11 +62,13 @@ _COLUMNS = """seq, id, document, version, created, last_modified,
         {apart})"""
 
 _BY_ID = f"""SELECT {_COLUMNS} FROM resource
-    WHERE tenant_id = :tenant AND id = :id AND (resource_type = :resource_type) IS TRUE"""
+    WHERE tenant_id = :tenant AND id = :id AND (resource_type = :resource_type AND deleted = {{deleted}}) IS TRUE"""
 """IS TRUE leaves PostgreSQL one index to look in. By tenant and type alone it would find all there are."""
-_FIND = Statement(_BY_ID)
-_LOCK = Statement(f"{_BY_ID} {{for_update}}")
-_LOCK_TO_DELETE = Statement(f"{_BY_ID} {{for_delete}}")
+_LIVE_BY_ID = _BY_ID.replace("{deleted}", "0")
+_FIND = Statement(_LIVE_BY_ID)
+_LOCK = Statement(f"{_LIVE_BY_ID} {{for_update}}")
+_LOCK_TO_DELETE = Statement(f"{_LIVE_BY_ID} {{for_delete}}")
+_LOCK_DELETED = Statement(f"{_BY_ID.replace('{deleted}', '1')} {{for_update}}")
 _INSERT = Statement(
     """INSERT INTO resource (tenant_id, resource_type, id, document, display, version, created, last_modified)
     VALUES (:tenant, :resource_type, :id, :document, :display, 1, :now, :now) RETURNING seq"""
@@ -75,8 +79,8 @@ _UPDATE = Statement(
 )
 _TOUCH = Statement("UPDATE resource SET version = :version, last_modified = :now WHERE tenant_id = :tenant AND seq = :seq")
 _DELETE = Statement("DELETE FROM resource WHERE tenant_id = :tenant AND seq = :seq")
-_RETYPE = Statement(
-    """UPDATE resource SET resource_type = :resource_type, version = :version, last_modified = :now
+_SET_DELETED = Statement(
+    """UPDATE resource SET deleted = :deleted, version = :version, last_modified = :now
     WHERE tenant_id = :tenant AND seq = :seq"""
 )
 _RELEASE = Statement("UPDATE attribute_value SET is_unique = 0 WHERE tenant_id = :tenant AND resource_seq = :seq")
@@ -88,19 +92,19 @@ _EACH_CLAIMED = """(SELECT {rows:rows attribute INTEGER, value TEXT} {apart}) AS
     (SELECT attribute, resource_seq FROM attribute_value WHERE tenant_id = :tenant
         AND attribute = claimed.attribute AND value = claimed.value {unique} {apart}) AS held"""
 """PostgreSQL counts the work of reading a value from JSON against the index in which it is looked up, hence the first OFFSET."""
-_EACH_HELD = f"""SELECT holder.id, holder.resource_type, holder.document FROM
+_EACH_HELD = f"""SELECT holder.id, holder.deleted, holder.document FROM
     (SELECT DISTINCT held.resource_seq FROM {_EACH_CLAIMED}) AS held CROSS JOIN LATERAL
-    (SELECT id, resource_type, document, last_modified FROM resource
+    (SELECT id, deleted, document, last_modified FROM resource
         WHERE tenant_id = :tenant AND seq = held.resource_seq {{apart}}) AS holder"""
 _UNIQUE = "AND is_unique = 1"
 _HOLDERS = Statement(
-    f"""{_CLAIMS} SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
+    f"""{_CLAIMS} SELECT id, deleted, document FROM resource WHERE tenant_id = :tenant
     AND seq IN (SELECT held.resource_seq {_CLAIMED} AND held.is_unique = 1)
-    UNION ALL SELECT id, resource_type, document FROM resource WHERE tenant_id = :tenant
+    UNION ALL SELECT id, deleted, document FROM resource WHERE tenant_id = :tenant
     AND seq IN (SELECT held.resource_seq {_CLAIMED})
-    AND resource_type = :retired AND last_modified >= :since""",
+    AND +deleted = 1 AND last_modified >= :since""",
     f"""{_EACH_HELD.replace("{unique}", _UNIQUE)} UNION ALL {_EACH_HELD.replace("{unique}", "")}
-    WHERE holder.resource_type = :retired AND holder.last_modified >= :since""",
+    WHERE holder.deleted = 1 AND holder.last_modified >= :since""",
 )
 _SET_PASSWORD = Statement(
     """INSERT INTO password (tenant_id, resource_seq, hash) VALUES (:tenant, :seq, :hash)
@@ -108,8 +112,12 @@ _SET_PASSWORD = Statement(
 )
 _FORGET_PASSWORD = Statement("DELETE FROM password WHERE tenant_id = :tenant AND resource_seq = :seq")
 _EXPIRED = Statement(
-    """SELECT seq FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND last_modified < :before
-    ORDER BY last_modified LIMIT :most"""
+    """SELECT seq, id FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 1
+    AND last_modified < :before ORDER BY last_modified LIMIT :most"""
+)
+_COUNT_EXPIRED = Statement(
+    """SELECT COUNT(*) FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 1
+    AND last_modified < :before"""
 )
 _OF_EXPIRED = "WHERE tenant_id = :tenant AND {seq} IN (SELECT CAST(one.id AS BIGINT) FROM ({each:seqs}) AS one)"
 _EACH_EXPIRED = """({each:seqs}) AS one CROSS JOIN LATERAL
@@ -127,8 +135,6 @@ _PURGE = [
     )
 ]
 """What goes with resources that are gone for good, and they themselves."""
-DELETED = "deleted:"
-"""Before the resource type of what is deleted and may still be restored: no query of the type finds it."""
 _PUT_VALUES = Statement(
     """INSERT INTO attribute_value (tenant_id, resource_seq, attribute, element, value, overflow, is_unique)
     SELECT :tenant, :seq, {rows:rows attribute INTEGER, element INTEGER, value TEXT, overflow TEXT, is_unique INTEGER}
@@ -145,16 +151,12 @@ _UNIQUE_IN_USE = Statement(
     f"SELECT held.attribute, held.resource_seq FROM {_EACH_CLAIMED.replace('{unique}', _UNIQUE)}",
 )
 _NEXT = Statement(
-    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND seq > :after
-    ORDER BY seq LIMIT {_BATCH}"""
+    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 0
+    AND seq > :after ORDER BY seq LIMIT {_BATCH}"""
 )
 _CHANGED = Statement(
-    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type
+    f"""SELECT {_COLUMNS} FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 0
     AND (last_modified, seq) > (:at, :seq) ORDER BY last_modified, seq LIMIT :limit"""
-)
-_LOG = Statement(
-    """INSERT INTO change (tenant_id, resource_type, resource_id, kind, version, happened_at)
-    VALUES (:tenant, :resource_type, :id, :kind, :version, :now)"""
 )
 
 
@@ -163,14 +165,27 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")[:23]
 
 
-class ResourceStore:
-    """The resources of one type of one tenant. Methods that write belong inside `Database.transaction`."""
+def remove_for_good(database: Database, tenant_id: int, seqs: Sequence[int]) -> None:
+    """Remove retired resources, by their numbers, with all that belongs to them."""
+    for statement in _PURGE:
+        statement(database, tenant=tenant_id, seqs=_json(seqs))
 
-    def __init__(self, database: Database, tenant_id: int, resource_type: ResourceType, indexer: Indexer) -> None:
+
+class ResourceStore:
+    """The resources of one type of one tenant. Methods that write belong inside `Database.transaction`.
+
+    Each of them that makes a new version writes a row of the journal, in the name of the server if no journal is given. What a
+    change does outside of the document must be done, and noted in `outside`, before the method is called.
+    """
+
+    def __init__(
+        self, database: Database, tenant_id: int, resource_type: ResourceType, indexer: Indexer, journal: Journal | None = None
+    ) -> None:
         self._database = database
         self._tenant = tenant_id
         self._type = resource_type
         self._indexer = indexer
+        self._journal = journal or Journal(database, tenant_id)
 
     def find(self, id_: str) -> Stored | None:
         """The resource with that id."""
@@ -194,8 +209,11 @@ class ResourceStore:
         """A new resource as `insert` takes it; what can be done before the transaction, in which others wait."""
         return New(id_, _json(document), _display(document), _rows(self._indexer.rows(document)))
 
-    def insert(self, new: New) -> Stored:
-        """Store a new resource. Raises UniquenessViolation through the transaction."""
+    def insert(self, new: New, complete: Callable[[Stored, OutsideDocument], object] | None = None) -> Stored:
+        """Store a new resource. Raises UniquenessViolation through the transaction.
+
+        `complete` stores what is outside of its document, and notes it, once the resource has a number.
+        """
         at = now()
         row = _INSERT(
             self._database,
@@ -208,15 +226,27 @@ class ResourceStore:
         ).fetchone()
         stored = Stored(row[0], new.id, new.document, 1, at, at)
         self._put_values(stored.seq, new.rows)
-        self._log(stored, "create")
+        outside = NOTHING_OUTSIDE
+        if complete:
+            outside = OutsideDocument()
+            complete(stored, outside)
+        self._write(stored, "create", whole("after", new.document, self._type, outside))
         return stored
 
-    def update(self, stored: Stored, former: Mapping[str, Any], document: Mapping[str, Any], kind: str) -> Stored:
+    def update(
+        self,
+        stored: Stored,
+        former: Mapping[str, Any],
+        document: Mapping[str, Any],
+        action: Action,
+        outside: OutsideDocument = NOTHING_OUTSIDE,
+    ) -> Stored:
         """Replace the document of a locked resource, `former`. Raises UniquenessViolation through the transaction."""
         differing = {name for name in former.keys() | document.keys() if former.get(name) != document.get(name)}
-        before = self._indexer.rows({name: value for name, value in former.items() if name in differing})
-        after = self._indexer.rows({name: value for name, value in document.items() if name in differing})
-        changed = stored._replace(
+        former_values = {name: value for name, value in former.items() if name in differing}
+        new_values = {name: value for name, value in document.items() if name in differing}
+        before, after = self._indexer.rows(former_values), self._indexer.rows(new_values)
+        updated = stored._replace(
             document=_json(document), version=stored.version + 1, last_modified=_later(stored.last_modified)
         )
         changed_rows = {key: row for key, row in after.items() if before.get(key) != row}
@@ -229,27 +259,32 @@ class ResourceStore:
             self._database,
             tenant=self._tenant,
             seq=stored.seq,
-            document=changed.document,
+            document=updated.document,
             display=_display(document),
-            version=changed.version,
-            now=changed.last_modified,
+            version=updated.version,
+            now=updated.last_modified,
         )
-        self._log(changed, kind)
-        return changed
+        self._write(updated, action, changed(former_values, new_values, self._type, outside))
+        return updated
 
-    def touch(self, stored: Stored, kind: str) -> Stored:
+    def touch(self, stored: Stored, action: Action, outside: OutsideDocument = NOTHING_OUTSIDE) -> Stored:
         """Count a change of a locked resource that is not in its document."""
-        changed = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
-        _TOUCH(self._database, tenant=self._tenant, seq=stored.seq, version=changed.version, now=changed.last_modified)
-        self._log(changed, kind)
-        return changed
+        touched = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
+        _TOUCH(self._database, tenant=self._tenant, seq=stored.seq, version=touched.version, now=touched.last_modified)
+        self._write(touched, action, outside_only(outside))
+        return touched
 
-    def delete(self, stored: Stored) -> None:
+    def note_pending(self, stored: Stored, outside: OutsideDocument) -> None:
+        """Write to the journal that a locked group waits for other names than before, which makes no new version of it."""
+        self._journal.write("pending", self._type.name, stored.id, now(), outside_only(outside))
+
+    def delete(self, stored: Stored, outside: OutsideDocument = NOTHING_OUTSIDE) -> None:
         """Remove a locked resource, which is a member of no group and has no members any more."""
         self.set_password(stored.seq, None)
         _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
         _DELETE(self._database, tenant=self._tenant, seq=stored.seq)
-        self._log(stored._replace(version=stored.version + 1, last_modified=now()), "delete")
+        deleted = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
+        self._write(deleted, "delete", whole("before", stored.document, self._type, outside))
 
     def set_password(self, seq: int, hashed: str | None) -> None:
         """Keep the hash of a resource's password; None forgets it."""
@@ -258,51 +293,56 @@ class ResourceStore:
         else:
             _SET_PASSWORD(self._database, tenant=self._tenant, seq=seq, hash=hashed)
 
-    def retire(self, stored: Stored) -> None:
+    def retire(self, stored: Stored, outside: OutsideDocument = NOTHING_OUTSIDE) -> None:
         """Delete a locked resource so that it can be restored: nobody finds it, and its unique values are free."""
         self.set_password(stored.seq, None)
         _RELEASE(self._database, tenant=self._tenant, seq=stored.seq)
         retired = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))
-        self._retype(retired, f"{DELETED}{self._type.name}")
-        self._log(retired, "delete")
+        self._set_deleted(retired, 1)
+        self._write(retired, "delete", whole("before", stored.document, self._type, outside))
 
     def lock_retired(self, id_: str) -> Stored | None:
         """The retired resource with that id, locked."""
-        row = _LOCK(self._database, tenant=self._tenant, id=id_, resource_type=f"{DELETED}{self._type.name}").fetchone()
-        return Stored(*row) if row else None
+        return self._one(_LOCK_DELETED, id_)
 
     def revive(self, stored: Stored) -> None:
-        """Make a locked, retired resource one of its type again; its index is empty."""
-        self._retype(stored, self._type.name)
+        """Bring back a locked, retired resource; its index is empty."""
+        self._set_deleted(stored, 0)
         _DELETE_VALUES(self._database, tenant=self._tenant, seq=stored.seq)
 
-    def _retype(self, stored: Stored, resource_type: str) -> None:
-        _RETYPE(
+    def _set_deleted(self, stored: Stored, deleted: int) -> None:
+        _SET_DELETED(
             self._database,
             tenant=self._tenant,
             seq=stored.seq,
-            resource_type=resource_type,
+            deleted=deleted,
             version=stored.version,
             now=stored.last_modified,
         )
 
     def purge(self, before: str, most: int) -> int:
         """Remove for good what was retired before a moment, so many resources at most; answers how many."""
-        retired = f"{DELETED}{self._type.name}"
-        expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=retired, before=before, most=most)
-        seqs = [seq for (seq,) in expired.fetchall()]
-        for statement in _PURGE if seqs else ():
-            statement(self._database, tenant=self._tenant, seqs=_json(seqs))
-        return len(seqs)
+        name = self._type.name
+        expired = _EXPIRED(self._database, tenant=self._tenant, resource_type=name, before=before, most=most)
+        ids = dict(expired.fetchall())
+        if ids:
+            remove_for_good(self._database, self._tenant, list(ids))
+            self._journal.write_each("purge", self._type.name, now(), [(id_, None, NOTHING) for id_ in ids.values()])
+        return len(ids)
+
+    def expired(self, before: str) -> int:
+        """Return how many resources were retired before a moment."""
+        return int(
+            _COUNT_EXPIRED(self._database, tenant=self._tenant, resource_type=self._type.name, before=before).fetchone()[0]
+        )
 
     def holders(self, document: Mapping[str, Any], since: str) -> list[Holder]:
         """The resources that have one of the document's unique values, and those retired since a moment that have it at all:
         what was unique of it was released.
         """
         claims = self._claims(document)
-        retired = f"{DELETED}{self._type.name}"
-        rows = _HOLDERS(self._database, tenant=self._tenant, rows=_json(claims), retired=retired, since=since).fetchall()
-        found = {id_: Holder(id_, type_.startswith(DELETED), orjson.loads(stored)) for id_, type_, stored in rows}
+        rows = _HOLDERS(self._database, tenant=self._tenant, rows=_json(claims), since=since).fetchall()
+        found = {id_: Holder(id_, bool(deleted), orjson.loads(stored)) for id_, deleted, stored in rows}
         return list(found.values())
 
     def _claims(self, document: Mapping[str, Any]) -> list[tuple[int, str]]:
@@ -375,16 +415,8 @@ class ResourceStore:
     def _put_values(self, seq: int, rows: str) -> None:
         _PUT_VALUES(self._database, tenant=self._tenant, seq=seq, rows=rows)
 
-    def _log(self, stored: Stored, kind: str) -> None:
-        _LOG(
-            self._database,
-            tenant=self._tenant,
-            resource_type=self._type.name,
-            id=stored.id,
-            kind=kind,
-            version=stored.version,
-            now=stored.last_modified,
-        )
+    def _write(self, stored: Stored, action: Action, details: str) -> None:
+        self._journal.write(action, self._type.name, stored.id, stored.last_modified, details, stored.version)
 
 
 def _display(document: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from scimsvc.store.database import Database, sqlite_path
-from scimsvc.store.resources import DELETED, now
+from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
 
 _LAST_USED = Statement(
@@ -22,10 +22,11 @@ _EXPIRES = Statement(
     GROUP BY tenant.id, tenant.name, token.scope"""
 )
 _AWAITED = Statement("SELECT COUNT(*) FROM pending_membership")
-# By tenant and type, so that the index resource_order finds them without a look at the accounts that are there.
+# By tenant and type, so that the index resource_deleted finds them without a look at the accounts that are there.
 _DELETED = Statement(
     """SELECT COUNT(*) FROM tenant CROSS JOIN ({each:types}) AS kinds
-    JOIN resource ON resource.tenant_id = tenant.id AND resource.resource_type = kinds.id"""
+    JOIN resource ON resource.tenant_id = tenant.id AND resource.resource_type = kinds.id
+        AND resource.deleted = 1"""
 )
 _CONNECTIONS = """SELECT COALESCE(state, 'other'), COUNT(*), COUNT(*) FILTER (WHERE wait_event_type = 'Lock')
     FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 1"""
@@ -55,14 +56,14 @@ def statistics(database: Database, most_tenants: int, types: Iterable[str]) -> S
     that there are. Raise DatabaseUnavailable.
     """
     with database.reading():
-        retired = orjson.dumps([f"{DELETED}{name}" for name in types]).decode()
+        names = orjson.dumps(list(types)).decode()
         found = Statistics(
             last_used={name: used for name, used in _LAST_USED(database, most=most_tenants).fetchall() if used},
             expires={
                 (name, scope): expires for name, scope, expires in _EXPIRES(database, most=most_tenants, now=now()).fetchall()
             },
             members_awaited=int(_AWAITED(database).fetchone()[0]),
-            awaiting_purge=int(_DELETED(database, types=retired).fetchone()[0]),
+            awaiting_purge=int(_DELETED(database, types=names).fetchone()[0]),
         )
         if database.kind == "sqlite":
             return replace(found, wal_bytes=_size_of_wal(database.url))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Literal
 
+from scimsvc.store.actor import SERVER, Actor
 from scimsvc.store.database import Database, UniquenessViolation
+from scimsvc.store.journal import INSTALLATION, Journal
 from scimsvc.store.models import Tenant, Token
 from scimsvc.store.resources import now
 from scimsvc.store.statement import Statement
@@ -80,7 +83,9 @@ _BY_HASH = Statement(
     """SELECT token.hash, token.id, token.scope, token.subject, token.expires, tenant.id, tenant.name, tenant.profile,
     token.revoked FROM token JOIN tenant ON tenant.id = token.tenant_id WHERE token.hash = :hash"""
 )
-_USER = Statement("SELECT document FROM resource WHERE tenant_id = :tenant AND id = :id AND (resource_type = 'User') IS TRUE")
+_USER = Statement(
+    "SELECT document FROM resource WHERE tenant_id = :tenant AND id = :id AND (resource_type = 'User' AND deleted = 0) IS TRUE"
+)
 """IS TRUE leaves PostgreSQL one index to look in. By tenant and type alone it would find all users."""
 _USED = Statement("UPDATE token SET last_used = :now WHERE id = :id")
 
@@ -90,11 +95,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def create_tenant(database: Database, name: str, profile: str) -> TenantRecord:
+def create_tenant(database: Database, name: str, profile: str, actor: Actor = SERVER) -> TenantRecord:
     """Store a tenant. Raises NameTaken."""
 
     def work() -> int:
-        return int(Tenant.insert(name=name, profile=profile, created=now()).execute(database.peewee))
+        at = now()
+        id_ = int(Tenant.insert(name=name, profile=profile, created=at).execute(database.peewee))
+        Journal(database, id_, actor).administer("create", "Tenant", name, at, after={"profile": profile})
+        return id_
 
     try:
         return TenantRecord(database.transaction(work), name, profile)
@@ -102,9 +110,28 @@ def create_tenant(database: Database, name: str, profile: str) -> TenantRecord:
         raise NameTaken(name) from None
 
 
-def follow(database: Database, tenant: TenantRecord, profile: str) -> None:
+def follow(database: Database, tenant: TenantRecord, profile: str, actor: Actor = SERVER) -> None:
     """Have a tenant follow another profile."""
-    database.transaction(lambda: Tenant.update(profile=profile).where(Tenant.id == tenant.id).execute(database.peewee))
+
+    def work() -> None:
+        Tenant.update(profile=profile).where(Tenant.id == tenant.id).execute(database.peewee)
+        changes = {"before": {"profile": tenant.profile}, "after": {"profile": profile}}
+        Journal(database, tenant.id, actor).administer("patch", "Tenant", tenant.name, now(), **changes)
+
+    database.transaction(work)
+
+
+def note_profile(database: Database, name: str, tenant_ids: Sequence[int], actor: Actor, **digests: dict[str, str]) -> None:
+    """Write to the journal that the file of a profile was replaced: a row for each tenant that follows it.
+
+    `digests` are `before` and `after`, each with the `sha256` of the file. Without tenants the row is the installation's.
+    """
+
+    def work() -> None:
+        for tenant_id in tenant_ids or [INSTALLATION]:
+            Journal(database, tenant_id, actor).administer("replace", "Profile", name, now(), **digests)
+
+    database.transaction(work)
 
 
 def tenants(database: Database) -> list[TenantRecord]:
@@ -139,6 +166,7 @@ def create_token(
     scope: Scope = SCIM,
     subject: str | None = None,
     secret: str | None = None,
+    actor: Actor = SERVER,
 ) -> str:
     """Make a token and return its text, which can't be had again. `expires` is an aware time, `subject` the id of a user.
 
@@ -148,15 +176,11 @@ def create_token(
     until = expires.astimezone(UTC).isoformat(timespec="milliseconds")[:23] if expires else None
 
     def work() -> None:
-        Token.insert(
-            tenant=tenant.id,
-            hash=digest(secret),
-            scope=scope,
-            subject=subject,
-            description=description,
-            created=now(),
-            expires=until,
-        ).execute(database.peewee)
+        at = now()
+        values = {"scope": scope, "subject": subject, "description": description, "expires": until}
+        number = Token.insert(tenant=tenant.id, hash=digest(secret), created=at, **values).execute(database.peewee)
+        after = {name: value for name, value in values.items() if value}
+        Journal(database, tenant.id, actor).administer("create", "Token", str(number), at, after=after)
 
     try:
         database.transaction(work)
@@ -173,14 +197,18 @@ def tokens(database: Database, tenant: TenantRecord) -> list[TokenRecord]:
         return [TokenRecord(*row) for row in query.execute(database.peewee)]
 
 
-def revoke_token(database: Database, tenant: TenantRecord, token_id: int) -> bool:
+def revoke_token(database: Database, tenant: TenantRecord, token_id: int, actor: Actor = SERVER) -> bool:
     """End a token of the tenant at once; False where there is no such live token."""
 
-    def work() -> int:
-        query = Token.update(revoked=now()).where((Token.tenant == tenant.id) & (Token.id == token_id) & Token.revoked.is_null())
-        return int(query.execute(database.peewee))
+    def work() -> bool:
+        at = now()
+        query = Token.update(revoked=at).where((Token.tenant == tenant.id) & (Token.id == token_id) & Token.revoked.is_null())
+        revoked = int(query.execute(database.peewee)) == 1
+        if revoked:
+            Journal(database, tenant.id, actor).administer("delete", "Token", str(token_id), at)
+        return revoked
 
-    return database.transaction(work) == 1
+    return database.transaction(work)
 
 
 def find_credential(database: Database, hashed: str) -> Credential | None:

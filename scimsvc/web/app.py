@@ -24,12 +24,13 @@ from scimsvc.web.observe import logs
 from scimsvc.web.observe.labels import Endpoints
 from scimsvc.web.observe.metrics import Metrics
 from scimsvc.web.observe.observability import Observed
+from scimsvc.web.observe.refusals import Refusals
 from scimsvc.web.ops import health
 from scimsvc.web.ops.management import ManagementPort
 from scimsvc.web.routes import ROUTES
 from scimsvc.web.scim import bulk, discovery, me, openapi, resources, search
 from scimsvc.web.scim.request_target import StandardTarget
-from scimsvc.web.services import Services, make_services
+from scimsvc.web.services import Services, database_of, make_services
 
 
 def create_app(settings: Settings) -> Flask:
@@ -56,7 +57,10 @@ def create_app(settings: Settings) -> Flask:
     base_path, proxies = settings.scim.base_path, settings.server.trusted_proxies
     target = StandardTarget(Overload(app.wsgi_app, services.authenticator), base_path)
     inner = ManagementPort(target, base_path, bool(settings.server.management_bind))
-    observed = Observed(inner, Endpoints(base_path, endpoints), requests_logged, metrics, behind_proxy=proxies > 0)
+    # Made before what passes refused writes on, so that at the end of the process it stores the last of them.
+    refusals = app.extensions["scimsvc.refusals"] = Refusals(database_of(settings))
+    known = Endpoints(base_path, endpoints)
+    observed = Observed(inner, known, requests_logged, metrics, refusals, behind_proxy=proxies > 0)
     _add_routes(app, base_path, _views(services, observed, endpoints))
     app.wsgi_app = ProxyFix(observed, proxies, proxies, proxies) if proxies else observed  # type: ignore[method-assign]
     return app

@@ -42,13 +42,18 @@ class Services:
         return Limits(limits.filter_length, limits.patch_operations, limits.members, limits.filter_scans)
 
 
+def database_of(settings: Settings) -> Database:
+    """The database of the settings. Raises ValueError where its URL is wrong."""
+    configured = settings.database
+    return Database(configured.url, configured.statement_timeout, configured.prepared_statements)
+
+
 def make_services(settings: Settings) -> Services:
     """Make the services that the settings describe. No connection stays open.
 
     Raise ProfileError if profiles are wrong, ValueError if the database URL or plugins are.
     """
-    configured = settings.database
-    database = Database(configured.url, configured.statement_timeout, configured.prepared_statements)
+    database = database_of(settings)
     registry = load_registry(settings.plugins, settings.folder.resolve())
     run = os.environ.get(RUN_DIRECTORY)
     kept = Path(run) / "profiles.json" if run else None

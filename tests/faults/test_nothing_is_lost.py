@@ -16,7 +16,9 @@ from tests.support.client import Client
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import Server
 
-CHANGES_STORED = "SELECT (SELECT COUNT(*) FROM change), (SELECT COALESCE(SUM(version), 0) FROM resource)"
+CHANGES_STORED = (
+    "SELECT (SELECT COUNT(*) FROM journal WHERE version IS NOT NULL), (SELECT COALESCE(SUM(version), 0) FROM resource)"
+)
 
 
 def migrated(url: str) -> str:

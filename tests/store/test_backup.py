@@ -23,7 +23,7 @@ from tests.conftest import KINDS
 from tests.support.old_database import execute
 from tests.support.postgresql import PostgreSQL
 
-TABLES = ("migration", "tenant", "token", "resource", "attribute_value", "membership", "change", "reindex")
+TABLES = ("migration", "tenant", "token", "resource", "attribute_value", "membership", "journal", "reindex")
 PROCESS = """
 import os, resource, signal, sys
 from pathlib import Path

@@ -11,7 +11,7 @@ from scimsvc.protocol.filter import parse_filter
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.model import Attribute, ResourceType
 from scimsvc.schema.paths import resolve
-from scimsvc.store import membership, resources, tenants
+from scimsvc.store import journal, journal_reading, journal_retention, membership, resources, tenants
 from scimsvc.store.database import Database
 from scimsvc.store.migrations import migrate
 from scimsvc.store.querying.index import Indexer
@@ -20,12 +20,15 @@ from scimsvc.store.statement import Statement
 
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (membership, resources, tenants)
+    for module in (journal, journal_reading, journal_retention, membership, resources, tenants)
     for name, statement in vars(module).items()
     if isinstance(statement, Statement)
 } | {f"resources._PURGE[{place}]": statement for place, statement in enumerate(resources._PURGE)}
+# There are few tokens, so they have no index by user.
+del STATEMENTS["journal_retention._FORGET_TOKENS"]
 WHOLE = re.compile(
-    r"BLOOM FILTER|SCAN (?!json_each\b|claim\b|above\b|CONSTANT ROW\b)|\(tenant_id=\?\)|\(tenant_id=\? AND resource_type=\?\)$"
+    r"BLOOM FILTER|SCAN (?!json_each\b|claim\b|above\b|oldest\b|CONSTANT ROW\b)|\(tenant_id=\?\)"
+    r"|\(tenant_id=\? AND resource_type=\?\)$"
 )
 """A look at a whole table, also one for a Bloom filter, at all that a tenant has of one, or at all resources of a type."""
 

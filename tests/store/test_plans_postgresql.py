@@ -19,14 +19,14 @@ from psycopg import sql
 from scimsvc.protocol.filter import Filter, parse_filter, parse_path
 from scimsvc.schema.core import GROUP_TYPE, USER_TYPE
 from scimsvc.schema.paths import resolve
-from scimsvc.store import membership, reindex, resources, tenants
+from scimsvc.store import journal, journal_reading, journal_retention, membership, reindex, resources, tenants
 from scimsvc.store.database import Database, UniquenessViolation
 from scimsvc.store.membership import MembershipStore
 from scimsvc.store.migrations import migrate
 from scimsvc.store.querying.index import Indexer, UniqueRule, number
 from scimsvc.store.querying.search import Place, SearchStore, Target
 from scimsvc.store.reindex import Indexing
-from scimsvc.store.resources import ResourceStore
+from scimsvc.store.resources import ResourceStore, now
 from scimsvc.store.statement import Statement
 
 USERS = 800
@@ -36,7 +36,7 @@ EACH = 80
 """Blocks that a statement about every user may read for each."""
 STATEMENTS = {
     id(statement): f"{module.__name__.rpartition('.')[2]}.{name}"
-    for module in (membership, reindex, resources, tenants)
+    for module in (journal, journal_reading, journal_retention, membership, reindex, resources, tenants)
     for name, statement in vars(module).items()
     if isinstance(statement, Statement)
 }
@@ -104,7 +104,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         migrate(self.database)
-        for table in ("resource", "attribute_value", "membership", "pending_membership"):
+        for table in ("resource", "attribute_value", "membership", "pending_membership", "journal"):
             # The server's own ANALYZE would come at any time.
             self.database.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)", ())
         self.tenants = [tenants.create_tenant(self.database, name, "entra") for name in ("one", "other")]
@@ -268,6 +268,31 @@ def search_broadly(store: Store) -> None:
         found.count(asked)
 
 
+def read_journal(store: Store) -> None:
+    tenant = store.tenants[0].id
+    reader = journal_reading.JournalReader(store.database, tenant)
+    place = reader.place_at("2020")
+    for _ in range(2):
+        reader.page(place, 5)
+        place = reader.page(place, 5, so_far=True)[-1][0]
+    reader.place_of(place.seq)
+    next(reader.of_resource("0-77"))
+    list(reader.refused())
+    journal_retention._DELETE_EXPIRED(store.database, tenant=tenant, before="2020", most=10)
+    journal_retention._clean(store.database, place.seq, "0-77", {"0-77"})
+    for id_ in ("0-77", "nobody"):
+        journal_retention._RESOURCE(store.database, tenant=tenant, id=id_)
+        journal_retention._OF_RESOURCE(store.database, tenant=tenant, id=id_)
+        journal_retention._FORGET_ROWS(store.database, tenant=tenant, id=id_)
+        journal_retention._FORGET_CONFLICTS(store.database, tenant=tenant, id=id_)
+        journal_retention._FORGET_TOKENS(store.database, tenant=tenant, id=id_, now=now())
+
+
+def refuse(store: Store, id_: str) -> None:
+    refusal = journal.Refusal(store.tenants[0].id, "token:1", "PATCH", "/users/{id}", id_, 400, "invalidValue", "title", None)
+    journal.count_refusals(store.database, {refusal: journal.Repeats(2, now(), now(), "r")})
+
+
 def changes(store: Store) -> Mapping[str, Callable[[], Any]]:
     """What the store changes and reads besides queries, each about a few resources."""
     users, groups = store.users(), store.groups()
@@ -311,6 +336,9 @@ def changes(store: Store) -> Mapping[str, Callable[[], Any]]:
         "in use": lambda: users.attribute_in_use(user(0, 77), None),
         "lock": lambda: (users.lock("0-77"), users.lock_to_delete("0-77")),
         "changed": lambda: users.changed("2020", 0, 10),
+        "expired": lambda: users.expired("2020"),
+        "journal": lambda: read_journal(store),
+        "refuse writes": lambda: (refuse(store, "0-77"), refuse(store, "0-77")),
         "index anew": lambda: users._put_values(seq["0-77"], resources._rows(users._indexer.rows(user(0, 77)))),
     }
     for by_name in (False, True):

@@ -26,7 +26,7 @@ from tests.support.wsgi import call
 
 STORED = """SELECT (SELECT COUNT(*) FROM resource), (SELECT COALESCE(SUM(version), 0) FROM resource),
     (SELECT COALESCE(SUM(LENGTH(document)), 0) FROM resource), (SELECT COUNT(*) FROM attribute_value),
-    (SELECT COUNT(*) FROM membership), (SELECT COUNT(*) FROM change)"""
+    (SELECT COUNT(*) FROM membership), (SELECT COUNT(*) FROM journal WHERE version IS NOT NULL)"""
 
 
 @dataclass

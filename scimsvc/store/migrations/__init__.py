@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from scimsvc.store.database import Database
+from scimsvc.store.journal import continue_positions
 
 
 class WrongDatabase(Exception):
@@ -101,6 +102,8 @@ def migrate(database: Database) -> list[str]:
             database.peewee.execute_sql(
                 f"INSERT INTO migration (name, {_MARK}) VALUES ({parameter}, {parameter})", (name, int(name in COMPATIBLE))
             )
+        if "0009_journal" in names():
+            continue_positions(database)
         return missing
 
     database.create_file()

@@ -100,11 +100,12 @@ def member_condition(shape: Filter, resource_type: ResourceType, kind: Kind, mem
 
 
 def of_type(resource_type: ResourceType, looked_up: bool = False) -> Expression:
-    """Return the condition that a Resource is the tenant's and of a type; `looked_up` if PostgreSQL is to find it by its number.
+    """Return the condition that a Resource is the tenant's, of a type, and not deleted.
 
-    By its type it could also be looked for in an index that has the number behind other columns.
+    `looked_up` if PostgreSQL is to find it by its number: by its type it could also be looked for in an index that has the number
+    behind other columns.
     """
-    is_of_type = Resource.resource_type == resource_type.name
+    is_of_type = (Resource.resource_type == resource_type.name) & (Resource.deleted == _ZERO)
     return (Resource.tenant_id == slot(TENANT)) & (without_index(is_of_type) if looked_up else is_of_type)
 
 

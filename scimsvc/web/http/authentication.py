@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scimsvc.protocol.errors import ScimError
+from scimsvc.service.actor import Actor
 from scimsvc.service.authentication import TokenRefused
 from scimsvc.service.catalog import Catalog
 from scimsvc.store.tenants import SCIM, Scope, TenantRecord
@@ -14,10 +15,14 @@ from scimsvc.web.services import Services
 
 
 class Caller(NamedTuple):
-    """The tenant that sends a request, and its profile's catalog. `subject` is the user's id if the token is of one user."""
+    """The tenant that sends a request, its profile's catalog, and who the journal names for what the request changes.
+
+    `subject` is the user's id if the token is of one user.
+    """
 
     tenant: TenantRecord
     catalog: Catalog
+    actor: Actor
     subject: str | None = None
 
 
@@ -44,4 +49,4 @@ def authenticate(services: Services, environ: Environ, *scopes: Scope) -> Caller
             headers={"Retry-After": "60"},
             rule="profile not loaded",
         )
-    return Caller(tenant, catalog, credential.subject)
+    return Caller(tenant, catalog, Actor("token", str(credential.token_id), note.request_id), credential.subject)

@@ -16,10 +16,11 @@ Item = TypeVar("Item")
 
 
 class Batches(Generic[Item]):
-    """Collect items, and pass all of one INTERVAL to `handle` together. When the process ends, pass the rest."""
+    """Collects items and passes all that came within `interval` seconds to `handle` at once; the rest when the process ends."""
 
-    def __init__(self, name: str, handle: Callable[[list[Item]], None]) -> None:
+    def __init__(self, name: str, handle: Callable[[list[Item]], None], interval: float = INTERVAL) -> None:
         self._name = name
+        self._interval = interval
         self._handle = handle
         self._items: deque[Item] = deque()
         self._process = 0
@@ -50,5 +51,5 @@ class Batches(Generic[Item]):
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            pause.wait(INTERVAL)
+            pause.wait(self._interval)
             self.drain()

@@ -14,6 +14,7 @@ from scimsvc.web.observe import logs, request_log
 from scimsvc.web.observe.batches import Batches
 from scimsvc.web.observe.labels import Endpoints, id_of
 from scimsvc.web.observe.metrics import Metrics
+from scimsvc.web.observe.refusals import Refusals
 from scimsvc.web.observe.request_log import Done
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -31,12 +32,19 @@ class Observed:
     """
 
     def __init__(
-        self, application: Wsgi, endpoints: Endpoints, lines: logs.Lines | None, metrics: Metrics, behind_proxy: bool
+        self,
+        application: Wsgi,
+        endpoints: Endpoints,
+        lines: logs.Lines | None,
+        metrics: Metrics,
+        refusals: Refusals,
+        behind_proxy: bool,
     ) -> None:
         self._application = application
         self._endpoints = endpoints
         self._lines = lines
         self._metrics = metrics
+        self._refusals = refusals
         self._behind_proxy = behind_proxy
         self._records: Batches[_Record] = Batches("requests", self._note)
 
@@ -81,12 +89,14 @@ class Observed:
             resource_id = id_of(sent) if sent else self._resource_id(note, kind.endpoint)
             done = Done(note, kind, int(status), seconds, resource_id, note.error, effect, note.dialect, note.ignored)
             requests.append(done)
+            self._refusals.add(done, ended)
             if self._lines:
                 lines.append(request_log.line_of(done, ended))
             for index, result in enumerate(note.operations):
                 of_operation = self._endpoints.of_operation(result.method, result.endpoint)
                 done = Done(note, of_operation, result.status, None, id_of(result.id), *result[4:])
                 requests.append(done)
+                self._refusals.add(done, ended)
                 if self._lines:
                     lines.append(request_log.line_of(done, ended, index))
         self._metrics.count(requests)

@@ -30,6 +30,7 @@ class Bulk:
         if caller.catalog.profile.policies.passwords == "argon2":
             check_passwords(operation.data for operation in bulk_request.operations)
         base = base_url(services, environ)
-        run = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits).run(bulk_request)
+        service = BulkService(services.database, caller.tenant.id, caller.catalog, base, services.limits, caller.actor)
+        run = service.run(bulk_request)
         note_of(environ).operations = run.results
         return respond_json(run.response)

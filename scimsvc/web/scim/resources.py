@@ -58,8 +58,9 @@ class Resources:
             self._services.limits.check_body(content)
         sent = Request(environ["REQUEST_METHOD"], served.resource_type, query_parameters(environ), content)
         base = base_url(self._services, environ)
-        by_the_user = self._scope == ME
-        return apply_dialect(environ, sent), ResourceService(self._services.database, caller.tenant.id, served, base, by_the_user)
+        database, by_the_user = self._services.database, self._scope == ME
+        service = ResourceService(database, caller.tenant.id, served, base, by_the_user, actor=caller.actor)
+        return apply_dialect(environ, sent), service
 
     def query(self) -> Response:
         """Query resources (§3.4.2)."""
