@@ -111,10 +111,10 @@ _SET_PASSWORD = Statement(
     ON CONFLICT (tenant_id, resource_seq) DO UPDATE SET hash = excluded.hash"""
 )
 _FORGET_PASSWORD = Statement("DELETE FROM password WHERE tenant_id = :tenant AND resource_seq = :seq")
-_EXPIRED = Statement(
-    """SELECT seq, id FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 1
+_WHICH_EXPIRED = """SELECT seq, id FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 1
     AND last_modified < :before ORDER BY last_modified LIMIT :most"""
-)
+_EXPIRED = Statement(_WHICH_EXPIRED, f"{_WHICH_EXPIRED} FOR UPDATE SKIP LOCKED")
+"""A resource that is being restored at this moment is locked, so it is passed over."""
 _COUNT_EXPIRED = Statement(
     """SELECT COUNT(*) FROM resource WHERE tenant_id = :tenant AND resource_type = :resource_type AND deleted = 1
     AND last_modified < :before"""
