@@ -81,7 +81,7 @@ keepalive = 75
 limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 64
-# Whom to believe about scheme, host and path is said by server.trusted_proxies alone; gunicorn would believe this machine, too.
+# server.trusted_proxies alone decides which proxies may set scheme, host and path; gunicorn would trust this host, too.
 secure_scheme_headers = {}
 forwarder_headers = ""
 accesslog = None

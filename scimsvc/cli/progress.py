@@ -23,7 +23,7 @@ RATE_AFTER = 3.0
 class Progress:
     """Show how much of some work is done, as in `indexing: 8,200 of 20,052 accounts (40 %), about 25 s left`.
 
-    `what` names the work, `unit` what is counted; `total` is None if nobody knows it; `done` was done by an earlier run.
+    `what` names the work, `unit` what is counted; `total` is None if it is not known; `done` was done by an earlier run.
     Use it as a context manager: leaving it ends the line, also after an exception.
     `count` tells afterwards how much is done, for the message after an interruption.
     """

@@ -18,7 +18,7 @@ BULK_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"/*(?P<endpoint>[A-Za-z][\w-]*)(?:/+(?P<id>[^/?#]+))?/*", re.ASCII)
 _MAX_ECHO = 64
-"""Characters of a method that is none which its outcome repeats."""
+"""Characters of an unknown method that its outcome repeats."""
 
 
 @dataclass(frozen=True)

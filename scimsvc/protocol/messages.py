@@ -128,7 +128,7 @@ def _digest(endpoint: str, parameters: Mapping[str, str]) -> int:
 
 
 def foreign_schemas(schemas: Any, known: Iterable[str]) -> list[str]:
-    """The URNs in the `schemas` of a body that are none of the known ones, in whatever case; a body may leave them out.
+    """Return the URNs in the `schemas` of a body that are not known, in any case of letters. A body may leave `schemas` out.
 
     Raises ScimError invalidSyntax where they are no URNs.
     """

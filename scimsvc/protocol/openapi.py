@@ -17,7 +17,7 @@ from scimsvc.schema.service_provider import RESOURCE_TYPE_TYPE, SCHEMA_TYPE, SER
 MEDIA_TYPE = "application/scim+json"
 Json = dict[str, Any]
 
-# No resource type has a dot in its name, so whatever a profile calls one, its components are nobody else's.
+# No resource type has a dot in its name, so no other component has the name of its components.
 _OWN = "scim."
 _ERROR, _SEARCH_REQUEST, _PATCH_OP = (f"{_OWN}{one}" for one in ("Error", "SearchRequest", "PatchOp"))
 _BULK_REQUEST, _BULK_RESPONSE = (f"{_OWN}{one}" for one in ("BulkRequest", "BulkResponse"))

@@ -27,7 +27,7 @@ _TEXTS = ("string", "reference")
 """The types whose values may be suggested."""
 _LISTS = ("Schemas", "ResourceTypes")
 _OF_ANY = ("schemas", "id", "externalId", "meta")
-"""What documents have as resources of whoever publishes them."""
+"""What documents have as resources of the service that publishes them."""
 _OF_SCHEMA = ("id", "name", "description", "attributes")
 _OF_TYPE = ("name", "description", "endpoint", "schema", "schemaExtensions")
 _OF_EXTENSION = ("schema", "required")
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 class DocumentProblem(ValueError):
-    """Documents are none of RFC 7643; `problems` say where and what would be right, the message has a line for each."""
+    """Documents are not as in RFC 7643. `problems` say where and what would be right; the message has a line for each."""
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems

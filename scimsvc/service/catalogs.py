@@ -24,7 +24,7 @@ Signature = tuple[tuple[str, int, int], ...]
 
 
 Followed = Callable[[], set[str] | None]
-"""Tells the names of the profiles that tenants follow; None where nobody knows."""
+"""Tells the names of the profiles that tenants follow; None if that is not known."""
 
 
 class MissingProfiles(ProfileError):
@@ -107,7 +107,7 @@ class Catalogs:
     def _load(self, otherwise: set[str]) -> ProfileError | None:
         """Take every valid profile of the files, and for the others that are followed the versions kept. Return what is wrong.
 
-        `otherwise` are the profiles that must stay if nobody can tell which ones tenants follow.
+        `otherwise` are the profiles that must stay if it is not known which ones tenants follow.
         """
         former = self._bundles | self._kept_bundles()
         followed = self._wanted(otherwise)

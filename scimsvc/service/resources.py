@@ -222,7 +222,7 @@ class ResourceService:
             steps: list[Step] = [Change(clear, members)] if self._served.has_members else []
             return self._whole(id_, former, document, self._with_own_login(former, document)), steps
 
-        # Who replaces an account without naming a password, which nobody can read, doesn't mean to take it away.
+        # A client can't read a password, so a PUT without one keeps it.
         password = (hashed is not None, hashed)
         unnamed = self._unnamed_members(body) if self._served.has_members and not members else None
         return self._change(id_, (if_match, if_none_match), "replace", change, projection, password, members, unnamed)

@@ -11,7 +11,7 @@ class Actor:
     """The credential, command or person that does something, and the id of the request if there is one.
 
     `name` is the number of a token, the words of a command (`db purge`) or the name of a person. The kind `server` is scimsvc
-    itself, if nobody asked for what it does.
+    itself, if no client or person asked for what it does.
     """
 
     kind: Literal["token", "command", "person", "server"]

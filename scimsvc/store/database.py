@@ -204,7 +204,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def _make_file(path: Path) -> None:
-    """Make a new file that is for its owner alone; one that SQLite makes is for everyone whom the umask lets.
+    """Make a new file that is for its owner alone; SQLite would make one that the umask opens to others.
 
     Only one that isn't there: to close a file that SQLite has open in this process would end SQLite's locks. A symbolic link to a
     file that isn't there is followed, since O_EXCL refuses it and SQLite would make the file.

@@ -1,7 +1,7 @@
 """The journal: what happened, one row a change. This module alone writes rows of it; `journal_retention` removes them.
 
-A row is written in the transaction of the change, so there is none without the other. Rows of one resource are in the order of
-its versions: the transaction that writes one has the resource locked.
+A row is written in the transaction of the change, so neither is stored without the other. Rows of one resource are in the order
+of its versions: the transaction that writes one has the resource locked.
 
 On PostgreSQL a row also has a position: the number of its transaction. Whatever is below the number of the oldest transaction
 that still runs is complete, so a reader in the order of positions passes no row that is committed late. A transaction with a

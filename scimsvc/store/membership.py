@@ -78,7 +78,7 @@ def _of_members(text: str, postgresql: str) -> tuple[Statement, Statement]:
     return by_id, by_name
 
 
-# Whoever is being deleted meanwhile is waited for, and looked at once more.
+# A resource that is being deleted meanwhile is waited for, and looked at once more.
 _ADD, _ADD_NAMED = _of_members(
     f"""INSERT INTO membership (tenant_id, group_seq, member_seq)
     SELECT tenant_id, :group, seq FROM resource WHERE tenant_id = :tenant AND seq IN ({{named}}) AND {_CAN_BE_MEMBER}
@@ -234,7 +234,7 @@ class MembershipStore:
     Who is added to a group or removed from it is noted in `outside`, for the group's own row of the journal. Groups that change
     because a member comes or goes get a row here, in the name of the server if no journal is given.
 
-    With `by_external_id` a member's id may also be the externalId of a user, to whom it leads in all that changes memberships.
+    With `by_external_id` a member's id may also be the externalId of a user, which all changes of memberships then mean.
     """
 
     def __init__(self, database: Database, tenant_id: int, by_external_id: bool = False, journal: Journal | None = None) -> None:
@@ -307,7 +307,7 @@ class MembershipStore:
             self._database.execute(_TAKE_TURN, {"tenant": self._tenant, "names": self._names(names)})
 
     def wait_for(self, group_seq: int, ids: Iterable[str], outside: OutsideDocument | None = None) -> None:
-        """Note which of the ids no resource has yet, nor a user as externalId: whoever appears with one becomes a member."""
+        """Note which ids no resource has yet, nor a user as externalId. A resource that appears with one becomes a member."""
         given = list(ids)
         self.take_turn(given)
         names = self._names(given)
@@ -345,7 +345,7 @@ class MembershipStore:
     def forget(self, seq: int, outside: OutsideDocument | None = None, in_groups: bool = True, has_members: bool = True) -> None:
         """End all memberships of a locked resource that is about to go, as a member and as a group.
 
-        `in_groups` and `has_members` are whether there may be any, so that nobody looks for them if not.
+        `in_groups` and `has_members` are whether there may be any, so that no statement looks for them if not.
         """
         leaves = self._leave_groups_of(seq, in_groups)
         if has_members:

@@ -294,7 +294,7 @@ class ResourceStore:
             _SET_PASSWORD(self._database, tenant=self._tenant, seq=seq, hash=hashed)
 
     def retire(self, stored: Stored, outside: OutsideDocument = NOTHING_OUTSIDE) -> None:
-        """Delete a locked resource so that it can be restored: nobody finds it, and its unique values are free."""
+        """Delete a locked resource so that it can be restored: no query finds it, and its unique values are free."""
         self.set_password(stored.seq, None)
         _RELEASE(self._database, tenant=self._tenant, seq=stored.seq)
         retired = stored._replace(version=stored.version + 1, last_modified=_later(stored.last_modified))

@@ -47,7 +47,7 @@ def check(file: Path) -> None:
 def restore(file: Path, database: Path, report: Report) -> None:
     """Replace the content of a database, which must be there and unused, by a backup. Raises BackupError.
 
-    Whoever opens the database meanwhile waits, and finds the one or the other as a whole.
+    A process that opens the database meanwhile waits, and finds the old or the new one as a whole.
     """
     require_backup_of("sqlite", file)
     if database.samefile(file):

@@ -35,8 +35,8 @@ class _Task:
 class GroupCommit:
     """Commits what several threads want to write in one transaction: each of them waits for the disk, but only once.
 
-    Whoever gets the lock does the work of all who wait, each inside a savepoint, so that one that fails leaves no
-    trace and the others stay. Nobody's call returns before the commit has; where the commit fails, all fail.
+    The thread that gets the lock does the work of all that wait, each inside a savepoint. Work that fails leaves no
+    trace, and the rest stays. No call returns before the commit; if the commit fails, all fail.
     """
 
     def __init__(self, database: peewee.Database, lock_path: str) -> None:
@@ -75,7 +75,7 @@ class GroupCommit:
                     self._roll_back(cursor)
                     raise
         except BaseException as error:
-            # Whoever leads next would meet the same; nobody is left waiting for it.
+            # The next thread to lead would meet the same, so none is left waiting.
             group += [self._waiting.popleft() for _ in range(len(self._waiting))]
             for task in group:
                 task.error = error

@@ -1,4 +1,4 @@
-"""What a filter asks of whoever evaluates it, counted on its tree alone."""
+"""What a filter costs the code that evaluates it, counted on its tree alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The one syntax tree of filters and of the value filters in paths (RFC 7644 §3.4.2.2).
 
-Attributes are resolved and values typed, so whoever works on a tree needs no schema and finds no error in it.
+Attributes are resolved and values typed, so code that works on a tree needs no schema and meets no error.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from scimsvc.store.journal import continue_positions
 
 
 class WrongDatabase(Exception):
-    """The database is none that this version can use; the message says why, and what would be right."""
+    """This version can not use the database. The message says why, and what would be right."""
 
 
 COMPATIBLE: frozenset[str] = frozenset({"0006_statistics", "0007_secret", "0008_orders"})

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Refusals:
-    """Counts refused writes whose token is known. The database is one for this alone: nobody else waits for its connection.
+    """Counts refused writes whose token is known. The database connection is for this alone, so no request waits for it.
 
     While the database can't be reached they are kept, as far as there is room. A killed process loses those of a second.
     """
