@@ -24,7 +24,7 @@ def expression() -> None:
 @click.option(
     "--attributes",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A JSON object of source attributes; without, there are none.",
+    help="A JSON object of source attributes. Without it, every attribute is absent.",
 )
 def evaluate(text: str, attributes: Path | None) -> None:
     """Print the value of EXPR as one line of JSON; an expression that is wrong is exit status 2."""

@@ -103,7 +103,9 @@ def _test(name: str, help_: str, holds: Callable[[Any], bool]) -> Function:
 
 
 IS_NULL = _test("IsNull", "True if the expression is null; an absent attribute is null.", lambda value: value is None)
-IS_NOTHING = _test("IsNothing", "The same as IsNull. Entra's engine has it, its reference doesn't.", lambda value: value is None)
+IS_NOTHING = _test(
+    "IsNothing", "The same as IsNull. Entra's engine lists this function, its reference does not.", lambda value: value is None
+)
 IS_NULL_OR_EMPTY = _test("IsNullOrEmpty", "True if the expression is null, absent or an empty text.", is_empty)
 IS_PRESENT = _test("IsPresent", "True if the expression is neither null nor empty.", lambda value: not is_empty(value))
 IS_STRING = _test("IsString", "True if the expression is a text.", lambda value: isinstance(value, str))

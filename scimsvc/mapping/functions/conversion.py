@@ -55,7 +55,7 @@ C_STR = Function(
 )
 CONVERT_TO_BASE64 = Function(
     "ConvertToBase64",
-    "The source in Base64, of its UTF-16 form (little-endian), as Entra has it.",
+    "Encode the UTF-16 bytes (little-endian) of the source in Base64, as Entra does.",
     (Parameter("source"),),
     plain(_base64, 1),
     inverse=_from_base64,

@@ -38,7 +38,7 @@ APPEND = Function(
 )
 PREPEND = Function(
     "Prepend",
-    "Puts the prefix before the source. Of a null source nothing comes but null. Entra's engine has it, its reference doesn't.",
+    "Put the prefix before the source. A null source gives null. Entra's engine lists this function, its reference does not.",
     (Parameter("prefix"), Parameter("source")),
     plain(_prepend, 2),
 )
